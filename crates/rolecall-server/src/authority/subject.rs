@@ -89,6 +89,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// Returns true for a user whose account is active.
+    pub(crate) fn is_active_user(&self) -> bool {
+        self.kind == SubjectKind::User && self.status == Status::Active
+    }
+
     /// Returns the roles that are assigned globally.
     pub(crate) fn global_roles(&self) -> impl Iterator<Item = &RoleName> {
         self.roles(false)

@@ -1,4 +1,4 @@
-//! Back-channel log-out (`OpenID` Connect Back-Channel Logout 1.0): clients are told when a session ends.
+//! Back-channel log-out (`OpenID` Connect Back-Channel Logout 1.0): clients hear when a session ends.
 //!
 //! Whatever ends a session writes a row for each client to tell, in its own transaction. [`sender`] makes a logout token
 //! of it and posts that until the client takes it.

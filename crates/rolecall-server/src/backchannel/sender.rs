@@ -127,7 +127,7 @@ async fn claim(app: &App) -> Result<Vec<Due>, StoreError> {
         .await
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 enum Outcome {
     Delivered,
     /// The client no longer wants to be told.

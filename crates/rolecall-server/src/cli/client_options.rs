@@ -1,4 +1,4 @@
-//! What `client add`, `client update` and `client show` say about signing people in.
+//! The options of `client add` and `client update`, and the lines of `client show`, that are about signing people in.
 
 use clap::{Args, ValueEnum, builder::PossibleValuesParser};
 use rolecall_core::RoleName;
@@ -24,7 +24,7 @@ pub(super) struct SignInOptions {
     /// An address that browsers may be sent to after a log-out; can be repeated.
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// The address that is told when a session of the client ends.
+    /// The address that gets a logout token when a session of the client ends.
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
     /// The https address at which another site can start a sign-in.
@@ -36,7 +36,7 @@ pub(super) struct SignInOptions {
     /// Put the claims that `/userinfo` has into ID tokens too.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     claims_in_id_token: Option<bool>,
-    /// Whether requests need a code challenge.
+    /// `required`, or `optional` for an old program with a secret that sends no code challenge.
     #[arg(long, value_parser = words::<Pkce>(Pkce::WORDS))]
     pkce: Option<Pkce>,
     /// Ask users before the client gets something of theirs, or skip that for an application of your own.

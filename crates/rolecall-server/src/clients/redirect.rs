@@ -109,6 +109,22 @@ pub(crate) fn matches(registered: &str, uri: &str, application: Option<Applicati
     }
 }
 
+/// Returns `uri` with parameters in its query. What the query had before stays.
+pub(crate) fn with_parameters<'a>(
+    uri: &str,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
+    let separator = match uri.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{separator}{query}")
+}
+
 /// Returns true if any program on the machine of the user could receive what is sent to `uri`.
 pub(crate) fn is_shared(uri: &str) -> bool {
     !uri.starts_with("https:")

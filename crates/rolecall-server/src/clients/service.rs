@@ -23,7 +23,7 @@ use crate::{
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
-    keys::{self, fresh::Fresh},
+    keys::{fresh::Fresh, id_tokens},
     roles::{
         assigning::{self, Assignee, Validity},
         assignments, request_ending,
@@ -216,7 +216,7 @@ async fn prepare_keys(app: &App, client: &Client) -> Result<Fresh, ApiError> {
     match client.application {
         Some(_) => {
             let algorithm = client.sign_in.id_token_alg.algorithm();
-            keys::service::prepare_id_tokens(app, algorithm).await
+            id_tokens::prepare(app, algorithm).await
         }
         None => Ok(Fresh::default()),
     }
@@ -231,7 +231,7 @@ async fn ensure_keys(
 ) -> Result<(), ApiError> {
     if client.application.is_some() {
         let algorithm = client.sign_in.id_token_alg.algorithm();
-        keys::service::ensure_id_tokens(app, change, algorithm, fresh).await?;
+        id_tokens::ensure(app, change, algorithm, fresh).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a client registers to sign people in: the kind of application, and how it wants its answers.
+//! The members of a client that signs people in: the kind of application, and how it wants its answers.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr};
 
@@ -88,7 +88,7 @@ words! {
 
 words! {
     "ClientPkce",
-    /// Whether requests need a code challenge (RFC 7636).
+    /// The need of a code challenge in each request (RFC 7636).
     pub(crate) enum Pkce {
         /// Always.
         Required = "required",
@@ -99,7 +99,7 @@ words! {
 
 words! {
     "ClientConsent",
-    /// Whether people are asked before the client gets something of theirs.
+    /// The need to ask people before the client gets something of theirs.
     pub(crate) enum Consent {
         /// Once for what it asks for.
         Ask = "ask",
@@ -176,12 +176,12 @@ impl TryFrom<String> for SignInTenant {
     }
 }
 
-/// What a client registered to sign people in, beside its kind and its redirect URIs.
+/// The members of a client that signs people in, beside its kind and its redirect URIs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct SignIn {
     pub(crate) post_logout_redirect_uris: Vec<String>,
-    /// The address that is told when a session of the client ends (`OpenID` Connect Back-Channel Logout).
+    /// The address that gets a logout token when a session of the client ends (`OpenID` Connect Back-Channel Logout).
     pub(crate) backchannel_logout_uri: Option<String>,
     /// The address at which another site can start a sign-in (`OpenID` Connect Core section 4).
     pub(crate) initiate_login_uri: Option<String>,

@@ -34,7 +34,7 @@ pub(crate) struct ClientView {
     kind: Option<Application>,
     /// Where browsers may be sent after a log-out.
     post_logout_redirect_uris: Vec<String>,
-    /// The address that is told when a session of the client ends.
+    /// The address that gets a logout token when a session of the client ends.
     #[schema(required)]
     backchannel_logout_uri: Option<String>,
     /// The https address at which another site can start a sign-in.
@@ -151,7 +151,7 @@ pub(crate) struct NewClient {
     kind: Option<Application>,
     /// Where browsers may be sent after a log-out. The rules are those of `redirect_uris`.
     post_logout_redirect_uris: Option<Vec<String>>,
-    /// The address that is told when a session of the client ends.
+    /// The address that gets a logout token when a session of the client ends.
     backchannel_logout_uri: Option<String>,
     /// The https address at which another site can start a sign-in.
     initiate_login_uri: Option<String>,

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What a user has allowed a client.
+/// The consents of a user to one client.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Consent)]
 pub(crate) struct ConsentView {
@@ -32,7 +32,7 @@ pub(crate) struct ConsentView {
     last_used_at: String,
 }
 
-/// What a user has allowed a client to get for one resource.
+/// The scopes that a user has allowed a client for one resource.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AllowedScopes)]
 pub(crate) struct AllowedScopesView {

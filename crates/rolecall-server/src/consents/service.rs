@@ -94,7 +94,7 @@ pub(crate) async fn confirm(
     Ok(!is_due(conn, client, request, subject).await?)
 }
 
-/// What a user has allowed a client.
+/// The consents of a user to one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AllowedClient {
     pub(crate) client_id: String,

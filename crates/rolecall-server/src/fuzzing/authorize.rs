@@ -15,7 +15,10 @@ use crate::{
         answer::Answer,
         request::{AuthorizationRequest, Prompt},
     },
-    oauth::authorize::{AuthorizeError, KNOWN, MAX_REQUEST, MAX_VALUE, parse},
+    oauth::{
+        authorize::{AuthorizeError, parse},
+        parameters::{KNOWN, MAX_REQUEST, MAX_VALUE},
+    },
 };
 
 /// What inputs write for the id of the client, which is random.
@@ -70,8 +73,8 @@ pub fn run(data: &[u8]) {
     let parsed = parse(server.embedded.app(), &encoded);
     let sent = Sent::of(&encoded);
     match server.runtime.block_on(parsed) {
-        Ok((request, client)) => {
-            assert_eq!(client.id, server.client);
+        Ok(request) => {
+            assert_eq!(request.client_id, server.client);
             sent.check_request(&request, &server.client);
         }
         Err(AuthorizeError::Answer(answer)) => sent.check_answer(&answer, &server.client),

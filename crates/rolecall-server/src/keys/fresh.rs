@@ -54,6 +54,23 @@ impl Fresh {
         }
     }
 
+    /// Stores one of them as the next key of a slot.
+    pub(crate) async fn insert_next(
+        &mut self,
+        change: &mut Change<'_>,
+        master: &MasterKey,
+        (slot, algorithm): (Slot, Algorithm),
+        active_from: rolecall_core::Timestamp,
+    ) -> Result<(), ApiError> {
+        let next = NewKey {
+            slot,
+            algorithm,
+            state: State::Next,
+            active_from,
+        };
+        self.insert(change, master, &next).await
+    }
+
     /// Stores one of them as a signing key.
     pub(crate) async fn insert(
         &mut self,

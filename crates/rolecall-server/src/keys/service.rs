@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     fresh::{self, Fresh, NewKey},
+    id_tokens,
     lifecycle::{self, KeyTarget, LEAD, Obstacle, Plan},
     master, ring,
     store::{self, Listed, Slot, State, StoredKey},
@@ -120,80 +121,18 @@ pub(crate) async fn reconcile(
             LEAD
         };
         let from = now.plus(lead);
-        insert_next(change, master, &mut fresh, (Slot::Access, algorithm), from).await?;
+        fresh
+            .insert_next(change, master, (Slot::Access, algorithm), from)
+            .await?;
     }
     if !configured.serves {
         return Ok(());
     }
     let listed = store::list(change.conn()).await?;
     for algorithm in lifecycle::missing(&listed, configured.algorithm, needed) {
-        fill_slot(change, master, &mut fresh, algorithm).await?;
+        id_tokens::fill_slot(change, master, &mut fresh, algorithm).await?;
     }
     Ok(())
-}
-
-/// Generates the keys that ID tokens with `algorithm` need and that do not exist, before the change that needs them.
-pub(crate) async fn prepare_id_tokens(app: &App, algorithm: Algorithm) -> Result<Fresh, ApiError> {
-    let listed = store::list(&mut app.store().read().await?).await?;
-    let needed = [algorithm];
-    let missing = lifecycle::missing(&listed, target(&listed), &needed);
-    let wanted = missing.flat_map(|algorithm| [(Slot::IdToken(algorithm), algorithm); 2]);
-    Fresh::generate(wanted.collect()).await
-}
-
-/// Sees to it that keys for ID tokens with `algorithm` exist.
-pub(crate) async fn ensure_id_tokens(
-    app: &App,
-    change: &mut Change<'_>,
-    algorithm: Algorithm,
-    fresh: &mut Fresh,
-) -> Result<(), ApiError> {
-    let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
-    for algorithm in lifecycle::missing(&listed, target(&listed), &[algorithm]) {
-        fill_slot(change, master, fresh, algorithm).await?;
-    }
-    Ok(())
-}
-
-/// Returns the algorithm that access tokens have from the next rotation on.
-fn target(listed: &Listed) -> Algorithm {
-    let next = listed.one(Slot::Access, State::Next);
-    let key = next.or_else(|| listed.one(Slot::Access, State::Active));
-    key.map_or(Algorithm::Es256, |key| key.algorithm)
-}
-
-/// Makes the first two keys of a slot. They need no lead: nobody has verified an ID token of this algorithm before.
-async fn fill_slot(
-    change: &mut Change<'_>,
-    master: &MasterKey,
-    fresh: &mut Fresh,
-    algorithm: Algorithm,
-) -> Result<(), ApiError> {
-    let (slot, active_from) = (Slot::IdToken(algorithm), change.now());
-    let active = NewKey {
-        slot,
-        algorithm,
-        state: State::Active,
-        active_from,
-    };
-    fresh.insert(change, master, &active).await?;
-    insert_next(change, master, fresh, (slot, algorithm), active_from).await
-}
-
-async fn insert_next(
-    change: &mut Change<'_>,
-    master: &MasterKey,
-    fresh: &mut Fresh,
-    (slot, algorithm): (Slot, Algorithm),
-    active_from: Timestamp,
-) -> Result<(), ApiError> {
-    let next = NewKey {
-        slot,
-        algorithm,
-        state: State::Next,
-        active_from,
-    };
-    fresh.insert(change, master, &next).await
 }
 
 async fn retire_key(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
@@ -307,14 +246,9 @@ async fn rotate_now(
     change.record(json!({
         "action": "key.rotated", "kid": next.kid, "before": before.map(|before| &before.kid), "forced": force,
     }));
-    insert_next(
-        change,
-        master,
-        fresh,
-        (slot, next.algorithm),
-        now.plus(LEAD),
-    )
-    .await?;
+    fresh
+        .insert_next(change, master, (slot, next.algorithm), now.plus(LEAD))
+        .await?;
     Ok(Rotated {
         warning: early_warning(next, now),
         key: StoredKey {
@@ -366,7 +300,9 @@ pub(crate) async fn retire(
         }
         if let (State::Active | State::Next, Some(next)) = (key.state, next) {
             let wanted = (key.slot, next.algorithm);
-            insert_next(change, master, &mut fresh, wanted, now.plus(LEAD)).await?;
+            fresh
+                .insert_next(change, master, wanted, now.plus(LEAD))
+                .await?;
         }
         Ok(warning)
     })

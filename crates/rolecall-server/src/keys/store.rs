@@ -55,7 +55,7 @@ impl FromRow for State {
     }
 }
 
-/// What a key signs. One key of each slot is active at a time.
+/// The purpose of a key. One key of each slot is active at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
     /// Access tokens, and ID tokens of clients that want the same algorithm.

@@ -19,7 +19,7 @@ use crate::{
 /// The most applications and sessions that the page shows.
 const MAX_SHOWN: i64 = 200;
 
-/// What the page shows.
+/// The contents of the page.
 pub(crate) struct Overview {
     pub(crate) user: User,
     /// The browsers in which the user is signed in, the last used one first.
@@ -68,7 +68,7 @@ pub(crate) enum Ends<'a> {
     Browser(&'a str),
     /// Everything except this browser.
     Others,
-    /// What an application was allowed.
+    /// The consents to an application.
     Consent(&'a str),
 }
 

@@ -3,7 +3,6 @@
 //! Without a hint of this browser's own session a page asks: a link on another site must not sign anybody out. The
 //! browser is sent only to an address that is registered for the one client that the request names.
 
-use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
 use super::{
@@ -12,8 +11,11 @@ use super::{
     secret::{self, Kind},
 };
 use crate::{
-    app::App, backchannel::store as backchannel, clients::store as clients, error::ApiError,
-    tokens::id_token,
+    app::App,
+    backchannel::store as backchannel,
+    clients::{redirect, store as clients},
+    error::ApiError,
+    tokens::id_token::Hint,
 };
 
 /// The parameters that are known; others are ignored (RP-Initiated Logout section 2).
@@ -39,7 +41,7 @@ pub(crate) struct LogOutRequest {
     pub(crate) post_logout_redirect_uri: Option<String>,
     pub(crate) state: Option<String>,
     pub(crate) ui_locales: Option<String>,
-    /// What the form of the page brought along.
+    /// The answer of the form of the page.
     pub(crate) confirmed: Option<String>,
 }
 
@@ -97,27 +99,6 @@ impl LogOutRequest {
     }
 }
 
-/// What an ID token says that an application sent as a hint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Hint {
-    client: String,
-    subject: String,
-    session: String,
-}
-
-impl Hint {
-    /// Reads an ID token of this server, expired or not.
-    fn read(app: &App, token: &str) -> Option<Self> {
-        let claims = id_token::verify(app, token)?;
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(Self {
-            client: text("aud")?,
-            subject: text("sub")?,
-            session: text("sid")?,
-        })
-    }
-}
-
 /// The application that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Named {
@@ -167,7 +148,7 @@ impl Named {
     }
 }
 
-/// What comes after a request.
+/// The next thing after a request.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// A page asks.
@@ -241,18 +222,10 @@ async fn target(
 }
 
 fn with_state(uri: &str, state: Option<&str>) -> String {
-    let Some(state) = state else {
-        return uri.to_owned();
-    };
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("state", state)
-        .finish();
-    let separator = match uri.split_once('?') {
-        None => "?",
-        Some((_, "")) => "",
-        Some(_) => "&",
-    };
-    format!("{uri}{separator}{query}")
+    match state {
+        Some(state) => redirect::with_parameters(uri, [("state", state)]),
+        None => uri.to_owned(),
+    }
 }
 
 /// Returns true if the hint is of a session that was opened in this browser session.

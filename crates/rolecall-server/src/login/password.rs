@@ -78,6 +78,26 @@ pub(crate) struct Proven {
     pub(crate) by_reset_code: bool,
 }
 
+impl Proven {
+    /// Returns true if what was proven is still what is stored, and the account is not locked; then its failures are
+    /// forgiven. Guesses that were under way elsewhere count: a locked account opens for none of them.
+    pub(crate) async fn confirm(
+        &self,
+        conn: &mut Conn,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let hash = self.credentials.password_hash.as_deref();
+        let (hash, rehash) = (hash.unwrap_or_default(), self.rehash.as_deref());
+        if !store::confirm_password(conn, &self.id, hash, rehash).await?
+            || self.slot.failures(conn).await?.is_locked()
+        {
+            return Ok(false);
+        }
+        self.slot.succeed(conn, now).await?;
+        Ok(true)
+    }
+}
+
 /// A user name and a password as they were typed, and where.
 #[derive(Clone, Copy)]
 pub(crate) struct Typed<'a> {

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{app::App, error::ApiError, ids};
 
-/// What a secret is for. Each kind has a MAC of its own, so that one is never taken for another.
+/// The purpose of a secret. Each kind has a MAC of its own, so that one is never taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The cookie of somebody who is signing in.

@@ -7,8 +7,12 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::{Permission, RoleName, TenantName};
-use serde_json::{Map, Value};
 
+use super::{
+    claims_parameter::read_claims,
+    parameters::{Parameters, RESOURCE},
+    refused::{Refused, refuse},
+};
 use crate::{
     app::App,
     clients::{
@@ -23,45 +27,11 @@ use crate::{
     },
     resources::{limit, service::is_resource},
     tokens::{
-        claims::is_user_claim,
-        id_token,
+        id_token::{self, Hint},
         identity::{self, IdentityScope},
         requested::RequestedScope,
     },
 };
-
-/// The parameters that are known; others are ignored, twice too.
-pub(crate) const KNOWN: &[&str] = &[
-    "response_type",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "response_mode",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "prompt",
-    "max_age",
-    "login_hint",
-    "id_token_hint",
-    "acr_values",
-    "claims",
-    "ui_locales",
-    "resource",
-    "audience",
-    "tenant",
-    "request",
-    "request_uri",
-    "registration",
-];
-
-const RESOURCE: &str = "resource";
-
-/// The longest value of a parameter.
-pub(crate) const MAX_VALUE: usize = 4096;
-/// The longest request, in bytes.
-pub(crate) const MAX_REQUEST: usize = 16 * 1024;
 
 /// The reason why an authorization request leads nowhere.
 #[derive(Debug)]
@@ -79,47 +49,12 @@ impl From<ApiError> for AuthorizeError {
     }
 }
 
-/// The parameters of a request, each at most once.
-struct Parameters(Vec<(&'static str, String)>);
-
-impl Parameters {
-    fn parse(encoded: &str) -> Result<Self, AuthorizeError> {
-        if encoded.len() > MAX_REQUEST {
-            return Err(AuthorizeError::Page("the request is too long"));
-        }
-        let mut values: Vec<(&'static str, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded.as_bytes()) {
-            let Some(known) = KNOWN.iter().find(|known| **known == name) else {
-                continue;
-            };
-            // several resources are an error of their own (RFC 8707 section 2)
-            if *known != RESOURCE && values.iter().any(|(seen, _)| seen == known) {
-                return Err(AuthorizeError::Page("a parameter was sent twice"));
-            }
-            if value.len() > MAX_VALUE || value.contains('\0') {
-                return Err(AuthorizeError::Page(
-                    "a parameter is too long or has a NUL in it",
-                ));
-            }
-            values.push((known, value.into_owned()));
-        }
-        values.retain(|(_, value)| !value.is_empty());
-        Ok(Self(values))
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.0.iter();
-        let found = values.find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.as_str())
-    }
-}
-
 /// Reads a request. `encoded` is the query, or the body of a form.
 pub(crate) async fn parse(
     app: &App,
     encoded: &str,
-) -> Result<(AuthorizationRequest, Client), AuthorizeError> {
-    let parameters = Parameters::parse(encoded)?;
+) -> Result<AuthorizationRequest, AuthorizeError> {
+    let parameters = Parameters::parse(encoded).map_err(AuthorizeError::Page)?;
     let (client, redirect_uri) = check_client(app, &parameters).await?;
     let mode = parameters.get("response_mode");
     let target = Target {
@@ -133,7 +68,7 @@ pub(crate) async fn parse(
     match read(app, &parameters, &client, &target) {
         Ok(mut request) => {
             add_default_scope(app, &mut request).await?;
-            Ok((request, client))
+            Ok(request)
         }
         Err((error, why)) => {
             let answer = Answer::error(target, error, &why, &app.settings().issuer);
@@ -165,13 +100,7 @@ async fn check_client(
     Ok((client, uri))
 }
 
-type Refused = (AnswerError, String);
-
-fn refuse<T>(error: AnswerError, why: impl Into<String>) -> Result<T, Refused> {
-    Err((error, why.into()))
-}
-
-/// Reads everything that the client is told about if it is wrong, in the order of the contract.
+/// Reads everything about which the client gets an error if it is wrong, in the order of the contract.
 fn read(
     app: &App,
     parameters: &Parameters,
@@ -208,12 +137,12 @@ fn read(
         read_claims(&mut request, claims)?;
     }
     if let Some(hint) = parameters.get("id_token_hint") {
-        let subject = id_token::subject_of(app, hint, &client.id);
-        let Some(subject) = subject else {
+        let hint = Hint::read(app, hint).filter(|hint| hint.client == client.id);
+        let Some(hint) = hint else {
             let why = "id_token_hint is no ID token of this application";
             return refuse(AnswerError::InvalidRequest, why);
         };
-        request.subject = Some(subject);
+        request.subject = Some(hint.subject);
     }
     Ok(request)
 }
@@ -363,13 +292,7 @@ fn audience(
     client: &Client,
 ) -> Result<(String, bool), Refused> {
     let issuer = &app.settings().issuer;
-    if parameters
-        .0
-        .iter()
-        .filter(|(name, _)| *name == RESOURCE)
-        .count()
-        > 1
-    {
+    if parameters.resources() > 1 {
         let why = "a request is for one resource: ask again for another one";
         return refuse(AnswerError::InvalidTarget, why);
     }
@@ -428,66 +351,4 @@ fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refused> {
             "max_age is a number of seconds",
         ),
     }
-}
-
-/// Reads the parameter `claims` (`OpenID` Connect Core section 5.5).
-fn read_claims(request: &mut AuthorizationRequest, text: &str) -> Result<(), Refused> {
-    let malformed = || {
-        let why = "claims is a JSON object with `id_token` or `userinfo`";
-        (AnswerError::InvalidRequest, why.to_owned())
-    };
-    let claims: Map<String, Value> = serde_json::from_str(text).map_err(|_| malformed())?;
-    for (place, wanted) in &claims {
-        let wanted = match (place.as_str(), wanted) {
-            ("id_token" | "userinfo", Value::Object(wanted)) => wanted,
-            ("id_token" | "userinfo", Value::Null) => continue,
-            ("id_token" | "userinfo", _) => return Err(malformed()),
-            _ => continue,
-        };
-        for (name, about) in wanted {
-            if !matches!(about, Value::Null | Value::Object(_)) {
-                return Err(malformed());
-            }
-            read_claim(request, place, name, about)?;
-        }
-    }
-    Ok(())
-}
-
-fn read_claim(
-    request: &mut AuthorizationRequest,
-    place: &str,
-    name: &str,
-    about: &Value,
-) -> Result<(), Refused> {
-    let values = || {
-        let many = about.get("values").and_then(Value::as_array);
-        let one = about.get("value");
-        one.into_iter().chain(many.into_iter().flatten())
-    };
-    match name {
-        "sub" => {
-            if let Some(subject) = values().next().and_then(Value::as_str) {
-                request.subject = Some(subject.to_owned());
-            }
-        }
-        "acr" => {
-            let is_essential = about.get("essential") == Some(&Value::Bool(true));
-            let mut wanted = values().peekable();
-            let names_some = wanted.peek().is_some();
-            if is_essential && names_some && !wanted.any(|acr| acr == id_token::ACR) {
-                let why = "no sign-in reaches this acr";
-                return refuse(AnswerError::UnmetAuthenticationRequirements, why);
-            }
-        }
-        name if is_user_claim(name) => {
-            let places = match place {
-                "id_token" => &mut request.id_token_claims,
-                _ => &mut request.userinfo_claims,
-            };
-            places.insert(name.to_owned());
-        }
-        _ => {}
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rolecall_core::{SubjectKind, Timestamp};
+use rolecall_core::Timestamp;
 
 use super::{
     client_auth::RequestingClient,
@@ -15,12 +15,12 @@ use crate::{
     audit::events,
     authority::{
         caller::Caller,
-        subject::{self, Status, Subject},
+        subject::{self, Subject},
     },
     backchannel::{self, store::SignedIn},
     clients::store::GrantType,
     login::{
-        browser::store::{self as browsers, BrowserSession},
+        browser::{service as browsers, store::BrowserSession},
         code_store::{self, Code, Spent},
         known::Origin,
         secret::{self, Kind},
@@ -46,7 +46,7 @@ pub(crate) struct CodeGrant<'a> {
     pub(crate) origin: Origin<'a>,
 }
 
-/// What became of a code. All of it is committed, so that a code is spent whatever is wrong.
+/// The outcome of a code. All of it is committed, so that a code is spent whatever is wrong.
 enum Outcome {
     Issued(Box<Issued>, Vec<String>, String),
     Refused(OAuthError, String),
@@ -107,8 +107,7 @@ async fn spend(
 async fn read_subject(conn: &mut Conn, code: &Code, now: Timestamp) -> Result<Subject, OAuthError> {
     let tenant = code.request.tenant.as_ref();
     let subject = subject::read(conn, &code.subject_id, tenant, now).await?;
-    let subject = subject
-        .filter(|subject| subject.kind == SubjectKind::User && subject.status == Status::Active);
+    let subject = subject.filter(Subject::is_active_user);
     subject.ok_or(OAuthError::InvalidCode)
 }
 
@@ -122,7 +121,9 @@ async fn redeem(
     let now = app.now();
     check(request, code, now)?;
     let asked = &code.request;
-    let session = hold_browser_session(app, conn, code, now).await?;
+    let in_browser = (code.browser_session.as_str(), code.subject_id.as_str());
+    let session = browsers::hold(app, conn, in_browser, now).await?;
+    let session = session.ok_or(OAuthError::InvalidCode)?;
     let tenant = asked.tenant.as_ref();
     let subject = read_subject(conn, code, now).await?;
     let (grant_type, audience) = (GrantType::AuthorizationCode, &asked.audience);
@@ -152,9 +153,8 @@ async fn redeem(
         auth_time: code.auth_time,
         amr: &code.amr,
     };
-    let lifetime = app.settings().sessions.lifetime;
     let latest = if outlives {
-        now.plus(lifetime)
+        now.plus(app.settings().sessions.lifetime)
     } else {
         session.expires_at
     };
@@ -188,26 +188,7 @@ async fn redeem(
     Ok((issued, surplus))
 }
 
-/// Returns the session of the browser in which the code was made, if it lives, and holds its row: whoever ends that
-/// session waits and ends what the code opens too, or was first.
-async fn hold_browser_session(
-    app: &App,
-    conn: &mut Conn,
-    code: &Code,
-    now: Timestamp,
-) -> Result<BrowserSession, OAuthError> {
-    let session = browsers::find_by_id(conn, &code.browser_session, now).await?;
-    let session = session.filter(|session| {
-        session.subject_id == code.subject_id && !app.settings().browser.is_idle(session, now)
-    });
-    let session = session.ok_or(OAuthError::InvalidCode)?;
-    if !browsers::touch(conn, &session.id, now).await? {
-        return Err(OAuthError::InvalidCode);
-    }
-    Ok(session)
-}
-
-/// Notes that the client is to be told when the user logs out.
+/// Notes that the client has to hear when the user logs out.
 async fn note_sign_in(
     conn: &mut Conn,
     code: &Code,

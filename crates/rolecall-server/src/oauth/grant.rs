@@ -8,7 +8,6 @@ use super::{
     opening::{Opening, open_session},
 };
 use crate::{
-    accounts::store,
     app::App,
     audit::events,
     authority::subject::{self, Status},
@@ -149,20 +148,10 @@ async fn log_in(
     request: &PasswordGrant<'_>,
     proven: &Proven,
 ) -> Result<OpenedSession, OAuthError> {
-    let hash = proven
-        .credentials
-        .password_hash
-        .as_deref()
-        .unwrap_or_default();
-    if !store::confirm_password(conn, &proven.id, hash, proven.rehash.as_deref()).await? {
-        return Err(OAuthError::WrongPassword);
-    }
-    // guesses that were under way elsewhere count: a locked account opens for none of them
-    if proven.slot.failures(conn).await?.is_locked() {
-        return Err(OAuthError::WrongPassword);
-    }
     let now = app.now();
-    proven.slot.succeed(conn, now).await?;
+    if !proven.confirm(conn, now).await? {
+        return Err(OAuthError::WrongPassword);
+    }
     let tenant = request.tenant.as_ref();
     let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
@@ -217,6 +206,7 @@ async fn log_in(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::store as accounts;
     use rolecall_passwords::{Hasher, HasherOptions, Parameters, Password, PasswordScheme};
 
     const PASSWORD: &str = "a password of alice";
@@ -236,8 +226,8 @@ mod tests {
         let password = Password::new(PASSWORD.to_owned()).unwrap();
         let old = old.unwrap().hash(password).await.unwrap();
         app.change(crate::authority::caller::Caller::System, async |change| {
-            let id = store::find_alike(change.conn(), "alice").await?.unwrap();
-            store::set_password(change, &id, &old).await?;
+            let id = accounts::find_alike(change.conn(), "alice").await?.unwrap();
+            accounts::set_password(change, &id, &old).await?;
             change.record(serde_json::json!({ "action": "test" }));
             Ok(())
         })

@@ -2,6 +2,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod basic;
+mod claims_parameter;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
 pub(crate) mod code;
@@ -14,9 +15,12 @@ pub(crate) mod introspect;
 pub(crate) mod known_token;
 pub(crate) mod metadata;
 mod opening;
+pub(crate) mod parameters;
 pub(crate) mod refresh;
+mod refused;
 pub(crate) mod revoke;
 pub(crate) mod service;
+mod standing;
 pub(crate) mod userinfo;
 
 #[cfg(test)]

@@ -1,23 +1,24 @@
 //! The refresh grant (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use rolecall_core::{SubjectKind, TenantName, Timestamp};
+use rolecall_core::{TenantName, Timestamp};
 
 use super::{
     client_auth::RequestingClient,
     error::OAuthError,
     identity::{self, Identified},
+    standing::{Standing, standing},
 };
 use crate::{
     app::App,
     audit::events,
     authority::{
         caller::Caller,
-        subject::{self, Status, Subject},
+        subject::{self, Subject},
     },
     clients::store::GrantType,
-    login::{browser::store as browsers, known::Origin},
+    login::{browser::service as browsers, known::Origin},
     quota::{Quota, through},
     sessions::{
         active::{self, opened},
@@ -25,7 +26,6 @@ use crate::{
         store::{self, Session},
     },
     store::Conn,
-    throttle::is_same_place,
     tokens::{
         access_token::{Basis, Issued},
         effective::{Grant, TokenSubject},
@@ -36,13 +36,6 @@ use crate::{
         requested::RequestedScope,
     },
 };
-
-/// The time in which the token just replaced still gets its successor: for a lost answer, and for two tabs.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// The number of times that a session may use its grace. Somebody with a copy of a refresh token could otherwise follow its owner
-/// from one grace to the next, unnoticed for as long as the session lasts.
-const MAX_GRACES: i64 = 5;
 
 /// A token request with the refresh grant.
 pub(crate) struct RefreshGrant<'a> {
@@ -57,16 +50,6 @@ pub(crate) struct RefreshGrant<'a> {
     /// Must be that of the log-in, if it is named.
     pub(crate) audience: Option<&'a str>,
     pub(crate) origin: Origin<'a>,
-}
-
-/// The position of a refresh token in its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Newest,
-    /// The newest one's predecessor, replaced a moment ago.
-    JustReplaced,
-    /// Used before, or never issued: there is a copy of it.
-    Replayed,
 }
 
 /// Issues an access token and the session's next refresh token.
@@ -174,36 +157,6 @@ fn refuse_foreign(
     }
 }
 
-fn standing(
-    token: &RefreshToken,
-    session: &Session,
-    origin: &Origin<'_>,
-    now: Timestamp,
-) -> Standing {
-    let generation = token.generation();
-    if generation == session.generation {
-        Standing::Newest
-    } else if generation.checked_add(1) == Some(session.generation)
-        && may_have_grace(session, origin, now)
-    {
-        Standing::JustReplaced
-    } else {
-        Standing::Replayed
-    }
-}
-
-/// Returns true if the predecessor of the newest token may still be used: once, for a short time, a few times a session,
-/// and only where its successor went or by the device of the log-in.
-fn may_have_grace(session: &Session, origin: &Origin<'_>, now: Timestamp) -> bool {
-    let is_recent = now < session.rotated_at.plus(GRACE)
-        // a clock set back must not stretch the grace
-        && now.plus(GRACE) >= session.rotated_at;
-    let is_unused = session.graced_generation < session.generation;
-    let is_same_device = || session.device.is_some() && session.device == origin.device_name();
-    let is_same_client = is_same_place(origin.address, &session.address) || is_same_device();
-    is_recent && is_unused && session.graces < MAX_GRACES && is_same_client
-}
-
 /// Returns the most that the client may be given now.
 async fn ceiling_now(
     app: &App,
@@ -253,11 +206,8 @@ async fn read_subject(
 ) -> Result<Subject, OAuthError> {
     let tenant = session.tenant.as_ref();
     let subject = subject::read(conn, &session.subject_id, tenant, now).await?;
-    let subject = subject.filter(|subject| {
-        subject.kind == SubjectKind::User
-            && subject.status == Status::Active
-            && subject.head.era == session.era
-    });
+    let subject = subject.filter(Subject::is_active_user);
+    let subject = subject.filter(|subject| subject.head.era == session.era);
     subject.ok_or(OAuthError::InvalidGrant)
 }
 
@@ -389,12 +339,10 @@ async fn keep_browser_session(
     let Some(id) = &session.browser else {
         return Ok(());
     };
-    let browser = browsers::find_by_id(conn, id, now).await?;
-    let lives = browser.is_some_and(|browser| !app.settings().browser.is_idle(&browser, now));
-    if !lives || !browsers::touch(conn, id, now).await? {
-        return Err(OAuthError::InvalidGrant);
+    match browsers::hold(app, conn, (id, &session.subject_id), now).await? {
+        Some(_) => Ok(()),
+        None => Err(OAuthError::InvalidGrant),
     }
-    Ok(())
 }
 
 /// Ends the session of a replayed token: its owner and the holder of the copy cannot be distinguished.

@@ -10,7 +10,7 @@ use rolecall::Public;
 use rolecall_core::Timestamp;
 
 use super::{
-    handlers::{failed, go, message, refuse, see_other},
+    answers::{failed, go, message, refuse, see_other},
     language::Language,
     render::Page,
     submitted::{Browser, Submitted},

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::submitted::Submitted;
-use crate::login::flow::{choice::Open, choosing::Chosen, service::Shown};
+use crate::login::flow::{choice::Open, choosing::Chosen, step::Shown};
 
 const TENANT: &str = "tenant";
 const ROLE: &str = "role";

@@ -10,7 +10,7 @@ use minijinja::context;
 use rolecall::Public;
 
 use super::{
-    handlers::{failed, keep, message, see_other},
+    answers::{failed, keep, message, see_other},
     language::Language,
     render::Page,
     submitted::Browser,

@@ -14,7 +14,7 @@ use http::{HeaderValue, header};
 use minijinja::{Environment, Error};
 
 use super::{
-    assets::{SCRIPT, STYLE},
+    assets::{SCRIPT, STYLE, version},
     samples, templates,
 };
 use crate::config::Pages;
@@ -28,15 +28,23 @@ const MAX_TEMPLATE: u64 = 256 * 1024;
 pub(crate) struct Look {
     /// The name above each page.
     pub(super) name: String,
-    pub(super) style: String,
-    pub(super) logo: Option<Logo>,
+    pub(super) versions: Versions,
+    style: Bytes,
+    logo: Option<Logo>,
     pub(super) environment: Environment<'static>,
 }
 
+/// The versions of the files, which their URLs end in; that of the picture is empty without one.
+pub(super) struct Versions {
+    pub(super) style: String,
+    pub(super) script: String,
+    pub(super) logo: String,
+}
+
 /// A picture with its media type, which its first bytes show.
-pub(super) struct Logo {
-    pub(super) kind: &'static str,
-    pub(super) bytes: Bytes,
+struct Logo {
+    kind: &'static str,
+    bytes: Bytes,
 }
 
 /// The reason why the pages cannot look as configured.
@@ -79,20 +87,28 @@ impl Look {
             replace(&mut environment, folder)?;
             samples::try_all(&environment).map_err(|error| fault(&error))?;
         }
+        let style = Bytes::from(style(pages));
+        let logo = pages.logo.as_deref().map(read_logo).transpose()?;
+        let versions = Versions {
+            style: version(&style),
+            script: version(SCRIPT.as_bytes()),
+            logo: logo
+                .as_ref()
+                .map_or_else(String::new, |logo| version(&logo.bytes)),
+        };
         Ok(Self {
             name: pages.name.clone(),
-            style: style(pages),
-            logo: pages.logo.as_deref().map(read_logo).transpose()?,
+            versions,
+            style,
+            logo,
             environment,
         })
     }
-}
 
-impl Look {
     /// Answers a request for a file of the pages; `None` if there is none of this name.
     pub(super) fn file(&self, name: &str) -> Option<Response> {
         let (kind, body) = match name {
-            "style.css" => ("text/css; charset=utf-8", Bytes::from(self.style.clone())),
+            "style.css" => ("text/css; charset=utf-8", self.style.clone()),
             "form-post.js" => ("text/javascript; charset=utf-8", Bytes::from(SCRIPT)),
             "logo" => {
                 let logo = self.logo.as_ref()?;
@@ -271,14 +287,11 @@ mod tests {
     #[test]
     fn colors_are_added_to_the_style_sheet() {
         let look = looks(|pages, _| pages.color = Some("#7a1fa2".parse().unwrap())).unwrap();
-        assert!(
-            look.style
-                .contains("--accent: #7a1fa2; --on-accent: #ffffff")
-        );
+        let text = std::str::from_utf8(&look.style).unwrap();
+        assert!(text.contains("--accent: #7a1fa2; --on-accent: #ffffff"));
         // the dark page keeps its own
         assert!(
-            look.style
-                .trim_end()
+            text.trim_end()
                 .ends_with("--accent: #9db9ff; --on-accent: #0f1730; } }")
         );
         let plain = looks(|_, _| ()).unwrap();

@@ -1,6 +1,7 @@
 //! The pages that people see. They call services only, work without script, and load nothing from other hosts.
 
 pub(crate) mod account;
+mod answers;
 mod assets;
 mod choice;
 pub(crate) mod handlers;
@@ -9,6 +10,7 @@ pub(crate) mod logout;
 pub(crate) mod look;
 mod render;
 mod samples;
+mod steps;
 mod submitted;
 mod templates;
 

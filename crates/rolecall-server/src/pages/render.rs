@@ -6,10 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Error, Value};
 
-use super::{
-    assets::{SCRIPT, version},
-    language::Language,
-};
+use super::language::Language;
 use crate::{
     app::App,
     error::ApiError,
@@ -44,9 +41,9 @@ impl Page {
             language => self.language.place(),
             base => path_of(&app.settings().public_url),
             brand => look.name.as_str(),
-            logo_version => look.logo.as_ref().map(|logo| version(&logo.bytes)).unwrap_or_default(),
-            style_version => version(look.style.as_bytes()),
-            script_version => version(SCRIPT.as_bytes()),
+            logo_version => look.versions.logo.as_str(),
+            style_version => look.versions.style.as_str(),
+            script_version => look.versions.script.as_str(),
         };
         let template = look.environment.get_template(self.template)?;
         template.render(minijinja::context! { ..self.values.clone(), ..common })

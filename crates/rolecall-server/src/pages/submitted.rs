@@ -17,7 +17,7 @@ use crate::{
         ClientAddress, NoCors,
         cookies::{Cookie, CookieJar},
     },
-    login::{flow::service::Visitor, known::Origin},
+    login::{flow::step::Visitor, known::Origin},
 };
 
 /// The longest form.

@@ -89,16 +89,29 @@ fn at_hash(algorithm: IdTokenAlgorithm, token: &str) -> String {
     URL_SAFE_NO_PAD.encode(left)
 }
 
-/// Returns the subject of an ID token that was issued for `client` by this server, expired or not.
-pub(crate) fn subject_of(app: &App, token: &str, client: &str) -> Option<String> {
-    let claims = verify(app, token)?;
-    let aud = claims.get("aud").and_then(Value::as_str);
-    let subject = claims.get("sub").and_then(Value::as_str);
-    subject.filter(|_| aud == Some(client)).map(str::to_owned)
+/// The parts of an ID token that an application sends back as a hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hint {
+    pub(crate) client: String,
+    pub(crate) subject: String,
+    pub(crate) session: String,
+}
+
+impl Hint {
+    /// Reads an ID token of this server, expired or not.
+    pub(crate) fn read(app: &App, token: &str) -> Option<Self> {
+        let claims = verify(app, token)?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            client: text("aud")?,
+            subject: text("sub")?,
+            session: text("sid")?,
+        })
+    }
 }
 
 /// Returns the claims of an ID token of this server, expired or not, whichever client it was for.
-pub(crate) fn verify(app: &App, token: &str) -> Option<Map<String, Value>> {
+fn verify(app: &App, token: &str) -> Option<Map<String, Value>> {
     let verified = jws::verify(&app.parts().live.keys(), token).ok()?;
     // an access token is not one
     verified.typ.filter(|typ| typ == TYPE)?;

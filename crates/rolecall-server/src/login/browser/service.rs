@@ -14,7 +14,7 @@ use crate::{
     login::secret::{self, Kind},
     sessions,
     settings::BrowserLimits,
-    store::{Change, Conn},
+    store::{Change, Conn, StoreError},
 };
 
 /// The time for which the secret just replaced still counts.
@@ -50,6 +50,21 @@ pub(crate) async fn find(
     }
     let limits = &app.settings().browser;
     Ok(found.filter(|session| !limits.is_idle(session, now)))
+}
+
+/// Returns a session of a user that lives, and holds its row until the end of the transaction: whoever ends the session waits, and
+/// ends what is opened in it now too; or they were first, and there is none.
+pub(crate) async fn hold(
+    app: &App,
+    conn: &mut Conn,
+    (id, subject): (&str, &str),
+    now: Timestamp,
+) -> Result<Option<BrowserSession>, StoreError> {
+    let found = store::find_by_id(conn, id, now).await?;
+    let own = found.filter(|session| session.subject_id == subject);
+    let live = own.filter(|session| !app.settings().browser.is_idle(session, now));
+    let is_held = live.is_some() && store::touch(conn, id, now).await?;
+    Ok(live.filter(|_| is_held))
 }
 
 /// Returns the live browser sessions of a user, the last used one first.

@@ -1,6 +1,7 @@
-//! What a flow answers to its client, at the redirect URI.
+//! The answers of a flow to its client, at the redirect URI.
 
 use super::request::{AuthorizationRequest, ResponseMode};
+use crate::clients::redirect;
 
 /// An error of an authorization request that its client is told of (RFC 6749 section 4.1.2.1, `OpenID` Connect Core
 /// section 3.1.2.6).
@@ -108,15 +109,9 @@ impl Answer {
         if self.parameters.is_empty() {
             return uri.clone();
         }
-        let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&self.parameters)
-            .finish();
-        let separator = match uri.split_once('?') {
-            None => "?",
-            Some((_, "")) => "",
-            Some(_) => "&",
-        };
-        format!("{uri}{separator}{query}")
+        let parameters = self.parameters.iter();
+        let parameters = parameters.map(|(name, value)| (*name, value.as_str()));
+        redirect::with_parameters(uri, parameters)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rolecall_core::{RoleName, SubjectKind, TenantName, Timestamp};
+use rolecall_core::{RoleName, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{request::AuthorizationRequest, tenant_store};
@@ -13,7 +13,7 @@ use crate::{
     app::App,
     authority::{
         policy_cache::PolicyAt,
-        subject::{self, Status, Subject},
+        subject::{self, Subject},
     },
     clients::{sign_in::SignInTenant, store::Client},
     resources::limit,
@@ -28,7 +28,7 @@ use crate::{
 /// The most tenants that a page offers.
 const MAX_TENANTS: i64 = 500;
 
-/// What somebody who signs in has chosen.
+/// The choice of somebody who signs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Choice {
@@ -66,7 +66,7 @@ pub(crate) enum Open {
     Roles(Box<OpenChoice>, Arc<PolicyAt>),
 }
 
-/// What still holds of a choice, and what is due.
+/// The part of a choice that still holds, and the choice that is due.
 #[derive(Clone, Debug)]
 pub(crate) struct Settled {
     pub(crate) choice: Choice,
@@ -103,66 +103,61 @@ pub(crate) async fn settle(
         choice.tenant = None;
     }
     let chosen = choice.apply(request);
-    let Some(held) = Held::read(app, conn, client, &chosen, user, now).await? else {
-        return Ok(Settled { choice, open: None });
+    let nothing_due = |choice| Settled { choice, open: None };
+    let subject = subject::read(conn, user, chosen.tenant.as_ref(), now).await?;
+    let Some(subject) = subject.filter(Subject::is_active_user) else {
+        return Ok(nothing_due(choice));
     };
-    let holder = held.holder(app, client, &chosen, now);
+    let Some(bounds) = Bounds::read(app, conn, client, &chosen, &subject).await? else {
+        return Ok(nothing_due(choice));
+    };
+    let holder = bounds.holder(app, client, &chosen, &subject, now);
     if choice.scope.is_some() && !choice.picked.is_subset(&nameable_roles(&holder)) {
         choice.forget_roles();
     }
     let asked = choice.apply(request).asked();
     let open = open_choice(&holder, asked.as_ref());
-    let open = open.map(|open| Open::Roles(Box::new(open), Arc::clone(&held.policy)));
+    let open = open.map(|open| Open::Roles(Box::new(open), Arc::clone(&bounds.policy)));
     Ok(Settled { choice, open })
 }
 
-/// A user, and what bounds the tokens of a client for them.
-struct Held {
-    subject: Subject,
+/// The policy and the ceiling of the tokens that a client can have for a user.
+pub(super) struct Bounds {
     policy: Arc<PolicyAt>,
     ceiling: Option<RequestedScope>,
 }
 
-impl Held {
-    /// Reads a user who may sign in through the client.
-    async fn read(
+impl Bounds {
+    /// Reads them; `None` if the user may not sign in through the client.
+    pub(super) async fn read(
         app: &App,
         conn: &mut Conn,
         client: &Client,
         request: &AuthorizationRequest,
-        user: &str,
-        now: Timestamp,
+        subject: &Subject,
     ) -> Result<Option<Self>, StoreError> {
-        let subject = subject::read(conn, user, request.tenant.as_ref(), now).await?;
-        let subject =
-            subject.filter(|one| one.kind == SubjectKind::User && one.status == Status::Active);
-        let Some(subject) = subject else {
-            return Ok(None);
-        };
         let policy = subject.policy(app.policy(), conn).await?;
         let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
         if !client.sign_in.admits(&held) {
             return Ok(None);
         }
-        let ceiling = client.scope.as_deref().and_then(RequestedScope::parse_any);
+        let ceiling = RequestedScope::stored(client.scope.as_deref())?;
         let ceiling = limit::limited(conn, &request.audience, ceiling).await?;
-        Ok(Some(Self {
-            subject,
-            policy,
-            ceiling,
-        }))
+        Ok(Some(Self { policy, ceiling }))
     }
 
-    fn holder<'a>(
+    /// Returns the user as the holder of tokens within these bounds.
+    pub(super) fn holder<'a>(
         &'a self,
         app: &App,
         client: &Client,
         request: &'a AuthorizationRequest,
+        subject: &'a Subject,
         now: Timestamp,
     ) -> TokenSubject<'a> {
         TokenSubject {
             policy: &self.policy,
-            assigned: &self.subject.assigned,
+            assigned: &subject.assigned,
             lifetime: app.settings().access_ttl,
             tenant: request.tenant.as_ref(),
             own_audience: is_own(app, client, request),

@@ -6,11 +6,13 @@ use rolecall_core::{RoleName, TenantName};
 
 use super::{
     choice::{Choice, Open},
-    service::{FlowError, Next, Visitor, advance, find, page_of, settle, write_step},
+    kept::{find, page_of, write_step},
+    service::{advance, settle},
+    step::{FlowError, Next, Visitor},
 };
 use crate::{app::App, login::browser::service as browsers};
 
-/// What a form has chosen.
+/// The choice in a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chosen<'a> {
     pub(crate) tenant: Option<&'a str>,

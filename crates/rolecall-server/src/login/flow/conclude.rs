@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use rolecall_core::{SubjectKind, Timestamp};
+use rolecall_core::Timestamp;
 
 use super::{
     answer::{Answer, AnswerError, Target},
-    choice::{Choice, settle},
+    choice::{Bounds, Choice, settle},
     proof::{Proof, Proven, fingerprint},
     request::AuthorizationRequest,
     store::{self as flows, Flow},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     accounts::store as accounts,
     app::App,
-    authority::subject::{self, Status, Subject},
+    authority::subject::{self, Subject},
     clients::{
         redirect,
         store::{self as clients, Client, GrantType},
@@ -27,13 +27,10 @@ use crate::{
         code_store::{self, NewCode},
         secret::{self, Kind},
     },
-    resources::limit,
     store::{Conn, StoreError},
     tokens::{
-        effective::TokenSubject,
         error::TokenError,
         grant::{check_active, grant},
-        requested::RequestedScope,
     },
 };
 
@@ -121,8 +118,7 @@ async fn conclude_in(
     let now = app.now();
     let (amr, auth_time) = confirm(conn, conclusion, now).await?;
     let subject = subject::read(conn, proven.subject(), request.tenant.as_ref(), now).await?;
-    let subject = subject
-        .filter(|subject| subject.kind == SubjectKind::User && subject.status == Status::Active);
+    let subject = subject.filter(Subject::is_active_user);
     let subject = subject.ok_or(Refusal::Stale)?;
     if request
         .subject
@@ -137,9 +133,6 @@ async fn conclude_in(
         admit(app, conn, conclusion, &subject, now).await?;
     }
     let session = open_session(app, conclusion, &subject.id, (amr, auth_time), now)?;
-    let own = conclusion
-        .current
-        .filter(|current| current.id == session.id);
     let secret = write_session(app, conn, conclusion, &session, now).await?;
     let target = Target::of(request);
     let answer = if request.is_own() {
@@ -156,7 +149,10 @@ async fn conclude_in(
                 .stays
                 .then(|| app.settings().browser.lifetime(session.stays)),
         }),
-        replaced: conclusion.current.filter(|_| own.is_none()).cloned(),
+        replaced: conclusion
+            .current
+            .filter(|current| current.id != session.id)
+            .cloned(),
         subject: subject.id,
     })
 }
@@ -275,27 +271,16 @@ async fn check_scope(
     subject: &Subject,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let policy = subject.policy(app.policy(), conn).await?;
     let refuse = |error, detail: &str| refuse(app, request, error, detail);
-    let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
-    if !client.sign_in.admits(&held) {
+    let bounds = Bounds::read(app, conn, client, request, subject).await?;
+    let Some(bounds) = bounds else {
         return Err(refuse(
             AnswerError::AccessDenied,
             "the user may not sign in to this application",
         ));
-    }
-    let ceiling = RequestedScope::stored(client.scope.as_deref())?;
-    let ceiling = limit::limited(conn, &request.audience, ceiling).await?;
-    let asked = request.asked();
-    let holder = TokenSubject {
-        policy: &policy,
-        assigned: &subject.assigned,
-        lifetime: app.settings().access_ttl,
-        tenant: request.tenant.as_ref(),
-        own_audience: request.audience == app.settings().issuer && client.is_first_party(),
-        ceiling: ceiling.as_ref(),
-        now,
     };
+    let asked = request.asked();
+    let holder = bounds.holder(app, client, request, subject, now);
     let granted = grant(&holder, asked.as_ref());
     let checked = granted.and_then(|granted| check_active(&holder, &granted));
     checked.map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! What somebody who is signing in has proven.
+//! The proofs of somebody who is signing in.
 //!
 //! [`Proven`] is the only way to conclude a flow, and only [`Proven::of`] makes one: it refuses a flow in which something
 //! is still owed. A page that skips a step therefore cannot sign anybody in.

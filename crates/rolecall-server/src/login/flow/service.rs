@@ -1,15 +1,16 @@
 //! The steps of a sign-in. The state of the flow decides which is due, whatever the browser asks for.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use rolecall_core::{Permission, RoleName, Timestamp};
+use rolecall_core::Timestamp;
 
 use super::{
-    answer::{Answer, AnswerError, Target},
-    choice::{self, Choice, Open},
-    conclude::{Conclusion, Refusal, SessionCookie, accepts, conclude},
+    answer::AnswerError,
+    choice::{self, Open},
+    conclude::{Conclusion, Refusal, accepts, conclude},
+    describe::{describe, described},
+    kept::{find, new_flow, page_of, store_new, write_step},
     proof::{Proof, Proofs, Proven},
     request::{AuthorizationRequest, Prompt},
+    step::{FlowError, Next, Shown, Step, Visitor},
     store::{self as flows, Flow},
 };
 use crate::{
@@ -17,133 +18,16 @@ use crate::{
     app::App,
     audit::events,
     authority::subject::Status,
-    clients::store::{self as clients, Client},
+    clients::store as clients,
     consents,
     error::ApiError,
-    ids,
     login::{
         browser::{service as browsers, store::BrowserSession},
-        known::Origin,
         password::{self, LoginError, Typed},
-        secret::{self, Kind},
     },
     quota::Quota,
-    roles::store as roles,
-    store::{Conn, StoreError},
+    store::Conn,
 };
-
-/// The time that a flow waits for its next step.
-const IDLE: Duration = Duration::from_mins(10);
-/// The longest that a flow takes.
-const MAX: Duration = Duration::from_mins(30);
-
-/// The number of permissions and roles that a page describes.
-const MAX_DESCRIBED: usize = 100;
-
-/// What the browser sent beside the form.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Visitor<'a> {
-    pub(crate) flow: Option<&'a str>,
-    pub(crate) session: Option<&'a str>,
-    pub(crate) origin: Origin<'a>,
-}
-
-/// What comes after a step.
-#[derive(Debug)]
-pub(crate) enum Next {
-    /// The page of a flow, whose secret the browser keeps.
-    Page { flow: String, secret: String },
-    /// The answer to the client.
-    Answer {
-        answer: Answer,
-        cookie: Option<SessionCookie>,
-        /// The device token to keep.
-        device: Option<String>,
-    },
-}
-
-impl Next {
-    fn refused(app: &App, request: &AuthorizationRequest, error: AnswerError, why: &str) -> Self {
-        let issuer = &app.settings().issuer;
-        Self::answer(Answer::error(Target::of(request), error, why, issuer))
-    }
-
-    fn answer(answer: Answer) -> Self {
-        Self::Answer {
-            answer,
-            cookie: None,
-            device: None,
-        }
-    }
-}
-
-/// The step that is due.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    /// Prove who you are.
-    SignIn {
-        /// The name to begin with.
-        hint: Option<String>,
-        /// Who is signed in and may go on.
-        signed_in: Option<String>,
-    },
-    /// Choose a tenant, or roles of a constraint.
-    Choose { username: String, open: Open },
-    /// Allow the client what it asks for.
-    Consent { username: String },
-}
-
-/// What a page shows.
-pub(crate) struct Shown {
-    /// Its request is the one that was chosen.
-    pub(crate) flow: Flow,
-    /// `None` for a page of our own.
-    pub(crate) client: Option<Client>,
-    pub(crate) step: Step,
-    /// What the permissions and roles that the client asks for are, in the words of their makers.
-    pub(crate) descriptions: BTreeMap<String, String>,
-}
-
-/// The reason why a step does not lead to the next one.
-#[derive(Debug)]
-pub(crate) enum FlowError {
-    /// There is no such flow in this browser, or not any more.
-    Ended,
-    /// The name or the password is wrong. The answer is the same for all.
-    Wrong,
-    /// The password is right, and must be changed before it signs anybody in.
-    PasswordChangeRequired,
-    /// What was chosen is not among what the user can have.
-    WrongChoice,
-    TooMany(Duration),
-    Failed(ApiError),
-}
-
-impl From<ApiError> for FlowError {
-    fn from(error: ApiError) -> Self {
-        match error {
-            ApiError::TooMany { retry_after } => Self::TooMany(retry_after),
-            error => Self::Failed(error),
-        }
-    }
-}
-
-impl From<StoreError> for FlowError {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<LoginError> for FlowError {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Wrong => Self::Wrong,
-            LoginError::TooMany { retry_after } => Self::TooMany(retry_after),
-            LoginError::Busy => Self::Failed(ApiError::Busy),
-            LoginError::Failed(error) => Self::Failed(error),
-        }
-    }
-}
 
 /// Begins a sign-in: answers at once if the browser's session is enough, and begins a flow if a page is needed.
 pub(crate) async fn begin(
@@ -162,29 +46,17 @@ pub(crate) async fn begin(
         let mut flow = new_flow(app, request)?;
         flow.subject_id = Some(session.subject_id.clone());
         flow.proofs = by_session(session);
-        if settle(app, &mut flow).await?.is_some() {
-            if is_silent {
-                let why = "the user has to choose a tenant or roles";
-                return Ok(Next::refused(
-                    app,
-                    &flow.request,
-                    AnswerError::InteractionRequired,
-                    why,
-                ));
-            }
-            return store_new(app, &flow, visitor).await;
-        }
-        if !is_consent_due(app, &flow).await? {
-            return finish(app, &flow, Stored::No, current.as_ref(), visitor, None).await;
-        }
-        if is_silent {
+        let (error, why) = if settle(app, &mut flow).await?.is_some() {
+            let why = "the user has to choose a tenant or roles";
+            (AnswerError::InteractionRequired, why)
+        } else if is_consent_due(app, &flow).await? {
             let why = "the user has not allowed this yet";
-            return Ok(Next::refused(
-                app,
-                &flow.request,
-                AnswerError::ConsentRequired,
-                why,
-            ));
+            (AnswerError::ConsentRequired, why)
+        } else {
+            return finish(app, &flow, Stored::No, current.as_ref(), visitor, None).await;
+        };
+        if is_silent {
+            return Ok(Next::refused(app, &flow.request, error, why));
         }
         return store_new(app, &flow, visitor).await;
     }
@@ -214,60 +86,6 @@ fn by_session(session: &BrowserSession) -> Proofs {
     Proofs::by(Proof::BrowserSession {
         id: session.id.clone(),
     })
-}
-
-fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow, ApiError> {
-    let now = app.now();
-    Ok(Flow {
-        id: ids::random_token(128).map_err(ApiError::internal)?,
-        request,
-        subject_id: None,
-        proofs: Proofs::default(),
-        choice: Choice::default(),
-        consented: false,
-        stays: false,
-        version: 0,
-        created_at: now,
-        last_used_at: now,
-    })
-}
-
-/// Keeps a new flow. A browser has one secret for all its flows, so that several windows can sign in.
-async fn store_new(app: &App, flow: &Flow, visitor: &Visitor<'_>) -> Result<Next, FlowError> {
-    let kept = visitor.flow.filter(|kept| kept.len() >= 43);
-    let kept = kept.filter(|kept| secret::hash(app, Kind::Flow, kept).is_some());
-    let secret = match kept {
-        Some(kept) => kept.to_owned(),
-        None => secret::generate()?,
-    };
-    let hash = secret::hash(app, Kind::Flow, &secret).ok_or(FlowError::Ended)?;
-    app.store()
-        .write(async |conn: &mut Conn| flows::insert(conn, flow, &hash).await)
-        .await?;
-    Ok(Next::Page {
-        flow: flow.id.clone(),
-        secret,
-    })
-}
-
-/// Finds a flow of this browser that has not ended.
-pub(super) async fn find(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<Flow, FlowError> {
-    let hash = visitor.flow;
-    let hash = hash.and_then(|secret| secret::hash(app, Kind::Flow, secret));
-    let hash = hash.ok_or(FlowError::Ended)?;
-    // ids are random texts of ours
-    if secret::hash(app, Kind::Flow, id).is_none() {
-        return Err(FlowError::Ended);
-    }
-    let found = flows::find(&mut app.store().read().await?, id, &hash).await?;
-    let now = app.now();
-    let is_live = |flow: &Flow| {
-        now < flow.created_at.plus(MAX)
-            && now < flow.last_used_at.plus(IDLE)
-            // a clock set back must not make it last longer
-            && now.plus(MAX) >= flow.created_at
-    };
-    found.filter(is_live).ok_or(FlowError::Ended)
 }
 
 /// Returns the step that is due, and what its page shows.
@@ -302,46 +120,6 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
         step,
         descriptions,
     })
-}
-
-/// Returns what the page of a step describes, in the words of a scope.
-fn described(request: &AuthorizationRequest, step: &Step) -> Vec<String> {
-    let Step::Choose { open, .. } = step else {
-        let named = request.scope.as_deref().unwrap_or_default().split(' ');
-        return named.map(str::to_owned).collect();
-    };
-    match open {
-        Open::Tenant(_) => Vec::new(),
-        Open::Roles(open, _) => open
-            .options
-            .iter()
-            .map(|role| format!("role:{role}"))
-            .collect(),
-    }
-}
-
-/// Returns the descriptions of what a scope names, as far as there are any.
-async fn describe(app: &App, named: &[String]) -> Result<BTreeMap<String, String>, FlowError> {
-    let mut conn = app.store().read().await?;
-    let mut descriptions = BTreeMap::new();
-    for value in named.iter().take(MAX_DESCRIBED) {
-        let described = match value.strip_prefix("role:").map(str::parse::<RoleName>) {
-            Some(Ok(role)) => roles::find_role(&mut conn, &role)
-                .await?
-                .map(|it| it.description),
-            Some(Err(_)) => None,
-            None => match value.parse::<Permission>() {
-                Ok(permission) => roles::find_permission(&mut conn, &permission)
-                    .await?
-                    .map(|it| it.description),
-                Err(_) => None,
-            },
-        };
-        if let Some(text) = described.filter(|text| !text.is_empty()) {
-            descriptions.insert(value.clone(), text);
-        }
-    }
-    Ok(descriptions)
 }
 
 /// Checks a name and a password, and goes on if they are right.
@@ -411,12 +189,9 @@ async fn keep_proof(
     let kept = app
         .store()
         .write(async |conn: &mut Conn| {
-            if !accounts::confirm_password(conn, &proven.id, hash, rehash).await?
-                || proven.slot.failures(conn).await?.is_locked()
-            {
+            if !proven.confirm(conn, now).await? {
                 return Ok(false);
             }
-            proven.slot.succeed(conn, now).await?;
             if !flows::update(conn, flow, now).await? {
                 return Err(FlowError::Ended);
             }
@@ -495,34 +270,15 @@ pub(crate) async fn decide(
     if flow.subject_id.is_none() {
         return page_of(&flow, visitor);
     }
-    let before = flow.choice.clone();
-    let open = settle(app, &mut flow).await?;
-    if flow.choice != before {
+    let version = flow.version;
+    if keep_choice(app, &mut flow).await?.is_some() || flow.version != version {
         // what was shown is not what the client would get
-        flow.consented = false;
-        write_step(app, &mut flow).await?;
-        return page_of(&flow, visitor);
-    }
-    if open.is_some() {
         return page_of(&flow, visitor);
     }
     flow.consented = true;
     write_step(app, &mut flow).await?;
     let current = browsers::find(app, visitor.session).await?;
     advance(app, flow, current.as_ref(), visitor, None).await
-}
-
-pub(super) async fn write_step(app: &App, flow: &mut Flow) -> Result<(), FlowError> {
-    let now = app.now();
-    let written = app
-        .store()
-        .write(async |conn: &mut Conn| flows::update(conn, flow, now).await)
-        .await?;
-    if !written {
-        return Err(FlowError::Ended);
-    }
-    flow.version += 1;
-    Ok(())
 }
 
 /// Shows the step that is due, or concludes the flow if none is.
@@ -533,13 +289,7 @@ pub(super) async fn advance(
     visitor: &Visitor<'_>,
     device: Option<String>,
 ) -> Result<Next, FlowError> {
-    let before = flow.choice.clone();
-    let open = settle(app, &mut flow).await?;
-    if flow.choice != before {
-        flow.consented = false;
-        write_step(app, &mut flow).await?;
-    }
-    if open.is_some() {
+    if keep_choice(app, &mut flow).await?.is_some() {
         return page_of(&flow, visitor);
     }
     if !flow.consented && is_consent_due(app, &flow).await? {
@@ -548,7 +298,7 @@ pub(super) async fn advance(
     finish(app, &flow, Stored::Yes, current, visitor, device).await
 }
 
-/// Whether the flow has a row, which ends with it.
+/// A flow has a row, which ends with it, unless no page was needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stored {
     Yes,
@@ -602,13 +352,6 @@ async fn finish(
     }
 }
 
-pub(super) fn page_of(flow: &Flow, visitor: &Visitor<'_>) -> Result<Next, FlowError> {
-    Ok(Next::Page {
-        flow: flow.id.clone(),
-        secret: visitor.flow.ok_or(FlowError::Ended)?.to_owned(),
-    })
-}
-
 async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {
     let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
     if flow.request.is_own() {
@@ -619,6 +362,18 @@ async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {
     let client = client.ok_or(FlowError::Ended)?;
     let request = flow.choice.apply(&flow.request);
     Ok(consents::service::is_due(&mut conn, &client, &request, subject).await?)
+}
+
+/// Writes what still holds of the choice, if that is less than before, and returns the choice that is due. A consent to
+/// more than is left counts no more.
+async fn keep_choice(app: &App, flow: &mut Flow) -> Result<Option<Open>, FlowError> {
+    let before = flow.choice.clone();
+    let open = settle(app, flow).await?;
+    if flow.choice != before {
+        flow.consented = false;
+        write_step(app, flow).await?;
+    }
+    Ok(open)
 }
 
 /// Drops of the choice what cannot be had any more, and returns the choice that is due. It writes nothing.

@@ -1,0 +1,104 @@
+//! The row of a flow: who may find it, and for how long.
+
+use std::time::Duration;
+
+use super::{
+    choice::Choice,
+    proof::Proofs,
+    request::AuthorizationRequest,
+    step::{FlowError, Next, Visitor},
+    store::{self as flows, Flow},
+};
+use crate::{
+    app::App,
+    error::ApiError,
+    ids,
+    login::secret::{self, Kind},
+    store::Conn,
+};
+
+/// The time that a flow waits for its next step.
+const IDLE: Duration = Duration::from_mins(10);
+/// The longest that a flow takes.
+const MAX: Duration = Duration::from_mins(30);
+
+/// Returns a flow with nothing proven.
+pub(super) fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow, ApiError> {
+    let now = app.now();
+    Ok(Flow {
+        id: ids::random_token(128).map_err(ApiError::internal)?,
+        request,
+        subject_id: None,
+        proofs: Proofs::default(),
+        choice: Choice::default(),
+        consented: false,
+        stays: false,
+        version: 0,
+        created_at: now,
+        last_used_at: now,
+    })
+}
+
+/// Keeps a new flow. A browser has one secret for all its flows, so that several windows can sign in.
+pub(super) async fn store_new(
+    app: &App,
+    flow: &Flow,
+    visitor: &Visitor<'_>,
+) -> Result<Next, FlowError> {
+    let kept = visitor.flow.filter(|kept| kept.len() >= 43);
+    let kept = kept.filter(|kept| secret::hash(app, Kind::Flow, kept).is_some());
+    let secret = match kept {
+        Some(kept) => kept.to_owned(),
+        None => secret::generate()?,
+    };
+    let hash = secret::hash(app, Kind::Flow, &secret).ok_or(FlowError::Ended)?;
+    app.store()
+        .write(async |conn: &mut Conn| flows::insert(conn, flow, &hash).await)
+        .await?;
+    Ok(Next::Page {
+        flow: flow.id.clone(),
+        secret,
+    })
+}
+
+/// Finds a flow of this browser that has not ended.
+pub(super) async fn find(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<Flow, FlowError> {
+    let hash = visitor.flow;
+    let hash = hash.and_then(|secret| secret::hash(app, Kind::Flow, secret));
+    let hash = hash.ok_or(FlowError::Ended)?;
+    // ids are random texts of ours
+    if secret::hash(app, Kind::Flow, id).is_none() {
+        return Err(FlowError::Ended);
+    }
+    let found = flows::find(&mut app.store().read().await?, id, &hash).await?;
+    let now = app.now();
+    let is_live = |flow: &Flow| {
+        now < flow.created_at.plus(MAX)
+            && now < flow.last_used_at.plus(IDLE)
+            // a clock set back must not make it last longer
+            && now.plus(MAX) >= flow.created_at
+    };
+    found.filter(is_live).ok_or(FlowError::Ended)
+}
+
+/// Writes what a step has changed, unless another step was faster.
+pub(super) async fn write_step(app: &App, flow: &mut Flow) -> Result<(), FlowError> {
+    let now = app.now();
+    let written = app
+        .store()
+        .write(async |conn: &mut Conn| flows::update(conn, flow, now).await)
+        .await?;
+    if !written {
+        return Err(FlowError::Ended);
+    }
+    flow.version += 1;
+    Ok(())
+}
+
+/// Returns the way to the page of a flow.
+pub(super) fn page_of(flow: &Flow, visitor: &Visitor<'_>) -> Result<Next, FlowError> {
+    Ok(Next::Page {
+        flow: flow.id.clone(),
+        secret: visitor.flow.ok_or(FlowError::Ended)?.to_owned(),
+    })
+}

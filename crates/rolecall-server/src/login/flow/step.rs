@@ -1,0 +1,128 @@
+//! The steps of a sign-in, and what leads from one to the next.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    answer::{Answer, AnswerError, Target},
+    choice::Open,
+    conclude::SessionCookie,
+    request::AuthorizationRequest,
+    store::Flow,
+};
+use crate::{
+    app::App,
+    clients::store::Client,
+    error::ApiError,
+    login::{known::Origin, password::LoginError},
+    store::StoreError,
+};
+
+/// The cookies of a browser, and where it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Visitor<'a> {
+    pub(crate) flow: Option<&'a str>,
+    pub(crate) session: Option<&'a str>,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// The next thing that a browser does.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The page of a flow, whose secret the browser keeps.
+    Page { flow: String, secret: String },
+    /// The answer to the client.
+    Answer {
+        answer: Answer,
+        cookie: Option<SessionCookie>,
+        /// The device token to keep.
+        device: Option<String>,
+    },
+}
+
+impl Next {
+    pub(super) fn refused(
+        app: &App,
+        request: &AuthorizationRequest,
+        error: AnswerError,
+        why: &str,
+    ) -> Self {
+        let issuer = &app.settings().issuer;
+        Self::answer(Answer::error(Target::of(request), error, why, issuer))
+    }
+
+    pub(super) fn answer(answer: Answer) -> Self {
+        Self::Answer {
+            answer,
+            cookie: None,
+            device: None,
+        }
+    }
+}
+
+/// The step that is due.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Prove who you are.
+    SignIn {
+        /// The name to begin with.
+        hint: Option<String>,
+        /// The user who is signed in and may go on.
+        signed_in: Option<String>,
+    },
+    /// Choose a tenant, or roles of a constraint.
+    Choose { username: String, open: Open },
+    /// Allow the client what it asks for.
+    Consent { username: String },
+}
+
+/// The contents of a page.
+pub(crate) struct Shown {
+    /// Its request is the one that was chosen.
+    pub(crate) flow: Flow,
+    /// `None` for a page of our own.
+    pub(crate) client: Option<Client>,
+    pub(crate) step: Step,
+    /// The permissions and roles that the client asks for, in the words of their makers.
+    pub(crate) descriptions: BTreeMap<String, String>,
+}
+
+/// The reason why a step does not lead to the next one.
+#[derive(Debug)]
+pub(crate) enum FlowError {
+    /// There is no such flow in this browser, or not any more.
+    Ended,
+    /// The name or the password is wrong. The answer is the same for all.
+    Wrong,
+    /// The password is right, and must be changed before it signs anybody in.
+    PasswordChangeRequired,
+    /// The choice is not among those that the user has.
+    WrongChoice,
+    TooMany(Duration),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for FlowError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::TooMany { retry_after } => Self::TooMany(retry_after),
+            error => Self::Failed(error),
+        }
+    }
+}
+
+impl From<StoreError> for FlowError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<LoginError> for FlowError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Wrong => Self::Wrong,
+            LoginError::TooMany { retry_after } => Self::TooMany(retry_after),
+            LoginError::Busy => Self::Failed(ApiError::Busy),
+            LoginError::Failed(error) => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The answers of the pages that are no step: redirects with their cookies, and messages.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::context;
+
+use super::{language::Language, render::Page};
+use crate::{
+    app::App,
+    clients::redirect,
+    error::ApiError,
+    http::{
+        NoCors,
+        cookies::{Cookie, CookieJar},
+    },
+    login::flow::{
+        answer::Answer,
+        request::ResponseMode,
+        step::{FlowError, Next},
+    },
+};
+
+/// The time for which a browser keeps the cookie of its flows; longer than any flow.
+const FLOW_COOKIE: Duration = Duration::from_hours(1);
+/// The time for which a browser keeps its device token.
+const DEVICE_COOKIE: Duration = Duration::from_hours(180 * 24);
+
+/// Goes to the page of the flow, or back to the client.
+pub(super) fn go(app: &App, language: Language, next: Next) -> Response {
+    let jar = CookieJar::of(&app.settings().public_url);
+    match next {
+        Next::Page { flow, secret } => {
+            let mut response = see_other(&format!("/login?flow={flow}"));
+            keep(
+                &mut response,
+                jar.set(Cookie::Flow, &secret, Some(FLOW_COOKIE)),
+            );
+            response
+        }
+        Next::Answer {
+            answer,
+            cookie,
+            device,
+        } => {
+            let mut response = send(app, language, &answer);
+            if let Some(cookie) = cookie {
+                let set = jar.set(Cookie::Session, &cookie.secret, cookie.lifetime);
+                keep(&mut response, set);
+            }
+            if let Some(device) = device {
+                keep(
+                    &mut response,
+                    jar.set(Cookie::Device, &device, Some(DEVICE_COOKIE)),
+                );
+            }
+            response
+        }
+    }
+}
+
+pub(super) fn keep(response: &mut Response, cookie: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    if let Some(cookie) = cookie {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Never 307: a browser would send the form on, with the password in it (RFC 9700 section 4.12).
+pub(super) fn see_other(location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.extensions_mut().insert(NoCors);
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::from_str(location) {
+        headers.insert(header::LOCATION, location);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Sends an answer to the client.
+pub(super) fn send(app: &App, language: Language, answer: &Answer) -> Response {
+    if answer.target.mode == ResponseMode::Query {
+        return see_other(&answer.location());
+    }
+    let uri = &answer.target.redirect_uri;
+    let page = Page {
+        template: "form_post.html",
+        status: StatusCode::OK,
+        language,
+        values: context! { action => uri.as_str(), parameters => answer.parameters.clone() },
+        form_actions: vec![redirect::form_action(uri)],
+    };
+    page.answer(app)
+}
+
+/// Answers an error of a flow with a page.
+pub(super) fn refuse(app: &App, language: Language, error: FlowError) -> Response {
+    match error {
+        FlowError::Failed(error) => failed(app, language, error),
+        FlowError::TooMany(retry_after) => {
+            let seconds = retry_after.as_secs().max(1);
+            let page = Page {
+                template: "message.html",
+                status: StatusCode::TOO_MANY_REQUESTS,
+                language,
+                values: context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" },
+                form_actions: Vec::new(),
+            };
+            page.answer(app)
+        }
+        _ => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
+    }
+}
+
+/// Answers a failure of ours with a page, and logs its cause.
+pub(super) fn failed(app: &App, language: Language, error: ApiError) -> Response {
+    if !matches!(
+        error,
+        ApiError::Internal(_) | ApiError::Unready(_) | ApiError::Busy
+    ) {
+        return error.into_response();
+    }
+    let status = error.status();
+    error.log();
+    message(app, language, status, "unavailable", "")
+}
+
+/// A page with a heading and a text, whose keys are alike.
+pub(super) fn message(
+    app: &App,
+    language: Language,
+    status: StatusCode,
+    heading: &'static str,
+    detail: &str,
+) -> Response {
+    let page = Page {
+        template: "message.html",
+        status,
+        language,
+        values: context! {
+            heading => heading,
+            text => format!("{heading}-text"),
+            seconds => 0,
+            detail => detail,
+        },
+        form_actions: Vec::new(),
+    };
+    page.answer(app)
+}

@@ -1,0 +1,207 @@
+//! The pages of the steps of a sign-in.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::StatusCode;
+use minijinja::{Value, context};
+
+use super::{
+    answers::{go, refuse},
+    choice,
+    language::Language,
+    render::Page,
+    submitted::Browser,
+};
+use crate::{
+    app::App,
+    clients::redirect,
+    error::ApiError,
+    login::flow::{
+        service,
+        step::{FlowError, Next, Shown, Step},
+    },
+    tokens::identity::IdentityScope,
+};
+
+/// The values that a page repeats, and what is wrong with them.
+#[derive(Default)]
+pub(super) struct Entered {
+    pub(super) username: String,
+    pub(super) stays: bool,
+    /// The key of a text.
+    pub(super) error: Option<&'static str>,
+    pub(super) notice: Option<&'static str>,
+    /// A text of a rule.
+    pub(super) problem: Option<String>,
+    pub(super) seconds: u64,
+    pub(super) status: StatusCode,
+}
+
+impl Entered {
+    pub(super) fn fault(&mut self, error: &'static str, status: StatusCode) {
+        self.error = Some(error);
+        self.status = status;
+    }
+
+    pub(super) fn wait(&mut self, retry_after: Duration) {
+        self.seconds = retry_after.as_secs().max(1);
+        self.fault("too-many", StatusCode::TOO_MANY_REQUESTS);
+    }
+}
+
+/// Goes to the next step, or shows the page again with what is wrong.
+pub(super) async fn answer(
+    app: &App,
+    browser: &Browser,
+    flow: &str,
+    next: Result<Next, FlowError>,
+    mut entered: Entered,
+) -> Response {
+    let language = Language::of(browser.headers(), None);
+    match next {
+        Ok(next) => go(app, language, next),
+        Err(FlowError::Wrong) => {
+            entered.fault("wrong-password", StatusCode::UNAUTHORIZED);
+            show(app, browser, flow, &entered).await
+        }
+        Err(FlowError::WrongChoice) => {
+            entered.fault("wrong-choice", StatusCode::UNPROCESSABLE_ENTITY);
+            show(app, browser, flow, &entered).await
+        }
+        Err(FlowError::TooMany(retry_after)) => {
+            entered.wait(retry_after);
+            show(app, browser, flow, &entered).await
+        }
+        Err(FlowError::Failed(ApiError::Busy)) => {
+            entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);
+            show(app, browser, flow, &entered).await
+        }
+        Err(FlowError::PasswordChangeRequired) => {
+            entered.fault("password-change-required", StatusCode::FORBIDDEN);
+            match service::show(app, flow, &browser.visitor(app)).await {
+                Ok(shown) => change_page(app, browser, &shown, &entered),
+                Err(error) => refuse(app, language, error),
+            }
+        }
+        Err(error) => refuse(app, language, error),
+    }
+}
+
+/// Shows the step of a flow that is due.
+pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Entered) -> Response {
+    let language = Language::of(browser.headers(), None);
+    match service::show(app, flow, &browser.visitor(app)).await {
+        Ok(shown) => step_page(app, browser, &shown, entered),
+        Err(error) => refuse(app, language, error),
+    }
+}
+
+fn step_page(app: &App, browser: &Browser, shown: &Shown, entered: &Entered) -> Response {
+    match &shown.step {
+        Step::SignIn { hint, signed_in } => {
+            let hint = hint.as_deref().unwrap_or_default();
+            let username = if entered.username.is_empty() {
+                hint
+            } else {
+                &entered.username
+            };
+            let values = context! {
+                client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
+                flow => shown.flow.id.as_str(),
+                username => username,
+                signed_in => signed_in.as_deref().unwrap_or_default(),
+                may_stay => app.settings().browser.stay.is_some(),
+                stays => entered.stays,
+                error => entered.error.unwrap_or_default(),
+                notice => entered.notice.unwrap_or_default(),
+                seconds => entered.seconds,
+            };
+            flow_page(app, browser, shown, "sign_in.html", entered.status, values)
+        }
+        Step::Choose { username, open } => {
+            let error = (entered.error.unwrap_or_default(), entered.seconds);
+            let values = choice::values(shown, username, open, error);
+            flow_page(app, browser, shown, "choose.html", entered.status, values)
+        }
+        Step::Consent { username } => {
+            let uri = &shown.flow.request.redirect_uri;
+            let values = context! {
+                client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
+                host => redirect::shown_host(uri),
+                is_shared => redirect::is_shared(uri),
+                flow => shown.flow.id.as_str(),
+                username => username,
+                scopes => scopes(shown),
+            };
+            flow_page(app, browser, shown, "consent.html", entered.status, values)
+        }
+    }
+}
+
+pub(super) fn change_page(
+    app: &App,
+    browser: &Browser,
+    shown: &Shown,
+    entered: &Entered,
+) -> Response {
+    let values = context! {
+        flow => shown.flow.id.as_str(),
+        username => entered.username.as_str(),
+        error => entered.error.unwrap_or_default(),
+        problem => entered.problem.as_deref().unwrap_or_default(),
+        seconds => entered.seconds,
+    };
+    flow_page(app, browser, shown, "change.html", entered.status, values)
+}
+
+/// A page of a flow. Its forms lead on to the client: Chromium binds the whole chain of redirects by `form-action`.
+fn flow_page(
+    app: &App,
+    browser: &Browser,
+    shown: &Shown,
+    template: &'static str,
+    status: StatusCode,
+    values: Value,
+) -> Response {
+    let request = &shown.flow.request;
+    let page = Page {
+        template,
+        status,
+        language: Language::of(browser.headers(), request.ui_locales.as_deref()),
+        values,
+        form_actions: if request.is_own() {
+            Vec::new()
+        } else {
+            vec![redirect::form_action(&request.redirect_uri)]
+        },
+    };
+    page.answer(app)
+}
+
+/// Returns what a client asks for, in words.
+fn scopes(shown: &Shown) -> Vec<Value> {
+    let request = &shown.flow.request;
+    let key = |scope: &IdentityScope| match scope {
+        IdentityScope::Openid => "scope-openid",
+        IdentityScope::Profile => "scope-profile",
+        IdentityScope::Email => "scope-email",
+        IdentityScope::Phone => "scope-phone",
+        IdentityScope::Address => "scope-address",
+        IdentityScope::Roles | IdentityScope::Groups => "scope-roles",
+        IdentityScope::OfflineAccess => "scope-offline",
+    };
+    let mut keys: Vec<&str> = request.identity.iter().map(key).collect();
+    keys.dedup();
+    if request.scope.is_none() {
+        keys.push("scope-all");
+    }
+    let keys = keys.into_iter().map(|key| context! { key => key });
+    let named = request.scope.as_deref().unwrap_or_default().split(' ');
+    let named = named.filter(|name| !name.is_empty());
+    let named = named.map(|name| {
+        let text = shown.descriptions.get(name).map_or(name, String::as_str);
+        context! { key => "", name => name, text => text }
+    });
+    keys.chain(named).collect()
+}
