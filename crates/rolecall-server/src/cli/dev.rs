@@ -29,7 +29,7 @@ use crate::{
     demo::{self, PASSWORD},
     docs,
     embedded::Embedded,
-    http::{self, CorsOrigins, LayerOptions},
+    http::{self, CorsOrigins, LayerOptions, StopSignal},
     start::{self, Opened},
     temporary::TemporaryFolder,
 };
@@ -112,12 +112,13 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         kept: dev.keep.is_some(),
     };
     let listener = reserved.listen().map_err(refuse)?;
+    let stop = StopSignal::listen();
     write_out(&greeting.text())?;
     if dev.open {
         open_browser(&format!("{}/account", greeting.url));
     }
     let limits = configured::limits(&config);
-    http::serve_until_signal(listener, http::wrap(app, layers), limits).await;
+    http::serve_until_stopped(listener, http::wrap(app, layers), limits, stop).await;
     server.app().store().close().await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use rolecall::{GuardedRouter, OnStale};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 use super::{context::load, error::CliError, globals::GlobalFlags};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config},
     configured, docs,
     embedded::Embedded,
-    http::{self, CorsOrigins, LayerOptions, Limits},
+    http::{self, CorsOrigins, LayerOptions, Limits, StopSignal},
     logging, metrics,
     roles::assignments,
     start::{self, Opened, Staleness},
@@ -77,6 +77,7 @@ async fn serve(
     let bound = listener
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;
+    let stop = StopSignal::listen();
     tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");
     let layers = LayerOptions {
         cors: CorsOrigins {
@@ -90,11 +91,11 @@ async fn serve(
     match metrics {
         None => {
             let app = http::wrap(routes.into_axum(), layers);
-            http::serve_until_signal(listener, app, limits).await;
+            http::serve_until_stopped(listener, app, limits, stop).await;
         }
         Some(metrics) => {
             let listeners = (listener, metrics);
-            serve_with_metrics(&server, listeners, routes, layers, limits).await?;
+            serve_with_metrics(&server, listeners, routes, layers, (limits, stop)).await?;
         }
     }
     Ok(())
@@ -106,7 +107,7 @@ async fn serve_with_metrics(
     (listener, metrics): (TcpListener, TcpListener),
     routes: GuardedRouter,
     layers: LayerOptions,
-    limits: Limits,
+    (limits, stop): (Limits, StopSignal),
 ) -> Result<(), CliError> {
     let access = routes.access_table();
     let paths = access.iter().map(|route| route.path.as_str());
@@ -118,8 +119,16 @@ async fn serve_with_metrics(
         .map_err(CliError::io("cannot read the address of the listener"))?;
     tracing::info!(%address, "metrics at /metrics, without authentication");
     let guard = server.api_guard().clone();
-    let metrics = metrics::listener::serve(metrics, address, server.app().clone(), guard, requests);
-    tokio::join!(http::serve_until_signal(listener, app, limits), metrics);
+    let app_of_metrics = server.app().clone();
+    let (serving, served) = oneshot::channel::<()>();
+    // until the API has answered its last request
+    let end = async { drop(served.await) };
+    let metrics = metrics::listener::serve(metrics, address, app_of_metrics, guard, requests, end);
+    let api = async {
+        http::serve_until_stopped(listener, app, limits, stop).await;
+        drop(serving);
+    };
+    tokio::join!(api, metrics);
     Ok(())
 }
 

@@ -28,6 +28,6 @@ pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
 pub use runtime::{Limits, serve};
 pub use stopping::Stopping;
-#[cfg(feature = "cli")]
-pub(crate) use until_signal::outlive_limit_on_size;
 pub use until_signal::serve_until_signal;
+#[cfg(feature = "cli")]
+pub(crate) use until_signal::{StopSignal, outlive_limit_on_size, serve_until_stopped};

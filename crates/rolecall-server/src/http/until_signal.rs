@@ -1,9 +1,9 @@
 //! Serves until the process gets a signal to stop.
 
-use std::time::Duration;
-
 use axum::Router;
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     open_files,
@@ -13,45 +13,79 @@ use super::{
 /// Serves until the process gets SIGINT, SIGTERM, or SIGHUP, which closing a terminal sends. Requests in progress are finished first. Raises the limit on open
 /// files to what the connections need, or lowers their number to what it allows.
 pub async fn serve_until_signal(listener: TcpListener, app: Router, limits: Limits) {
+    serve_until_stopped(listener, app, limits, StopSignal::listen()).await;
+}
+
+/// [`serve_until_signal`] with signals that count from the moment at which `stop` was made.
+pub(crate) async fn serve_until_stopped(
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    stop: StopSignal,
+) {
     outlive_limit_on_size();
     let limit = open_files::raise(limits.connections);
     let limits = Limits {
         connections: open_files::connections(limits.connections, limit),
         ..limits
     };
-    serve(listener, app, limits, stop_signal()).await;
+    serve(listener, app, limits, stop.received()).await;
 }
 
 /// Has a write beyond the limit on the size of files (`ulimit -f`) fail as on a full disk, instead of ending the process
 /// (SIGXFSZ). The handler stays when the stream of signals is dropped.
 pub(crate) fn outlive_limit_on_size() {
-    use tokio::signal::unix::{SignalKind, signal};
     let number = rustix::process::Signal::XFSZ.as_raw();
     if let Err(error) = signal(SignalKind::from_raw(number)) {
         tracing::warn!(%error, "a limit on the size of files would end the server");
     }
 }
 
+/// The signals to stop. They are caught from the moment at which it is made: make it before anybody is told that the
+/// server listens, since an earlier signal ends the process without order.
 #[cfg(unix)]
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return interrupted().await;
-    };
-    let hung_up = async {
-        // a handler replaces the decision to ignore it
-        if !is_hangup_ignored()
-            && let Ok(mut signals) = signal(SignalKind::hangup())
-        {
-            signals.recv().await
-        } else {
-            std::future::pending().await
+pub(crate) struct StopSignal {
+    interrupted: Option<Signal>,
+    terminated: Option<Signal>,
+    hung_up: Option<Signal>,
+}
+
+#[cfg(unix)]
+impl StopSignal {
+    pub(crate) fn listen() -> Self {
+        // a handler would replace the decision to ignore it
+        let hung_up = (!is_hangup_ignored()).then_some(SignalKind::hangup());
+        Self {
+            interrupted: caught(SignalKind::interrupt()),
+            terminated: caught(SignalKind::terminate()),
+            hung_up: hung_up.and_then(caught),
         }
-    };
-    tokio::select! {
-        () = interrupted() => {}
-        _ = terminated.recv() => {}
-        _ = hung_up => {}
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            () = next(&mut self.interrupted) => {}
+            () = next(&mut self.terminated) => {}
+            () = next(&mut self.hung_up) => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+fn caught(kind: SignalKind) -> Option<Signal> {
+    signal(kind)
+        .inspect_err(|error| tracing::warn!(%error, ?kind, "cannot catch a signal to stop"))
+        .ok()
+}
+
+/// Waits for a signal; forever if it cannot be caught.
+#[cfg(unix)]
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -69,20 +103,36 @@ fn ignores_hangup(status: &str) -> bool {
     mask.is_some_and(|mask| mask & 1 == 1)
 }
 
+/// The signal to stop, where only the one of the keyboard exists.
 #[cfg(not(unix))]
-async fn stop_signal() {
-    interrupted().await;
-}
+pub(crate) struct StopSignal;
 
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        tokio::time::sleep(Duration::MAX).await;
+#[cfg(not(unix))]
+impl StopSignal {
+    pub(crate) fn listen() -> Self {
+        Self
+    }
+
+    async fn received(self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_signal_counts_from_the_moment_at_which_it_is_caught() {
+        let stop = StopSignal::listen();
+        // nobody waits yet
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::HUP).unwrap();
+        let received = tokio::time::timeout(std::time::Duration::from_secs(20), stop.received());
+        assert!(received.await.is_ok());
+    }
 
     #[test]
     fn a_process_that_ignores_hangups_is_recognized() {

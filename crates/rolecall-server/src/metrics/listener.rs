@@ -20,13 +20,14 @@ struct Source {
     requests: Arc<Requests>,
 }
 
-/// Serves the metrics until the process gets SIGINT or SIGTERM.
+/// Serves the metrics until `end` resolves.
 pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
     app: App,
     guard: Guard,
     requests: Arc<Requests>,
+    end: impl Future<Output = ()>,
 ) {
     let source = Source {
         app,
@@ -35,7 +36,7 @@ pub(crate) async fn serve(
     };
     let routes = routes(source, address);
     let app = http::wrap(routes, LayerOptions::default());
-    http::serve_until_signal(listener, app, Limits::default()).await;
+    http::serve(listener, app, Limits::default(), end).await;
 }
 
 fn routes(source: Source, address: SocketAddr) -> Router {
