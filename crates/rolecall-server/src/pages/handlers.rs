@@ -12,7 +12,7 @@ use super::{
     answers::{failed, go, message, refuse, see_other, send},
     choice,
     language::Language,
-    steps::{Entered, answer, change_page, show},
+    steps::{Entered, answer, change_page, show, step_page},
     submitted::{Browser, Submitted},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     login::{
         flow::{
             answer::{Answer, AnswerError, Target},
-            choosing,
+            choosing, consenting,
             request::Prompt,
             service,
             step::{FlowError, Visitor},
@@ -224,7 +224,7 @@ pub(crate) async fn post_consent(
         "deny" => Some(false),
         _ => None,
     };
-    let next = service::decide(&app, flow, &browser.visitor(&app), allows).await;
+    let next = consenting::decide(&app, flow, &browser.visitor(&app), allows).await;
     answer(&app, &browser, flow, next, Entered::default()).await
 }
 
@@ -241,7 +241,10 @@ pub(crate) async fn get_password(
     let flow = flow_in(query.as_deref());
     let language = Language::of(browser.headers(), None);
     match service::show(&app, &flow, &browser.visitor(&app)).await {
-        Ok(shown) => change_page(&app, &browser, &shown, &Entered::default()),
+        Ok(shown) if shown.step.is_sign_in() => {
+            change_page(&app, &browser, &shown, &Entered::default())
+        }
+        Ok(shown) => step_page(&app, &browser, &shown, &Entered::default()),
         Err(error) => refuse(&app, language, error),
     }
 }
@@ -263,6 +266,9 @@ pub(crate) async fn post_password(
         Ok(shown) => shown,
         Err(error) => return refuse(&app, language, error),
     };
+    if !shown.step.is_sign_in() {
+        return see_other(&format!("/login?flow={}", shown.flow.id));
+    }
     let mut entered = Entered {
         username: form.get("username").to_owned(),
         ..Entered::default()

@@ -80,7 +80,8 @@ pub(super) async fn answer(
         Err(FlowError::PasswordChangeRequired) => {
             entered.fault("password-change-required", StatusCode::FORBIDDEN);
             match service::show(app, flow, &browser.visitor(app)).await {
-                Ok(shown) => change_page(app, browser, &shown, &entered),
+                Ok(shown) if shown.step.is_sign_in() => change_page(app, browser, &shown, &entered),
+                Ok(shown) => step_page(app, browser, &shown, &entered),
                 Err(error) => refuse(app, language, error),
             }
         }
@@ -97,7 +98,13 @@ pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Ent
     }
 }
 
-fn step_page(app: &App, browser: &Browser, shown: &Shown, entered: &Entered) -> Response {
+/// The page of a step.
+pub(super) fn step_page(
+    app: &App,
+    browser: &Browser,
+    shown: &Shown,
+    entered: &Entered,
+) -> Response {
     match &shown.step {
         Step::SignIn { hint, signed_in } => {
             let hint = hint.as_deref().unwrap_or_default();
@@ -134,7 +141,8 @@ fn step_page(app: &App, browser: &Browser, shown: &Shown, entered: &Entered) -> 
                 username => username,
                 scopes => scopes(shown),
             };
-            flow_page(app, browser, shown, "consent.html", entered.status, values)
+            // what was wrong concerned a step before
+            flow_page(app, browser, shown, "consent.html", StatusCode::OK, values)
         }
     }
 }

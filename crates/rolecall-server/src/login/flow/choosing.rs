@@ -27,7 +27,7 @@ pub(crate) async fn choose(
     chosen: &Chosen<'_>,
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
-    if flow.subject_id.is_none() {
+    if !flow.has_signed_in() {
         return page_of(&flow, visitor);
     }
     let Some(open) = settle(app, &mut flow).await? else {

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod choice;
 pub(crate) mod choosing;
 pub(crate) mod conclude;
+pub(crate) mod consenting;
 mod describe;
 mod kept;
 pub(crate) mod proof;

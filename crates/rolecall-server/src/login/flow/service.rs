@@ -96,7 +96,8 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
     if client.is_none() && !flow.request.is_own() {
         return Err(FlowError::Ended);
     }
-    let step = if let Some(subject) = flow.subject_id.clone() {
+    let subject = flow.subject_id.clone();
+    let step = if let Some(subject) = subject.filter(|_| flow.has_signed_in()) {
         let now = app.now();
         let user = accounts::find_user(&mut app.store().read().await?, &subject, now).await?;
         let username = user.ok_or(FlowError::Ended)?.username;
@@ -122,7 +123,7 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
     })
 }
 
-/// Checks a name and a password, and goes on if they are right.
+/// Checks a name and a password, and goes on if they are right. Whoever has signed in is shown the step that is due.
 pub(crate) async fn sign_in(
     app: &App,
     id: &str,
@@ -131,6 +132,9 @@ pub(crate) async fn sign_in(
     stays: bool,
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
+    if flow.has_signed_in() {
+        return page_of(&flow, visitor);
+    }
     let typed = Typed {
         username,
         password,
@@ -215,7 +219,7 @@ pub(crate) async fn continue_signed_in(
     let fitting = current
         .as_ref()
         .filter(|one| fits(one, &flow.request, app.now()));
-    let Some(session) = fitting.filter(|_| flow.subject_id.is_none()) else {
+    let Some(session) = fitting.filter(|_| !flow.has_signed_in()) else {
         return page_of(&flow, visitor);
     };
     flow.subject_id = Some(session.subject_id.clone());
@@ -232,6 +236,9 @@ pub(crate) async fn start_over(
     visitor: &Visitor<'_>,
 ) -> Result<Next, FlowError> {
     let flow = find(app, id, visitor).await?;
+    if !flow.has_signed_in() {
+        return page_of(&flow, visitor);
+    }
     forget(app, flow, visitor).await
 }
 
@@ -241,44 +248,6 @@ async fn forget(app: &App, mut flow: Flow, visitor: &Visitor<'_>) -> Result<Next
     flow.forget_decisions();
     write_step(app, &mut flow).await?;
     page_of(&flow, visitor)
-}
-
-/// Allows the client what it asks for, or refuses it. An answer that is neither changes nothing.
-pub(crate) async fn decide(
-    app: &App,
-    id: &str,
-    visitor: &Visitor<'_>,
-    allows: Option<bool>,
-) -> Result<Next, FlowError> {
-    let mut flow = find(app, id, visitor).await?;
-    let Some(allows) = allows else {
-        return page_of(&flow, visitor);
-    };
-    if !allows {
-        // who refuses need not have signed in
-        app.store()
-            .write(async |conn: &mut Conn| flows::delete(conn, &flow).await)
-            .await?;
-        let why = "the user has refused";
-        return Ok(Next::refused(
-            app,
-            &flow.request,
-            AnswerError::AccessDenied,
-            why,
-        ));
-    }
-    if flow.subject_id.is_none() {
-        return page_of(&flow, visitor);
-    }
-    let version = flow.version;
-    if keep_choice(app, &mut flow).await?.is_some() || flow.version != version {
-        // what was shown is not what the client would get
-        return page_of(&flow, visitor);
-    }
-    flow.consented = true;
-    write_step(app, &mut flow).await?;
-    let current = browsers::find(app, visitor.session).await?;
-    advance(app, flow, current.as_ref(), visitor, None).await
 }
 
 /// Shows the step that is due, or concludes the flow if none is.
@@ -366,7 +335,7 @@ async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {
 
 /// Writes what still holds of the choice, if that is less than before, and returns the choice that is due. A consent to
 /// more than is left counts no more.
-async fn keep_choice(app: &App, flow: &mut Flow) -> Result<Option<Open>, FlowError> {
+pub(super) async fn keep_choice(app: &App, flow: &mut Flow) -> Result<Option<Open>, FlowError> {
     let before = flow.choice.clone();
     let open = settle(app, flow).await?;
     if flow.choice != before {

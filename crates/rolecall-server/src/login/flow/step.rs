@@ -75,6 +75,13 @@ pub(crate) enum Step {
     Consent { username: String },
 }
 
+impl Step {
+    /// Returns true if nobody has signed in yet.
+    pub(crate) const fn is_sign_in(&self) -> bool {
+        matches!(self, Self::SignIn { .. })
+    }
+}
+
 /// The contents of a page.
 pub(crate) struct Shown {
     /// Its request is the one that was chosen.

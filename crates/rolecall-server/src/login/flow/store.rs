@@ -40,6 +40,11 @@ rows! {
 }
 
 impl Flow {
+    /// Returns true if the user has proven who they are, so that a later step is due. A page of our own has none.
+    pub(super) fn has_signed_in(&self) -> bool {
+        self.subject_id.is_some() && !self.request.is_own()
+    }
+
     /// Forgets what the user has chosen and allowed, since somebody else may be the user now.
     pub(super) fn forget_decisions(&mut self) {
         self.choice = Choice::default();

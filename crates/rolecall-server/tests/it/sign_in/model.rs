@@ -319,6 +319,8 @@ impl<'a> World<'a> {
                 assert_eq!(page.contains("name=\"decision\""), flow.subject.is_some());
                 assert_eq!(page.contains("name=\"password\""), flow.subject.is_none());
             }
+            // the consent is due, and the form of another step changes nothing
+            Act::Password { .. } if flow.subject.is_some() => leads_to_page(&response, &id),
             Act::Password {
                 is_right: false, ..
             } => {
@@ -342,6 +344,7 @@ impl<'a> World<'a> {
                 leads_to_page(&response, &id);
                 self.model.flows[at].subject = None;
             }
+            Act::Decide { .. } if flow.subject.is_none() => leads_to_page(&response, &id),
             Act::Decide { allows: false, .. } => {
                 is_error(&response, flow, "access_denied");
                 self.model.flows[at].has_ended = true;

@@ -93,13 +93,14 @@ async fn guesses_on_the_page_slow_the_token_endpoint_and_the_other_way_round(sit
     }
     site.pass_time(Duration::from_secs(1));
     leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let other = browser.begin(&site.other, REDIRECT, &[]).await;
     for number in 0..3 {
-        is_page(&browser.log_in(&flow, "bob", &guess(number)).await, 401);
+        is_page(&browser.log_in(&other, "bob", &guess(number)).await, 401);
         site.password_grant("bob", &guess(number + 10))
             .await
             .wrong_password();
     }
-    is_page(&browser.log_in(&flow, "bob", PASSWORD).await, 429);
+    is_page(&browser.log_in(&other, "bob", PASSWORD).await, 429);
     // what alice has proven is not touched by guesses for somebody else
     let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 200);
     assert!(page.contains("Not alice?"), "{page}");

@@ -19,6 +19,7 @@ on_both![
     i098_an_answer_counts_in_its_own_flow_alone,
     a_step_after_the_end_leads_nowhere,
     two_windows_sign_in_beside_each_other,
+    i035_the_form_of_another_step_changes_nothing,
 ];
 
 async fn i033_a_flow_is_worth_nothing_in_another_browser(site: Site) {
@@ -120,6 +121,8 @@ async fn i035_no_step_is_skipped(site: Site) {
     is_page(&browser.submit("/login", &empty).await, 401);
     is_page(&browser.log_in(&flow, "alice", WRONG).await, 401);
     leads_to_page(&browser.decide(&flow, "allow").await, &flow);
+    // who has not signed in refuses nothing
+    leads_to_page(&browser.decide(&flow, "deny").await, &flow);
     // the password alone is not the consent
     leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
     for path in ["/login/continue", "/consent"] {
@@ -159,14 +162,6 @@ async fn i036_another_subject_begins_anew(site: Site) {
     leads_to_page(&browser.log_in(&flow, "bob", PASSWORD).await, &flow);
     let code = code_of(&browser.decide(&flow, "allow").await);
     assert_eq!(subject(code).await, site.id_of("bob").await);
-    // the form of an earlier page, while the consent of another user is due
-    let mut browser = Browser::new(&site);
-    let flow = browser.begin(&site.other, REDIRECT, &scope).await;
-    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
-    let answer = browser.log_in(&flow, "bob", PASSWORD).await;
-    // bob has allowed it before, alice has not
-    assert_eq!(subject(code_of(&answer)).await, site.id_of("bob").await);
-    has_ended(&browser.decide(&flow, "allow").await);
     let allowed = "SELECT u.username FROM consents c JOIN users u ON u.id = c.subject_id";
     assert_eq!(site.db.texts(allowed).await, ["bob"]);
 }
@@ -352,4 +347,56 @@ async fn two_windows_sign_in_beside_each_other(site: Site) {
         site.redeem_first(answer.code()).await.is(200);
     }
     assert_eq!(site.db.count("browser_sessions").await, 1);
+}
+
+async fn i035_the_form_of_another_step_changes_nothing(site: Site) {
+    let flows = "SELECT CAST(version AS TEXT) || proofs || choice || COALESCE(subject_id, '') FROM sign_in_flows";
+    let failures = "SELECT account FROM login_failures";
+    let mut browser = Browser::new(&site);
+    let flow = browser.begin(&site.other, REDIRECT, &[]).await;
+    let link = format!("/login?flow={flow}");
+    // before the sign-in
+    let before = site.db.texts(flows).await;
+    for (path, field) in [
+        ("/consent", ("decision", "deny")),
+        ("/consent", ("decision", "allow")),
+        ("/login/other", ("a", "b")),
+        ("/login/continue", ("a", "b")),
+        ("/login/choice", ("role", "reader")),
+    ] {
+        let form = [("flow", flow.as_str()), field];
+        leads_to_page(&browser.submit(path, &form).await, &flow);
+        assert_eq!(site.db.texts(flows).await, before, "{path}");
+    }
+    // while the consent is due: right and wrong passwords alike
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let before = site.db.texts(flows).await;
+    for (name, password) in [("bob", PASSWORD), ("bob", WRONG), ("alice", PASSWORD)] {
+        leads_to_page(&browser.log_in(&flow, name, password).await, &flow);
+        assert_eq!(site.db.texts(flows).await, before, "{name}");
+    }
+    let form = [
+        ("flow", flow.as_str()),
+        ("username", "alice"),
+        ("current", PASSWORD),
+        ("new", "quite another phrase"),
+        ("again", "quite another phrase"),
+    ];
+    leads_to_page(&browser.submit("/login/password", &form).await, &flow);
+    for path in ["/login/continue", "/login/choice"] {
+        leads_to_page(&browser.submit(path, &form).await, &flow);
+    }
+    assert_eq!(site.db.texts(flows).await, before);
+    // none of the passwords was even looked at
+    assert!(site.db.texts(failures).await.is_empty());
+    for path in [&link, &format!("/login/password?flow={flow}")] {
+        let page = is_page(&browser.open(path).await, 200);
+        assert!(page.contains("name=\"decision\"") && page.contains("alice"), "{page}");
+    }
+    let tokens = code_of(&browser.decide(&flow, "allow").await);
+    let tokens = site.redeem(&site.other, &tokens, REDIRECT, &[]).await;
+    assert_eq!(
+        claims(&tokens.is(200).text("access_token"))["sub"],
+        site.id_of("alice").await.as_str()
+    );
 }
