@@ -4,7 +4,7 @@ import api
 from api import assert_invalid, assert_problem
 from programs import PASS_PHRASE
 
-USER = {"id", "username", "email", "status", "roles", "created_at", "updated_at"}
+USER = {"id", "username", "email", "email_verified", "status", "roles", "created_at", "updated_at"}
 
 
 def test_registration_creates_an_account_but_no_token(anonymous):

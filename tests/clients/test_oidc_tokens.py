@@ -269,6 +269,9 @@ def test_m036_m037_nothing_is_empty_and_no_address_is_verified(app, admin, user,
     other = sign_in.create_user(admin, email="ann@example.com")
     claims = app.userinfo(app.sign_in(Visitor(dev.url), other, "openid email")).json()
     assert claims["email"] == "ann@example.com" and claims["email_verified"] is False
+    assert admin.patch(f"/api/users/{other.id}", json={"email_verified": True}).status_code == 200
+    claims = app.userinfo(app.sign_in(Visitor(dev.url), other, "openid email")).json()
+    assert claims["email_verified"] is True
 
 
 def test_m044_claims_can_be_named_one_by_one(app, admin, visitor):

@@ -28,6 +28,8 @@ pub struct Person {
     pub username: String,
     /// The e-mail address in the form in which it is stored.
     pub email: Option<String>,
+    /// The source says that the address is the user's.
+    pub email_verified: bool,
     /// The user may not log in.
     pub disabled: bool,
     /// The user must choose another password before anything else.

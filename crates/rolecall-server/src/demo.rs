@@ -112,6 +112,7 @@ pub(crate) async fn ensure_user(
         username,
         password: Some(password),
         email: None,
+        email_verified: false,
         roles: names,
         profile: ProfileInput::default(),
         address: None,

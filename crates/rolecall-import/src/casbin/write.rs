@@ -131,6 +131,7 @@ impl<'t> Writer<'t> {
             id: None,
             username: username.to_owned(),
             email: None,
+            email_verified: false,
             disabled: false,
             must_change_password: false,
             hash: None,

@@ -39,7 +39,8 @@ fn report_log_in(realm: &Realm, notes: &mut Notes) {
         }
     }
     if realm.login_with_email_allowed {
-        let message = "users can log in with their e-mail address in Keycloak; in rolecall they use their user name";
+        let message = "users can log in with their e-mail address in Keycloak; in rolecall only with a verified one, and on \
+            the sign-in page only";
         notes.notice("loginWithEmailAllowed", message);
     }
 }

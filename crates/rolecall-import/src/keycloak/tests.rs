@@ -351,7 +351,7 @@ fn settings_under_which_keycloak_admits_other_log_ins_are_reported() {
     assert_eq!(
         lines_of(&found.notices),
         [
-            "realm.json: loginWithEmailAllowed: users can log in with their e-mail address in Keycloak; in rolecall they use their user name"
+            "realm.json: loginWithEmailAllowed: users can log in with their e-mail address in Keycloak; in rolecall only with a verified one, and on the sign-in page only"
         ]
     );
 }

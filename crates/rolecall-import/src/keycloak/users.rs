@@ -167,6 +167,7 @@ impl<'r> Reader<'_, 'r> {
             at: self.notes.at(path),
             id: user.id.clone().filter(|id| self.keep_ids && !id.is_empty()),
             username,
+            email_verified: email.is_some() && user.email_verified == Some(true),
             email,
             disabled: !is_enabled || pending.action || pending.verification,
             must_change_password: pending.password,

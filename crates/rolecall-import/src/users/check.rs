@@ -138,6 +138,7 @@ fn row(
         legacy_name: user.username,
         hash: user.hash,
         roles: roles.into_iter().collect(),
+        email_verified: user.email_verified && email.is_some(),
         email,
         disabled: user.disabled,
         profile,

@@ -13,8 +13,8 @@ use crate::source::escaped;
 /// Parses all lines. A line that cannot be parsed is a problem and no record.
 ///
 /// The fields of a CSV file are separated by commas; by semicolons or tabs if its header is. The header names the
-/// columns `username`, `hashed_password` (or `password_hash`), `roles` (or `role`, separated by `;`), `email` and
-/// `disabled`, in any order, and perhaps `id` (or `sub`); JSON objects have members of the same names. A column
+/// columns `username`, `hashed_password` (or `password_hash`), `roles` (or `role`, separated by `;`), `email`,
+/// `email_verified` and `disabled`, in any order, and perhaps `id` (or `sub`); JSON objects have members of the same names. A column
 /// `profile.NAME`, or a member `NAME` of the object `profile`, is a profile field. [`Columns`] says what happens to others.
 ///
 /// ```
@@ -45,6 +45,7 @@ enum Column {
     Hash,
     Roles,
     Email,
+    EmailVerified,
     Disabled,
     Profile(String),
     Ignored,
@@ -62,6 +63,7 @@ impl Column {
             "hashed_password" | "password_hash" => Self::Hash,
             "role" | "roles" => Self::Roles,
             "email" => Self::Email,
+            "email_verified" => Self::EmailVerified,
             "disabled" => Self::Disabled,
             other => Self::Profile(other.strip_prefix("profile.")?.to_owned()),
         })
@@ -140,7 +142,7 @@ fn columns(line: usize, names: &[String], wanted: &Columns) -> Result<Vec<Column
 }
 
 fn unknown_column(shown: &str) -> String {
-    let columns = "the columns are `username`, `hashed_password`, `roles`, `email`, `disabled` and `profile.NAME`";
+    let columns = "the columns are `username`, `hashed_password`, `roles`, `email`, `email_verified`, `disabled` and `profile.NAME`";
     match shown {
         "id" | "sub" => format!(
             "unknown column `{shown}`; use --keep-ids to keep these ids, or --ignore-columns to skip unknown columns"
@@ -177,10 +179,12 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
                     .collect();
             }
             Column::Email => user.email = trimmed(&field),
+            Column::EmailVerified => {
+                let value = flag(&field);
+                user.email_verified = value.ok_or_else(|| no_flag(line, "email_verified"))?;
+            }
             Column::Disabled => {
-                user.disabled = flag(&field).ok_or_else(|| {
-                    Problem::new(line, "`disabled` must be `true`, `false`, 1 or 0")
-                })?;
+                user.disabled = flag(&field).ok_or_else(|| no_flag(line, "disabled"))?;
             }
             Column::Profile(name) => {
                 if !field.trim().is_empty() {
@@ -198,6 +202,10 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
 fn trimmed(field: &str) -> Option<String> {
     let field = field.trim();
     (!field.is_empty()).then(|| field.to_owned())
+}
+
+fn no_flag(line: usize, name: &str) -> Problem {
+    Problem::new(line, format!("`{name}` must be `true`, `false`, 1 or 0"))
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -219,6 +227,7 @@ struct Line {
     #[serde(alias = "role")]
     roles: Option<OneOrMore>,
     email: Option<String>,
+    email_verified: Option<Flag>,
     disabled: Option<Flag>,
     profile: Option<BTreeMap<String, serde_json::Value>>,
     #[serde(flatten)]
@@ -237,6 +246,14 @@ enum OneOrMore {
 enum Flag {
     Bool(bool),
     Number(u8),
+}
+
+fn is_set(flag: Option<Flag>) -> Option<bool> {
+    match flag {
+        None | Some(Flag::Bool(false) | Flag::Number(0)) => Some(false),
+        Some(Flag::Bool(true) | Flag::Number(1)) => Some(true),
+        Some(Flag::Number(_)) => None,
+    }
 }
 
 fn from_json_lines(text: &str, wanted: &Columns) -> (Vec<Record>, Vec<Problem>) {
@@ -303,16 +320,9 @@ fn from_json(line: usize, text: &str, wanted: &Columns) -> Result<Record, Proble
             Some(OneOrMore::More(roles)) => roles,
         },
         email: read.email.filter(|email| !email.is_empty()),
-        disabled: match read.disabled {
-            None | Some(Flag::Bool(false) | Flag::Number(0)) => false,
-            Some(Flag::Bool(true) | Flag::Number(1)) => true,
-            Some(Flag::Number(_)) => {
-                return Err(Problem::new(
-                    line,
-                    "`disabled` must be `true`, `false`, 1 or 0",
-                ));
-            }
-        },
+        email_verified: is_set(read.email_verified)
+            .ok_or_else(|| no_flag(line, "email_verified"))?,
+        disabled: is_set(read.disabled).ok_or_else(|| no_flag(line, "disabled"))?,
         profile: read
             .profile
             .into_iter()

@@ -68,6 +68,8 @@ pub struct Record {
     pub roles: Vec<String>,
     /// The e-mail address as written, if there is one.
     pub email: Option<String>,
+    /// The address is known to be the user's.
+    pub email_verified: bool,
     /// The user may not log in.
     pub disabled: bool,
     /// The profile fields that have a value.
@@ -93,6 +95,8 @@ pub struct Row {
     pub roles: Vec<RoleName>,
     /// The e-mail address in the form in which it is stored.
     pub email: Option<String>,
+    /// The address is known to be the user's.
+    pub email_verified: bool,
     /// The user may not log in.
     pub disabled: bool,
     /// The profile fields in the form in which they are stored.

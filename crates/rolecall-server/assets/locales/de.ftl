@@ -1,6 +1,6 @@
 sign-in = Anmelden
 sign-in-to = um mit { $client } fortzufahren
-user-name = Benutzername
+user-name = Benutzername oder E-Mail-Adresse
 password = Passwort
 stay-signed-in = Auf diesem Gerät angemeldet bleiben
 have-reset-code = Passwort ändern oder Rücksetzcode verwenden

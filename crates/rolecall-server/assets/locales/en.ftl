@@ -1,6 +1,6 @@
 sign-in = Sign in
 sign-in-to = to continue to { $client }
-user-name = User name
+user-name = User name or e-mail address
 password = Password
 stay-signed-in = Stay signed in on this device
 have-reset-code = Change your password or use a reset code

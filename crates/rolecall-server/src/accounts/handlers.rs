@@ -61,6 +61,9 @@ pub(crate) struct NewUser {
     /// Without one the answer holds a reset code.
     password: Option<String>,
     email: Option<String>,
+    /// You know that the address is the user's, who can then sign in with it.
+    #[serde(default)]
+    email_verified: bool,
     /// Roles to assign, globally.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
@@ -81,6 +84,9 @@ pub(crate) struct UserChanges {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     email: Patch<String>,
+    /// You know that the address is the user's, who can then sign in with it. Another address is not verified.
+    #[serde(default)]
+    email_verified: Option<bool>,
     /// `active`, `disabled` or `password_change_required`.
     #[serde(default, deserialize_with = "crate::web::params::parsed")]
     #[schema(value_type = Option<String>)]
@@ -213,6 +219,7 @@ pub(crate) async fn create_user(
         username: &wanted.username,
         password: wanted.password.as_deref(),
         email: wanted.email.as_deref(),
+        email_verified: wanted.email_verified,
         roles: wanted.roles,
         profile: wanted.profile,
         address: Some(address.as_str()),
@@ -251,6 +258,7 @@ pub(crate) async fn update_user(
     let changes = Changes {
         username: wanted.username,
         email: wanted.email,
+        email_verified: wanted.email_verified,
         status: wanted.status,
         profile: wanted.profile,
     };

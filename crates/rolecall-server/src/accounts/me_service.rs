@@ -73,6 +73,7 @@ pub(crate) async fn update(
                 change,
                 &User {
                     email: email.clone(),
+                    email_verified_at: None,
                     ..before
                 },
             )

@@ -1,5 +1,6 @@
 //! Users: registration, own account, administration, passwords and reset codes.
 
+pub(crate) mod email_store;
 pub(crate) mod emails;
 pub(crate) mod find_service;
 pub(crate) mod find_store;
@@ -8,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod import_rules;
 pub(crate) mod me_handlers;
 pub(crate) mod me_service;
+pub(crate) mod naming;
 mod profiles;
 pub(crate) mod registration;
 pub(crate) mod reset;

@@ -62,6 +62,8 @@ pub(crate) struct NewAccount<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
+    /// The address is the user's, as the caller says.
+    pub(crate) email_verified: bool,
     pub(crate) roles: Vec<RoleName>,
     pub(crate) profile: ProfileInput,
     /// Where the request came from, unless it is a command; a reset code or a first password cannot be used there.
@@ -98,6 +100,7 @@ pub(crate) async fn register(
         username,
         password: Some(password),
         email,
+        email_verified: false,
         roles,
         profile: ProfileInput::default(),
         address: Some(address),
@@ -160,6 +163,12 @@ async fn create_with(
         id: &id,
         username: username.as_str(),
         email: email.as_deref(),
+        email_verified_at: emails::verified_at(
+            None,
+            email.as_deref(),
+            wanted.email_verified.then_some(true),
+            app.now(),
+        )?,
         password_hash: hash.as_deref(),
         reset_code_hash: reset.as_ref().map(|reset| reset.hash.as_str()),
         reset_expires_at: reset.as_ref().map(|reset| reset.expires_at),
@@ -173,6 +182,9 @@ async fn create_with(
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
             emails::refuse_taken(app, change, user.email, &id).await?;
+            if let Some(email) = user.email.filter(|_| user.email_verified_at.is_some()) {
+                emails::refuse_verified(change, email, &id).await?;
+            }
             user.must_change_password |= !rights.authority.is_unlimited();
             let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
             if user.must_change_password {
@@ -196,6 +208,7 @@ pub(crate) async fn create_in(
     user: &NewUser<'_>,
     roles: &[RoleName],
 ) -> Result<User, ApiError> {
+    emails::refuse_as_name(change.conn(), user.username, user.id).await?;
     if store::find_alike(change.conn(), user.username)
         .await?
         .is_some()
@@ -321,6 +334,7 @@ mod tests {
             username: "mole",
             password: None,
             email: None,
+            email_verified: false,
             roles: vec![clerk],
             profile: ProfileInput::default(),
             address: None,

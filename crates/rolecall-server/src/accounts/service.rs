@@ -37,6 +37,8 @@ const MAX_SEARCH: usize = 1024;
 pub(crate) struct Changes {
     pub(crate) username: Option<String>,
     pub(crate) email: Patch<String>,
+    /// The address is the user's, as the caller says.
+    pub(crate) email_verified: Option<bool>,
     pub(crate) status: Option<Status>,
     pub(crate) profile: ProfileInput,
 }
@@ -103,7 +105,7 @@ pub(super) async fn find(app: &App, id: &str) -> Result<User, ApiError> {
         .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
-/// Changes user name, e-mail, status or profile.
+/// Changes user name, e-mail, status or profile. A new e-mail address is not verified unless the change says so.
 pub(crate) async fn update(
     app: &App,
     caller: Caller<'_>,
@@ -134,9 +136,22 @@ pub(crate) async fn update(
             if changes.email != Patch::Keep {
                 after.email.clone_from(&email);
             }
+            after.email_verified_at = emails::verified_at(
+                Some(&before),
+                after.email.as_deref(),
+                changes.email_verified,
+                change.now(),
+            )?;
             after.status = changes.status.unwrap_or(after.status);
             let mut entry =
                 json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
+            let is_verified = after.email_verified_at.is_some();
+            if let (true, Some(members)) = (
+                is_verified != before.email_verified_at.is_some(),
+                entry.as_object_mut(),
+            ) {
+                members.insert("email_verified".to_owned(), json!(is_verified));
+            }
             let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
             if after != before {
                 write_account(app, change, &rights, &before, &after).await?;
@@ -167,6 +182,16 @@ async fn write_account(
     {
         return Err(ApiError::already_there("user", &after.username));
     }
+    if after.username != before.username {
+        emails::refuse_as_name(change.conn(), &after.username, id).await?;
+    }
+    if let Some(email) = after
+        .email
+        .as_deref()
+        .filter(|_| after.email_verified_at.is_some())
+    {
+        emails::refuse_verified(change, email, id).await?;
+    }
     if after.email != before.email {
         emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
     }
@@ -176,6 +201,11 @@ async fn write_account(
     let is_forced = after.status == Status::PasswordChangeRequired;
     if after.email != before.email || after.username != before.username || is_forced {
         request_ending::end_for_subject(change, id).await?;
+    }
+    // applications may rely on a claim that only administrators write
+    let is_claimed = || app.settings().profile.has_email_claim();
+    if before.email_verified_at.is_some() && after.email_verified_at.is_none() && is_claimed() {
+        change.raise_floor(FloorKind::Subject, id);
     }
     // a new name too: guards and applications know callers by it
     if after.status != Status::Active || after.username != before.username {

@@ -12,18 +12,17 @@ use crate::{
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
     INSERT_USER = "INSERT INTO users (id, username, email, disabled, must_change_password, password_hash, \
-        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key, profile) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
-    FIND_BY_EMAIL = "SELECT id FROM users WHERE email_key = $1 AND id <> $2 LIMIT 1";
-    LIST_USERS = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
-        FROM (SELECT id, username, email, disabled, must_change_password, profile, created_at, updated_at FROM users \
+        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key, profile, email_verified_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+    LIST_USERS = "SELECT u.id, u.username, u.email, u.email_verified_at, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+        FROM (SELECT id, username, email, email_verified_at, disabled, must_change_password, profile, created_at, updated_at FROM users \
               WHERE id > $1 AND ($2 = '' OR username = $2) \
               AND ($3 = '' OR username LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!') \
               ORDER BY id LIMIT $4) u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $5) AND (a.expires_at IS NULL OR a.expires_at > $5) \
         ORDER BY u.id, a.role";
-    FIND_USER = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+    FIND_USER = "SELECT u.id, u.username, u.email, u.email_verified_at, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
         FROM users u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
@@ -32,7 +31,7 @@ queries! {
     SAMPLE_HASHES = "SELECT password_hash FROM users WHERE password_hash IS NOT NULL ORDER BY RANDOM() LIMIT $1";
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
-    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, email_key = $8, disabled = $4, \
+    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, email_key = $8, email_verified_at = $9, disabled = $4, \
         updated_at = $6, \
         legacy_name = CASE WHEN username = $2 THEN legacy_name ELSE NULL END, \
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
@@ -61,6 +60,8 @@ pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) username: String,
     pub(crate) email: Option<String>,
+    /// When the address was verified.
+    pub(crate) email_verified_at: Option<Timestamp>,
     pub(crate) status: Status,
     pub(crate) profile: StoredProfile,
     /// The global roles that are valid now.
@@ -74,6 +75,7 @@ pub(crate) struct NewUser<'a> {
     pub(crate) id: &'a str,
     pub(crate) username: &'a str,
     pub(crate) email: Option<&'a str>,
+    pub(crate) email_verified_at: Option<Timestamp>,
     pub(crate) password_hash: Option<&'a str>,
     pub(crate) reset_code_hash: Option<&'a str>,
     pub(crate) reset_expires_at: Option<Timestamp>,
@@ -88,6 +90,7 @@ rows! {
         id: String,
         username: String,
         email: Option<String>,
+        email_verified_at: Option<Timestamp>,
         status: Status,
         profile: StoredProfile,
         created_at: Timestamp,
@@ -126,6 +129,7 @@ pub(super) fn collect(rows: Vec<UserRow>) -> Vec<User> {
                 id: row.id,
                 username: row.username,
                 email: row.email,
+                email_verified_at: row.email_verified_at,
                 status: row.status,
                 profile: row.profile,
                 roles: Vec::new(),
@@ -231,6 +235,7 @@ pub(crate) async fn insert_user(
         .bind(folded(user.username))
         .bind(user.email.map(folded))
         .bind(user.profile.text())
+        .bind(user.email_verified_at)
         .execute(conn)
         .await?;
     Ok(rows > 0)
@@ -249,6 +254,7 @@ pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<
         .bind(now)
         .bind(folded(&user.username))
         .bind(user.email.as_deref().map(folded))
+        .bind(user.email_verified_at)
         .execute(change.conn())
         .await?;
     Ok(())
@@ -341,17 +347,6 @@ pub(crate) async fn find_active_hash(
 ) -> Result<Option<String>, StoreError> {
     let find = query(FIND_ACTIVE_HASH).bind(id).bind(false);
     find.fetch_optional(conn).await
-}
-
-/// Returns true if a user other than `own` has this e-mail address, without regard to case.
-pub(crate) async fn is_email_used(
-    conn: &mut Conn,
-    email: &str,
-    own: &str,
-) -> Result<bool, StoreError> {
-    let find = query(FIND_BY_EMAIL).bind(folded(email)).bind(own);
-    let found: Option<String> = find.fetch_optional(conn).await?;
-    Ok(found.is_some())
 }
 
 /// Returns true if a user or client has this id, or had it before it was deleted.

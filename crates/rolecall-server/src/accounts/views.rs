@@ -17,6 +17,8 @@ pub(crate) struct UserView {
     username: String,
     #[schema(required)]
     email: Option<String>,
+    /// The address is known to be the user's, who can sign in with it.
+    email_verified: bool,
     /// `active`, `disabled` or `password_change_required`.
     status: &'static str,
     /// The profile fields of the application that the caller may read; missing if it declares none.
@@ -38,6 +40,7 @@ impl From<ShownUser> for UserView {
         Self {
             id: user.id,
             username: user.username,
+            email_verified: user.email_verified_at.is_some(),
             email: user.email,
             status: user.status.as_str(),
             profile,
@@ -56,6 +59,8 @@ pub(crate) struct MeView {
     username: String,
     #[schema(required)]
     email: Option<String>,
+    /// The address is known to be the user's, who can sign in with it.
+    email_verified: bool,
     /// `active`, `disabled` or `password_change_required`.
     status: &'static str,
     /// The profile fields of the application that the user may read; missing if it declares none.
@@ -82,6 +87,7 @@ impl MeView {
             id,
             username,
             email,
+            email_verified,
             status,
             profile,
             created_at,
@@ -92,6 +98,7 @@ impl MeView {
             id,
             username,
             email,
+            email_verified,
             status,
             profile,
             roles: caller.roles().map(str::to_owned).collect(),

@@ -30,7 +30,7 @@ pub(super) enum ImportCommand {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub(super) struct ImportUsersOptions {
     /// A CSV file with a header, or JSON lines, with `username`, `hashed_password`, `role` (in CSV separated by `;`)
-    /// and, optionally, `email`, `disabled` and `profile.NAME`, in any order; `-` for standard input.
+    /// and, optionally, `email`, `email_verified`, `disabled` and `profile.NAME`, in any order; `-` for standard input.
     file: PathBuf,
     /// The format of the file; by default its extension says.
     #[arg(long)]
@@ -68,12 +68,13 @@ pub(super) enum ImportFormat {
 
 /// Parses the name of a column: the one of this command, and the one in the file.
 fn renamed_column(text: &str) -> Result<(String, String), String> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "id",
         "username",
         "hashed_password",
         "roles",
         "email",
+        "email_verified",
         "disabled",
     ];
     match text.split_once('=') {

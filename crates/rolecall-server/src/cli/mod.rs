@@ -33,6 +33,7 @@ mod serve;
 mod sessions;
 mod times;
 mod usage;
+mod user_shown;
 mod users;
 
 use std::{io, process::ExitCode};

@@ -1,11 +1,8 @@
 //! `user`: manages users.
 
-use std::fmt::Write as _;
-
 use clap::Subcommand;
-use rolecall_core::{RoleAssignment, RoleName};
-use serde::Serialize;
-use serde_json::{Value, json};
+use rolecall_core::RoleName;
+use serde_json::json;
 
 use super::{
     context::Context,
@@ -14,6 +11,7 @@ use super::{
     pages,
     prompt::new_password,
     requests::print_pending,
+    user_shown::{address_of, show},
 };
 use crate::{
     accounts::{
@@ -29,7 +27,6 @@ use crate::{
         input::ProfileInput,
         rules::{Party, from_texts},
     },
-    roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
 
@@ -45,6 +42,9 @@ pub(super) enum UserCommand {
         /// The user's e-mail address.
         #[arg(long)]
         email: Option<String>,
+        /// The address is known to be the user's, who can sign in with it.
+        #[arg(long, requires = "email")]
+        verified: bool,
         /// A value of the user's profile; can be repeated.
         #[arg(long = "profile", value_name = "FIELD=VALUE", value_parser = assigned_value)]
         profile: Vec<(String, String)>,
@@ -76,6 +76,9 @@ pub(super) enum UserCommand {
         name: String,
         /// The new address; without it the address is removed.
         address: Option<String>,
+        /// The address is known to be the user's, who can sign in with it.
+        #[arg(long, requires = "address")]
+        verified: bool,
     },
     /// Change a user's profile.
     SetProfile {
@@ -121,6 +124,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             name,
             roles,
             email,
+            verified,
             profile,
             password_stdin,
         } => {
@@ -134,6 +138,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
                 username: name,
                 password: Some(&password),
                 email: email.as_deref(),
+                email_verified: *verified,
                 roles: roles.clone(),
                 profile,
                 address: None,
@@ -150,7 +155,11 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         UserCommand::List { search } => list(context, search).await,
         UserCommand::Show { name } => show(context, name).await,
         UserCommand::Rename { name, new_name } => rename(context, name, new_name).await,
-        UserCommand::Email { name, address } => set_email(context, name, address.as_deref()).await,
+        UserCommand::Email {
+            name,
+            address,
+            verified,
+        } => set_email(context, name, address.as_deref(), *verified).await,
         UserCommand::SetProfile { name, values } => set_profile(context, name, values).await,
         UserCommand::Password {
             name,
@@ -190,14 +199,23 @@ async fn rename(context: &Context, name: &str, new_name: &str) -> Result<(), Cli
     print_user(context, &text, &user)
 }
 
-async fn set_email(context: &Context, name: &str, address: Option<&str>) -> Result<(), CliError> {
+async fn set_email(
+    context: &Context,
+    name: &str,
+    address: Option<&str>,
+    is_verified: bool,
+) -> Result<(), CliError> {
     let changes = Changes {
         email: address.map_or(Patch::Clear, |address| Patch::Set(address.to_owned())),
+        email_verified: is_verified.then_some(true),
         ..Changes::default()
     };
     let user = update(context, name, &changes).await?;
-    let (name, address) = (printable(name), user.email.as_deref().unwrap_or("none"));
-    let text = format!("e-mail address of `{name}`: {}", printable(address));
+    let text = format!(
+        "e-mail address of `{}`: {}",
+        printable(name),
+        address_of(&user)
+    );
     print_user(context, &text, &user)
 }
 
@@ -292,82 +310,6 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
 fn join_names<'a>(roles: impl IntoIterator<Item = &'a RoleName>) -> String {
     let names: Vec<&str> = roles.into_iter().map(RoleName::as_str).collect();
     names.join(", ")
-}
-
-/// The JSON of `GET /api/users/{id}`, together with the assignments of `GET /api/users/{id}/roles`.
-#[derive(Serialize)]
-struct UserWithAssignments {
-    #[serde(flatten)]
-    user: UserView,
-    assignments: Vec<AssignmentView>,
-}
-
-async fn show(context: &Context, name: &str) -> Result<(), CliError> {
-    let id = context.user_id(name).await?;
-    let user = service::get(&context.app, context.caller(), &id).await?;
-    let assignee = Assignee::User(&id);
-    let read = async |after: &str, limit| {
-        let after = after.split_once('\n').unwrap_or_default();
-        assignments::list(&context.app, context.caller(), assignee, after, None, limit).await
-    };
-    let assignments = pages::read_all(read, place).await?;
-    if context.json {
-        let views = assignments.into_iter();
-        let views: Vec<_> = views
-            .map(|one| AssignmentView::new(assignee, one))
-            .collect();
-        return print_json(&json!(UserWithAssignments {
-            user: user.into(),
-            assignments: views,
-        }));
-    }
-    let (user, profile) = user.into_parts();
-    let facts = [
-        ("user", user.username),
-        ("id", user.id),
-        ("status", user.status.as_str().to_owned()),
-        ("e-mail", user.email.unwrap_or_else(|| "none".to_owned())),
-        ("since", rfc3339(user.created_at)),
-    ];
-    let mut text = String::new();
-    for (name, value) in facts {
-        let _ = writeln!(text, "{name:8}{}", printable(&value));
-    }
-    for (name, value) in profile.unwrap_or_default() {
-        let _ = writeln!(text, "profile {name} = {}", printable(&plain(&value)));
-    }
-    for one in assignments {
-        let _ = writeln!(text, "role    {}", describe(&one));
-    }
-    write_out(&text)
-}
-
-/// Returns a value of the profile as `--profile` takes it.
-fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Describes an assignment, such as `editor in tenant acme until 2030-01-01T00:00:00Z (assigned 2029-.. by cli:root: a project)`.
-fn describe(one: &RoleAssignment) -> String {
-    let mut text = one.role.to_string();
-    if let Some(tenant) = &one.tenant {
-        let _ = write!(text, " in tenant {tenant}");
-    }
-    if let Some(start) = one.valid_from {
-        let _ = write!(text, " from {}", rfc3339(start));
-    }
-    if let Some(end) = one.expires_at {
-        let _ = write!(text, " until {}", rfc3339(end));
-    }
-    let (by, at) = (printable(&one.assigned_by), rfc3339(one.assigned_at));
-    let _ = write!(text, " (assigned {at} by {by}");
-    if let Some(reason) = &one.reason {
-        let _ = write!(text, ": {}", printable(reason));
-    }
-    text.push(')');
-    text
 }
 
 fn print_reset_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {

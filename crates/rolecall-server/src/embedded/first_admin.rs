@@ -110,6 +110,7 @@ impl FirstAdmin {
             username: &self.username,
             password: None,
             email: None,
+            email_verified: false,
             roles,
             profile: ProfileInput::default(),
             address: None,

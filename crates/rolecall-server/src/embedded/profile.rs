@@ -34,8 +34,8 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// Writes the e-mail address into access tokens, as `email`, together with `email_verified`: false, because nobody
-    /// has proven that the address belongs to the user.
+    /// Writes the e-mail address into access tokens, as `email`, together with `email_verified`: true if an
+    /// administrator or an import has said that the address is the user's, and false for all others.
     pub fn email_in_tokens(mut self) -> Self {
         self.email_claim = true;
         self

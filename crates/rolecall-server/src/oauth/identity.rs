@@ -62,6 +62,7 @@ pub(super) async fn add_to(
     let facts = UserFacts {
         username: &user.username,
         email: user.email.as_deref(),
+        email_verified: user.email_verified_at.is_some(),
         updated_at: user.updated_at,
         roles: &roles,
     };

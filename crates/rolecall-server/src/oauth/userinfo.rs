@@ -58,3 +58,4 @@ pub(crate) async fn claims(app: &App, caller: &Principal) -> Result<Map<String, 
     claims.insert("sub".to_owned(), json!(caller.subject()));
     Ok(claims)
 }
+        email_verified: user.email_verified_at.is_some(),

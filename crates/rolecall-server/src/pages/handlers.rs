@@ -16,7 +16,7 @@ use super::{
     submitted::{Browser, Submitted},
 };
 use crate::{
-    accounts::me_service,
+    accounts::{me_service, naming},
     app::App,
     error::ApiError,
     login::{
@@ -307,8 +307,10 @@ async fn replace_password(
     visitor: &Visitor<'_>,
     form: &Submitted,
 ) -> Result<(), LoginError> {
+    let username = form.get("username");
+    let meant = naming::name_meant(app, username).await?;
     let typed = Typed {
-        username: form.get("username"),
+        username: meant.as_deref().unwrap_or(username),
         password: form.get("current"),
         origin: visitor.origin,
     };

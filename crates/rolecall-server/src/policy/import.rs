@@ -298,6 +298,7 @@ impl Work<'_, '_> {
             id: &id,
             username: &person.username,
             email: person.email.as_deref(),
+            email_verified_at: person.email_verified.then(|| self.change.now()),
             password_hash: person.hash.as_deref(),
             reset_code_hash: None,
             reset_expires_at: None,
@@ -305,6 +306,9 @@ impl Work<'_, '_> {
             must_change_password: false,
         };
         emails::refuse_taken(self.app, self.change, user.email, &id).await?;
+        if let Some(email) = user.email.filter(|_| person.email_verified) {
+            emails::refuse_verified(self.change, email, &id).await?;
+        }
         let mut made =
             registration::create_in(self.change, rights, self.caller, &user, &[]).await?;
         let status = if person.disabled {

@@ -119,6 +119,11 @@ impl ProfileFields {
         self.fields.values()
     }
 
+    /// Returns true if tokens carry the e-mail address, and whether it is verified.
+    pub(crate) fn has_email_claim(&self) -> bool {
+        self.email_claim
+    }
+
     /// Returns true if tokens carry anything that has to be read for them.
     pub(crate) fn has_claims(&self) -> bool {
         self.email_claim || self.iter().any(|field| field.claim.is_some())
@@ -136,8 +141,8 @@ impl ProfileFields {
         }
         if let (true, Some(email)) = (self.email_claim, user.email) {
             written.insert("email".to_owned(), email.into());
-            // nobody has proven that the address is theirs
-            written.insert("email_verified".to_owned(), false.into());
+            let is_verified = user.email_verified_at.is_some();
+            written.insert("email_verified".to_owned(), is_verified.into());
         }
         written
     }

@@ -1,11 +1,13 @@
 //! Profiles in the database: a JSON object beside each user.
 
+use rolecall_core::Timestamp;
+
 use super::stored::StoredProfile;
 use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
     WRITE_PROFILE = "UPDATE users SET profile = $2, updated_at = $3 WHERE id = $1";
-    READ_CLAIMED = "SELECT email, profile FROM users WHERE id = $1";
+    READ_CLAIMED = "SELECT email, email_verified_at, profile FROM users WHERE id = $1";
 }
 
 rows! {
@@ -13,6 +15,7 @@ rows! {
     #[derive(Default)]
     pub(crate) struct Claimed {
         pub(crate) email: Option<String>,
+        pub(crate) email_verified_at: Option<Timestamp>,
         pub(crate) profile: StoredProfile,
     }
 }

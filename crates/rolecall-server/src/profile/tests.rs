@@ -305,6 +305,7 @@ fn values_whose_declaration_changed_are_left_out_and_kept() {
     assert_eq!(Value::Object(shown), json!({ "name": "A" }));
     let claimed = Claimed {
         email: None,
+        email_verified_at: None,
         profile: stored(&kept),
     };
     assert_eq!(fields.claims_of(claimed), Map::new());
@@ -406,6 +407,7 @@ fn y202_the_size_of_claims_is_never_more_than_was_computed() {
         let profile = stored(&json!({ "a": value }));
         let claims = declared([field]).claims_of(Claimed {
             email: None,
+            email_verified_at: None,
             profile,
         });
         // a comma in place of the braces

@@ -26,6 +26,7 @@ const MODULES: &[Module] = &[
     ("login/known_store.rs", login::known_store::ALL),
     ("login/flow/tenant_store.rs", login::flow::tenant_store::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
+    ("accounts/email_store.rs", accounts::email_store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
     ("accounts/find_store.rs", accounts::find_store::ALL),
     ("authority/policy_store.rs", authority::policy_store::ALL),

@@ -27,6 +27,7 @@ pub(crate) fn is_user_claim(name: &str) -> bool {
 pub(crate) struct UserFacts<'a> {
     pub(crate) username: &'a str,
     pub(crate) email: Option<&'a str>,
+    pub(crate) email_verified: bool,
     pub(crate) updated_at: Timestamp,
     /// The roles that tokens for the audience may carry.
     pub(crate) roles: &'a BTreeSet<RoleName>,
@@ -56,8 +57,8 @@ pub(crate) fn of_user(
         (
             IdentityScope::Email,
             "email_verified",
-            // nobody has proven an address yet
-            user.email.map_or(Value::Null, |_| json!(false)),
+            user.email
+                .map_or(Value::Null, |_| json!(user.email_verified)),
         ),
         (IdentityScope::Roles, "roles", roles()),
         (IdentityScope::Groups, "groups", roles()),
@@ -86,6 +87,7 @@ mod tests {
         let user = UserFacts {
             username: "alice",
             email,
+            email_verified: true,
             updated_at: Timestamp::from_seconds(1),
             roles: &roles,
         };

@@ -24,6 +24,7 @@ on_both![
     y130_an_id_is_kept_only_if_nobody_has_or_had_it,
     columns_may_have_other_names_and_any_order,
     y133_imported_users_claim_an_address_once,
+    i059_an_imported_address_is_verified_once,
     many_users_are_imported_in_one_revision,
     logins_work_during_a_large_import,
 ];
@@ -357,6 +358,37 @@ async fn y133_imported_users_claim_an_address_once(app: TestApp) {
     );
     assert!(!refused.contains("mail.example"), "{refused}");
     expect_import(&app, "u.csv", &text, &[]).await;
+}
+
+async fn i059_an_imported_address_is_verified_once(app: TestApp) {
+    let path = format!("/api/users/{}", app.create_user("alice", &[]).await);
+    let verified = serde_json::json!({ "email": "A@mail.example", "email_verified": true });
+    app.patch(&path, app.admin().await, verified).await.is(200);
+    let text = format!(
+        "username,hashed_password,email,email_verified\nbob,{BCRYPT},a@mail.example,1\ncarl,{BCRYPT},c@mail.example,true\n\
+         dora,{BCRYPT},C@MAIL.example,true\nerin,{BCRYPT},e@mail.example,perhaps\na@Mail.example,{BCRYPT},,\n\
+         c@mail.example,{BCRYPT},,\n"
+    );
+    let refused = expect_refusal(&app, "u.csv", &text, &[]).await;
+    for problem in [
+        "line 2: another user has this e-mail address",
+        "line 4: the e-mail address is the same as on line 3",
+        "line 5: `email_verified` must be `true`, `false`, 1 or 0",
+        "line 6: the user name is the verified e-mail address of another user",
+        "line 7: the user name is the verified e-mail address of another user",
+    ] {
+        assert!(refused.contains(problem), "{refused}");
+    }
+    assert!(!refused.contains("mail.example"), "{refused}");
+    let lines = format!(
+        "{{\"username\":\"bob\",\"hashed_password\":\"{BCRYPT}\",\"email\":\"a@mail.example\",\"email_verified\":false}}\n\
+         {{\"username\":\"carl\",\"hashed_password\":\"{BCRYPT}\",\"email\":\"c@mail.example\",\"email_verified\":true}}\n\
+         {{\"username\":\"dora\",\"hashed_password\":\"{BCRYPT}\",\"email\":\"C@mail.example\"}}\n\
+         {{\"username\":\"erin\",\"hashed_password\":\"{BCRYPT}\",\"email_verified\":true}}\n"
+    );
+    expect_import(&app, "u.jsonl", &lines, &[]).await;
+    let users = "SELECT username FROM users WHERE email_verified_at IS NOT NULL ORDER BY username";
+    assert_eq!(app.db.texts(users).await, ["alice", "carl"]);
 }
 
 async fn many_users_are_imported_in_one_revision(app: TestApp) {

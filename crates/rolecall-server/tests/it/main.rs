@@ -68,3 +68,4 @@ mod tickets;
 mod token;
 mod token_claims;
 mod users;
+mod verified_addresses;

@@ -464,6 +464,19 @@ async fn the_email_is_in_tokens_only_if_it_was_asked_for(app: TestApp) {
     let caller = node.guard().verify(&token).unwrap();
     assert_eq!(caller.email(), Some("alice@mail.example"));
     assert!(!caller.email_verified());
+    let path = format!("/api/users/{}", app.id_of("alice").await);
+    let verified = json!({ "email_verified": true });
+    node.patch(&path, app.admin().await, verified).await.is(200);
+    let token = node.log_in("alice").await;
+    assert_eq!(claims(&token)["email_verified"], true);
+    assert!(node.guard().verify(&token).unwrap().email_verified());
+    // whoever relied on it must not any more
+    let taken_back = json!({ "email_verified": false });
+    node.patch(&path, app.admin().await, taken_back)
+        .await
+        .is(200);
+    assert!(node.guard().verify(&token).is_err());
+    assert_eq!(claims(&node.log_in("alice").await)["email_verified"], false);
     let without = claims(&node.log_in("bob").await);
     assert!(without.get("email").is_none() && without.get("email_verified").is_none());
 }

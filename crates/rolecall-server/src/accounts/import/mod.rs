@@ -5,6 +5,7 @@
 
 pub(crate) mod service;
 pub(crate) mod store;
+mod taken;
 
 use rolecall_core::RoleName;
 pub(crate) use rolecall_import::users::{Columns, Format, Problem, Row};

@@ -1,6 +1,6 @@
 //! Takes users over: all of a file in one change, or nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use rolecall::PermissionName as _;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{
     Options, Problem, Report, Row,
     store::{self, New, ROWS},
+    taken::Taken,
 };
 use crate::{
     accounts::import_rules::ImportRules,
@@ -21,8 +22,7 @@ use crate::{
     ids,
     profile::rules::Party,
     roles::{requests, store as roles},
-    store::{Change, Conn, read_head},
-    usernames::folded,
+    store::{Change, read_head},
 };
 
 /// The users whose roles stand in one part of the audit entry.
@@ -93,9 +93,8 @@ pub(crate) async fn import_users(
                 report.problems.extend(taken.name_problems());
             }
             report.problems.extend(taken.id_problems(&users));
-            if app.settings().unique_email {
-                report.problems.extend(taken.email_problems(&users));
-            }
+            let unique = app.settings().unique_email;
+            report.problems.extend(taken.email_problems(&users, unique));
             report.users = number.saturating_sub(report.skipped);
             report.assignments = users.iter().map(|user| user.row.roles.len()).sum();
             let add_roles = options.add_roles;
@@ -142,99 +141,6 @@ fn in_order(mut rows: Vec<Row>, now: Timestamp) -> Result<Vec<New>, ApiError> {
     Ok(users.collect())
 }
 
-/// The names, ids and e-mail addresses of a file that are taken.
-#[derive(Default)]
-struct Taken {
-    /// The user who has the name, by line.
-    names: HashMap<usize, String>,
-    /// The ids that are used, or were.
-    ids: HashSet<String>,
-    /// The e-mail addresses of others, folded, where addresses are unique.
-    emails: HashSet<String>,
-}
-
-impl Taken {
-    /// Finds names that are taken already, those included that differ by case folding alone, ids and e-mail addresses.
-    async fn find(
-        app: &App,
-        conn: &mut Conn,
-        users: &[New],
-        watch: &dyn Fn(Step),
-    ) -> Result<Self, ApiError> {
-        let mut all = Self::default();
-        for users in users.chunks(ROWS) {
-            let kept = users.iter().filter_map(|user| user.row.id.as_deref());
-            let kept: Vec<&str> = kept.collect();
-            all.ids.extend(store::find_used_ids(conn, &kept).await?);
-            if app.settings().unique_email {
-                let keys = users.iter().filter_map(|user| user.row.email.as_deref());
-                let keys: Vec<String> = keys.map(folded).collect();
-                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-                all.emails
-                    .extend(store::find_used_emails(conn, &keys).await?);
-            }
-            let taken = store::find_taken(conn, users).await?;
-            watch(Step::Compared(users.len()));
-            if taken.is_empty() {
-                continue;
-            }
-            let mut by_name: HashMap<&str, &str> = HashMap::new();
-            for (username, folded) in &taken {
-                by_name.insert(username, username);
-                by_name.insert(folded.as_deref().unwrap_or(username), username);
-            }
-            for New { row, .. } in users {
-                let there = by_name.get(row.username.as_str());
-                if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
-                    all.names.insert(row.line, (*there).to_owned());
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    fn name_problems(&self) -> impl Iterator<Item = Problem> {
-        let taken = self.names.iter();
-        taken.map(|(line, there)| Problem::new(*line, format!("user `{there}` already exists")))
-    }
-
-    /// Returns the problems of `users` whose ids are not free.
-    fn id_problems(&self, users: &[New]) -> Vec<Problem> {
-        let kept = users.iter().filter_map(|user| {
-            let id = user.row.id.as_ref()?;
-            let message = format!("id `{id}` belongs to another user or client, or did");
-            self.ids
-                .contains(id)
-                .then(|| Problem::new(user.row.line, message))
-        });
-        kept.collect()
-    }
-
-    /// Returns the problems of `users` whose e-mail address another user has, in the file or in the database.
-    fn email_problems(&self, users: &[New]) -> Vec<Problem> {
-        let keyed = users.iter().filter_map(|user| {
-            let email = user.row.email.as_deref()?;
-            Some((folded(email), user.row.line))
-        });
-        let mut keyed: Vec<(String, usize)> = keyed.collect();
-        keyed.sort_unstable();
-        let mut problems = Vec::new();
-        for pair in keyed.windows(2) {
-            if let [(one, first), (other, line)] = pair
-                && one == other
-            {
-                let message = format!("the e-mail address is the same as on line {first}");
-                problems.push(Problem::new(*line, message));
-            }
-        }
-        let taken = keyed.iter().filter(|(key, _)| self.emails.contains(key));
-        problems.extend(
-            taken.map(|(_, line)| Problem::new(*line, "another user has this e-mail address")),
-        );
-        problems
-    }
-}
-
 /// Returns what of a file is taken, and the revision at which it was.
 async fn look_for_taken(
     app: &App,
@@ -243,7 +149,10 @@ async fn look_for_taken(
 ) -> Result<(Revision, Taken), ApiError> {
     let mut conn = app.store().read().await?;
     let revision = read_head(&mut conn).await?.revision;
-    Ok((revision, Taken::find(app, &mut conn, users, watch).await?))
+    Ok((
+        revision,
+        Taken::find(app, &mut conn, users, &|users| watch(Step::Compared(users))).await?,
+    ))
 }
 
 fn digest_of(text: &str) -> String {

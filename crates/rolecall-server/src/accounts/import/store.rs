@@ -124,6 +124,12 @@ const fn used_emails() -> Sql {
         .then(")")
 }
 
+const fn verified_emails() -> Sql {
+    Sql::of("SELECT email_key FROM users WHERE email_verified_at IS NOT NULL AND email_key IN (")
+        .rows("#", ROWS, 1)
+        .then(")")
+}
+
 const fn subjects(rows: usize) -> Sql {
     Sql::of("INSERT INTO subjects (kind, id) VALUES ").rows("('user', #)", rows, 1)
 }
@@ -131,10 +137,10 @@ const fn subjects(rows: usize) -> Sql {
 /// `$1` is the time of creation of all.
 const fn users(rows: usize) -> Sql {
     Sql::of(
-        "INSERT INTO users (id, username, folded_username, legacy_name, email, email_key, disabled, profile, \
+        "INSERT INTO users (id, username, folded_username, legacy_name, email, email_key, email_verified_at, disabled, profile, \
          password_hash, must_change_password, created_at, updated_at) VALUES ",
     )
-    .rows("(#, #, #, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
+    .rows("(#, #, #, #, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
 }
 
 /// `$1` and `$2` are who assigned the roles, and when.
@@ -148,6 +154,7 @@ const fn assignments(rows: usize) -> Sql {
 const TAKEN: Sql = taken();
 const USED_IDS: Sql = used_ids();
 const USED_EMAILS: Sql = used_emails();
+const VERIFIED_EMAILS: Sql = verified_emails();
 const SUBJECTS_100: Sql = subjects(100);
 const SUBJECTS_20: Sql = subjects(20);
 const SUBJECTS_1: Sql = subjects(1);
@@ -162,6 +169,7 @@ queries! {
     FIND_TAKEN = TAKEN.text();
     FIND_USED_IDS = USED_IDS.text();
     FIND_USED_EMAILS = USED_EMAILS.text();
+    FIND_VERIFIED_EMAILS = VERIFIED_EMAILS.text();
     INSERT_SUBJECTS_100 = SUBJECTS_100.text();
     INSERT_SUBJECTS_20 = SUBJECTS_20.text();
     INSERT_SUBJECT = SUBJECTS_1.text();
@@ -243,15 +251,21 @@ pub(super) async fn find_used_ids(
     used.fetch_all(conn).await
 }
 
-/// Returns those of up to [`ROWS`] e-mail addresses that a user has, as keys.
+/// Returns those of up to [`ROWS`] e-mail addresses that a user has, as keys; with `verified`, only those that are
+/// verified.
 pub(super) async fn find_used_emails(
     conn: &mut Conn,
     keys: &[&str],
+    verified: bool,
 ) -> Result<Vec<String>, StoreError> {
     let Some(last) = keys.last() else {
         return Ok(Vec::new());
     };
-    let mut used = query(FIND_USED_EMAILS);
+    let mut used = query(if verified {
+        FIND_VERIFIED_EMAILS
+    } else {
+        FIND_USED_EMAILS
+    });
     // the last one fills the places that are left
     for key in keys.iter().chain(std::iter::repeat(last)).take(ROWS) {
         used = used.bind(*key);
@@ -291,6 +305,7 @@ pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Resu
                 .bind(row.legacy_name.as_str())
                 .bind(row.email.as_deref())
                 .bind(row.email.as_deref().map(folded))
+                .bind(row.email_verified.then_some(now))
                 .bind(row.disabled)
                 .bind(StoredProfile::text_of(&row.profile))
                 .bind(row.hash.as_deref());
@@ -337,7 +352,7 @@ mod tests {
         assert!(INSERT_SUBJECTS_20.ends_with("('user', $19), ('user', $20)"));
         assert!(
             INSERT_USERS_100.ends_with(
-                "($893, $894, $895, $896, $897, $898, $899, $900, $901, CAST($901 AS TEXT) IS NULL, $1, $1)"
+                "($992, $993, $994, $995, $996, $997, $998, $999, $1000, $1001, CAST($1001 AS TEXT) IS NULL, $1, $1)"
             ),
             "{INSERT_USERS_100}"
         );

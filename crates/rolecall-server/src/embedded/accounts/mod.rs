@@ -220,6 +220,7 @@ impl Accounts<'_> {
             username: &user.username,
             password: user.password.as_deref(),
             email: user.email.as_deref(),
+            email_verified: user.email_verified,
             roles: roles.collect::<Result<_, _>>()?,
             profile: ProfileInput(user.profile.clone()),
             address: None,
@@ -254,6 +255,25 @@ impl Accounts<'_> {
         let email = email.map(str::to_owned);
         let changes = Changes {
             email: email.map_or(Patch::Clear, Patch::Set),
+            ..Changes::default()
+        };
+        self.update(id, &changes).await
+    }
+
+    /// Says whether the e-mail address of a user is known to be the user's. With a verified address a user can sign in;
+    /// another address is not verified.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountErrorKind::Invalid`] if the user has no address, [`AccountErrorKind::NotFound`] if the user does not
+    /// exist, [`AccountErrorKind::Conflict`] if it is the verified address of another user.
+    pub async fn set_email_verified(
+        &self,
+        id: &str,
+        is_verified: bool,
+    ) -> Result<User, AccountError> {
+        let changes = Changes {
+            email_verified: Some(is_verified),
             ..Changes::default()
         };
         self.update(id, &changes).await

@@ -52,6 +52,8 @@ pub struct User {
     pub username: String,
     /// The e-mail address.
     pub email: Option<String>,
+    /// The address is known to be the user's, who can sign in with it.
+    pub email_verified: bool,
     /// The status.
     pub status: UserStatus,
     /// The roles that are assigned globally and valid now, without those that they inherit.
@@ -71,6 +73,7 @@ impl From<accounts::shown::ShownUser> for User {
             profile: profile.unwrap_or_default(),
             id: user.id,
             username: user.username,
+            email_verified: user.email_verified_at.is_some(),
             email: user.email,
             status: user.status.into(),
             roles: user.roles.iter().map(ToString::to_string).collect(),
@@ -104,6 +107,7 @@ pub struct NewUser {
     pub(super) username: String,
     pub(super) password: Option<String>,
     pub(super) email: Option<String>,
+    pub(super) email_verified: bool,
     pub(super) roles: Vec<String>,
     pub(super) profile: BTreeMap<String, Value>,
 }
@@ -127,6 +131,12 @@ impl NewUser {
     pub fn email(mut self, email: &str) -> Self {
         self.email = Some(email.to_owned());
         self
+    }
+
+    /// Sets the e-mail address, which is known to be the user's: the user can sign in with it.
+    pub fn verified_email(mut self, email: &str) -> Self {
+        self.email_verified = true;
+        self.email(email)
     }
 
     /// Sets a profile field.

@@ -14,7 +14,7 @@ use super::{
     store::{self as flows, Flow},
 };
 use crate::{
-    accounts::store as accounts,
+    accounts::{naming, store as accounts},
     app::App,
     audit::events,
     authority::subject::Status,
@@ -136,7 +136,8 @@ pub(crate) async fn sign_in(
         return page_of(&flow, visitor);
     }
     let typed = Typed {
-        username,
+        username: meant.as_deref().unwrap_or(username),
+    let meant = naming::name_meant(app, username).await?;
         password,
         origin: visitor.origin,
     };

@@ -118,4 +118,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "resources",
         include_str!("../../../migrations/0024_resources.sql"),
     ),
+    (
+        25,
+        "verified addresses",
+        include_str!("../../../migrations/0025_verified_addresses.sql"),
+    ),
 ];

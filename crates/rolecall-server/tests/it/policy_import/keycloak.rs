@@ -58,6 +58,9 @@ async fn realm_users_log_in_with_their_passwords_and_have_their_realm_roles(app:
     }
     let disabled = "SELECT COUNT(*) FROM users WHERE disabled AND username = 'bob' AND password_hash LIKE '$pbkdf2-sha512$%'";
     assert_eq!(app.db.number(disabled).await, 1);
+    let verified =
+        "SELECT username FROM users WHERE email_verified_at IS NOT NULL ORDER BY username";
+    assert_eq!(app.db.texts(verified).await, ["alice"]);
     assert!(audit_is_whole(&app).await);
     let before = counts(&app).await;
     let (status, out, _) = import_keycloak(&app, REALM, &all).await;
