@@ -295,6 +295,10 @@ def test_m038_userinfo_takes_get_and_post(app, user, visitor):
     by_get = requests.get(endpoint, headers=bearer, timeout=30)
     by_post = requests.post(endpoint, headers=bearer, timeout=30)
     assert by_get.status_code == by_post.status_code == 200 and by_get.json() == by_post.json()
+    token = {"access_token": tokens["access_token"]}
+    by_form = requests.post(endpoint, data=token, timeout=30)
+    assert by_form.status_code == 200 and by_form.json() == by_get.json()
+    assert requests.post(endpoint, data=token, headers=bearer, timeout=30).status_code == 400
     by_query = requests.get(endpoint, params={"access_token": tokens["access_token"]}, timeout=30)
     assert by_query.status_code in (400, 401)
 

@@ -85,7 +85,7 @@ fn decode(text: &[u8]) -> Result<String, OAuthError> {
         .map_err(|_| OAuthError::InvalidRequest("the form is not UTF-8"))
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

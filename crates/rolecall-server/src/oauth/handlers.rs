@@ -3,12 +3,13 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     Json,
-    extract::State,
+    body::Bytes,
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rolecall::{Authenticated, Public};
+use rolecall::{Authenticated, Optional, Public};
 use rolecall_core::TenantName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::{OAuthError, OAuthErrorDocument},
-    form::Form,
+    form::{Form, is_form},
     introspect, metadata, revoke, service, userinfo,
 };
 use crate::{
@@ -94,6 +95,14 @@ pub(crate) struct PresentedToken {
     token_type_hint: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
+}
+
+/// An access token in a form. Only the document reads this.
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the form in the document")]
+pub(crate) struct AccessTokenForm {
+    /// The token, if there is none in the header.
+    access_token: Option<String>,
 }
 
 /// Log in.
@@ -186,19 +195,27 @@ pub(crate) async fn introspect_token(
 pub(crate) async fn get_userinfo(
     caller: Authenticated,
     State(app): State<App>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
+    let caller = userinfo::presenter(&app, Some(&caller), query.as_deref(), None).await?;
     let claims = userinfo::claims(&app, &caller).await?;
     Ok((NO_STORE, Json(claims)).into_response())
 }
 
-/// The same by POST, with the token in the header.
-#[utoipa::path(post, path = "/userinfo", tag = "tokens", responses(
+/// The same by POST, with the token in the header or in the form (RFC 6750 section 2.2).
+#[utoipa::path(post, path = "/userinfo", tag = "tokens",
+    request_body(content = Option<AccessTokenForm>, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 200, description = "The claims", body = Object),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn post_userinfo(
-    caller: Authenticated,
+    caller: Optional,
     State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
+    let form = is_form(&headers).then_some(&*body);
+    let caller = userinfo::presenter(&app, caller.principal(), query.as_deref(), form).await?;
     let claims = userinfo::claims(&app, &caller).await?;
     Ok((NO_STORE, Json(claims)).into_response())
 }

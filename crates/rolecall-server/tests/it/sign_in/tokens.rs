@@ -1,5 +1,6 @@
 //! The tokens of a sign-in: who may use and refresh them.
 
+use http::Method;
 use serde_json::json;
 
 use super::{REDIRECT, Site, create_client, is_active};
@@ -12,6 +13,7 @@ on_both![
     i026_an_id_token_is_no_access_token,
     i027_a_token_for_another_resource_is_not_for_us,
     the_tokens_of_a_sign_in_say_who_when_and_how,
+    m038_userinfo_reads_the_token_in_one_place,
 ];
 
 /// Signs alice in to the application that is no first party.
@@ -163,4 +165,78 @@ async fn the_tokens_of_a_sign_in_say_who_when_and_how(site: Site) {
     let second = claims(&second.is(200).text("id_token"));
     assert_ne!(second["sid"], id_token["sid"]);
     assert_eq!(second["auth_time"], id_token["auth_time"]);
+}
+
+async fn m038_userinfo_reads_the_token_in_one_place(site: Site) {
+    let mut browser = Browser::new(&site);
+    let tokens = tokens_of_other(&site, &mut browser, "openid").await;
+    let token = tokens.text("access_token");
+    let alice = site.id_of("alice").await;
+    let post = |path: &str| site.request(Method::POST, path);
+    let field = [("access_token", token.as_str())];
+    for request in [
+        post("/userinfo").token(&token),
+        post("/userinfo").token(&token).form(&[("a", "b")]),
+        post("/userinfo").form(&field),
+        // what is no form is not read
+        post("/userinfo")
+            .token(&token)
+            .json(&json!({ "access_token": token })),
+    ] {
+        let answer = request.send().await;
+        assert_eq!(answer.is(200).json["sub"], alice.as_str());
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    let in_query = format!("/userinfo?access_token={token}");
+    let challenge = |answer: &Response| answer.header("www-authenticate").unwrap().to_owned();
+    for request in [
+        post("/userinfo").token(&token).form(&field),
+        post("/userinfo").form(&[field[0], field[0]]),
+        post(&in_query).form(&field),
+        post(&in_query).token(&token),
+        site.request(Method::GET, &in_query).token(&token),
+    ] {
+        let answer = request.send().await;
+        let challenge = challenge(answer.is(400));
+        assert!(challenge.contains("invalid_request"), "{challenge}");
+    }
+    for request in [
+        post("/userinfo"),
+        post("/userinfo").form(&[("access_token", "")]),
+        post("/userinfo").json(&json!({ "access_token": token })),
+        post("/userinfo").raw("multipart/form-data", format!("access_token={token}")),
+        post(&in_query),
+        site.request(Method::GET, &in_query),
+        site.request(Method::GET, "/userinfo").form(&field),
+    ] {
+        let answer = request.send().await;
+        let challenge = challenge(answer.is(401));
+        assert!(!challenge.contains("error="), "{challenge}");
+    }
+    // what is no token for this server, has ended, or lacks `openid`
+    let whole = site.log_in("alice").await;
+    let with = async |token: &str| {
+        post("/userinfo")
+            .form(&[("access_token", token)])
+            .send()
+            .await
+    };
+    with(&whole).await.is(403);
+    let id_token = tokens.text("id_token");
+    let refresh = tokens.text("refresh_token");
+    let changed = format!("{}A", token);
+    for other in [
+        id_token.as_str(),
+        &refresh,
+        &changed,
+        "x",
+        &"a".repeat(20_000),
+    ] {
+        let answer = with(other).await;
+        let challenge = challenge(answer.is(401));
+        assert!(challenge.contains("invalid_token"), "{challenge}");
+    }
+    let path = format!("/api/users/{alice}/sessions");
+    site.delete(&path, site.admin().await).await.no_content();
+    with(&token).await.is(401);
 }
