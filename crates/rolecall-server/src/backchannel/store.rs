@@ -28,6 +28,11 @@ queries! {
         WHERE p.subject_id = $2 AND p.session_id <> $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
         ON CONFLICT (session_id) DO NOTHING";
     FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2";
+    NOTE_ALL = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
+        SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
+        FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
+        WHERE c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
+    FORGET_ALL = "DELETE FROM signed_in_clients";
     FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2";
     FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2";
     IS_DUE = "SELECT session_id FROM logout_notices WHERE next_attempt_at <= $1 LIMIT 1";
@@ -155,6 +160,14 @@ pub(crate) async fn begin_attempt(
     let rows = query(BEGIN_ATTEMPT)
         .bind(due.session_id.as_str())
         .bind(due.attempts)
+/// The same for all sessions of all users.
+pub(crate) async fn end_all(change: &mut Change<'_>) -> Result<(), StoreError> {
+    let now = change.now();
+    query(NOTE_ALL).bind(now).execute(change.conn()).await?;
+    query(FORGET_ALL).execute(change.conn()).await?;
+    Ok(())
+}
+
         .bind(next_attempt_at)
         .execute(conn)
         .await?;

@@ -52,8 +52,13 @@ fn is_always_due(client: &Client, request: &AuthorizationRequest) -> bool {
 fn covers(given: &Consent, client: &Client, request: &AuthorizationRequest) -> bool {
     let allowed: BTreeSet<&str> = given.scopes.split(' ').collect();
     let asked = request.scopes();
+    // `*` was shown as everything that the user may do, and says nothing about who the user is
+    let is_within_all =
+        |scope: &str| allowed.contains("*") && IdentityScope::parse(scope).is_none();
     given.registration == registration(client)
-        && asked.iter().all(|scope| allowed.contains(scope.as_str()))
+        && asked
+            .iter()
+            .all(|scope| allowed.contains(scope.as_str()) || is_within_all(scope))
 }
 
 /// Keeps what a user has just allowed, beside what the user had allowed before.
@@ -295,6 +300,17 @@ mod tests {
         assert!(!covers(&given(&client, "items:read openid"), &client, &all));
         assert!(covers(&given(&client, "* openid"), &client, &all));
     }
+        // everything is more than some of it, and says nothing of who the user is
+        let some = request(&[IdentityScope::Openid], Some("items:read role:editor"));
+        assert!(covers(&given(&client, "* openid"), &client, &some));
+        assert!(!covers(&given(&client, "*"), &client, &some));
+        let profile = request(&[IdentityScope::Profile], Some("role:editor"));
+        assert!(!covers(&given(&client, "* openid"), &client, &profile));
+        assert!(!covers(
+            &given(&client, "role:editor openid"),
+            &client,
+            &some
+        ));
 
     #[test]
     fn a_client_that_became_another_is_asked_for_again() {

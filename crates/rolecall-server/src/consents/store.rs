@@ -16,6 +16,8 @@ queries! {
         DO UPDATE SET scopes = $4, registration = $5, last_used_at = $6";
     USE = "UPDATE consents SET last_used_at = $4 WHERE subject_id = $1 AND client_id = $2 AND resource = $3";
     WITHDRAW = "DELETE FROM consents WHERE subject_id = $1 AND client_id = $2";
+    // what was allowed in a sign-in that has not come to its end
+    DELETE_FLOWS = "DELETE FROM sign_in_flows WHERE subject_id = $1 AND client_id = $2 AND consented = $3";
     DELETE_CODES = "DELETE FROM authorization_codes WHERE subject_id = $1 AND client_id = $2";
     SESSIONS = "SELECT id FROM sessions WHERE subject_id = $1 AND client_id = $2 ORDER BY id";
 }
@@ -106,19 +108,23 @@ pub(crate) async fn give(
     Ok(())
 }
 
-/// Forgets what a user has allowed a client, and the codes that it has not used yet. Returns `false` if there was nothing.
+/// Forgets what a user has allowed a client, the codes that it has not used yet, and sign-ins in which the user has just
+/// allowed it. Returns `false` if there was nothing.
 pub(crate) async fn withdraw(
     change: &mut Change<'_>,
     subject: &str,
     client: &str,
 ) -> Result<bool, StoreError> {
     let conn = change.conn();
+    // first of all: it waits for a sign-in that comes to its end now, so that its consent and code are seen below
+    let delete = query(DELETE_FLOWS).bind(subject).bind(client).bind(true);
+    let flows = delete.execute(conn).await?;
     // waits for a sign-in that uses the consent, so that its code is among those deleted
     let withdraw = query(WITHDRAW).bind(subject).bind(client);
     let consents = withdraw.execute(conn).await?;
     let delete = query(DELETE_CODES).bind(subject).bind(client);
     let codes = delete.execute(conn).await?;
-    Ok(consents + codes > 0)
+    Ok(flows + consents + codes > 0)
 }
 
 /// Returns the sessions of a user with a client.

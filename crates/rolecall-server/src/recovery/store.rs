@@ -1,25 +1,27 @@
 //! Statements that put a database from a backup into service.
 
-use crate::store::{Change, Conn, StoreError, queries, query};
+use crate::{
+    backchannel::store as backchannel,
+    store::{Change, Conn, StoreError, queries, query},
+};
 
 queries! {
     RENEW_ERA = "UPDATE head SET era = $1 WHERE id = 1";
     END_SESSIONS = "DELETE FROM sessions";
-    FORGET_SIGNED_IN = "DELETE FROM signed_in_clients";
     FORGET_ACTIVE_ROLES = "DELETE FROM active_roles";
     FORGET_FLOORS = "DELETE FROM floors";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL";
     CHECK_FILE = "SELECT CAST(COUNT(*) AS BIGINT) FROM head";
 }
 
-/// Starts a new era, which ends every token and session, and returns the number of sessions. Floors of the old era
-/// are no longer needed.
+/// Starts a new era, which ends every token and session, and returns the number of sessions. Clients are told of those
+/// that this database knows. Floors of the old era are no longer needed.
 pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64, StoreError> {
+    backchannel::end_all(change).await?;
     let conn = change.conn();
     query(RENEW_ERA).bind(era).execute(conn).await?;
     query(FORGET_FLOORS).execute(conn).await?;
     query(FORGET_ACTIVE_ROLES).execute(conn).await?;
-    query(FORGET_SIGNED_IN).execute(conn).await?;
     // tokens of the application before carry no era, so they end by the name of their user
     query(END_LEGACY_TOKENS).execute(conn).await?;
     query(END_SESSIONS).execute(conn).await

@@ -2,13 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Credentials, TestApp, on_both, run, run_failing};
+use crate::support::{
+    Browser, Credentials, PASSWORD, SignInAnswer, TestApp, on_both, run, run_failing,
+};
 
 on_both![
     i097_a_user_is_asked_once_for_what_a_client_asks_for,
     i011_m138_native_clients_and_offline_access_are_asked_for_each_time,
     first_parties_are_not_asked,
     withdrawing_ends_sessions_tokens_and_codes,
+    withdrawing_ends_a_sign_in_in_which_it_was_just_allowed,
+    a_withdrawal_and_a_sign_in_at_once_leave_a_code_with_its_consent_or_neither,
+    what_was_allowed_altogether_is_allowed_in_part,
     others_consents_need_a_permission,
     consents_are_paged_by_client,
     the_command_line_lists_and_withdraws,
@@ -251,4 +256,82 @@ async fn the_command_line_lists_and_withdraws(app: TestApp) {
     let refreshed = app.get("/api/consents", &app.log_in("alice").await).await;
     assert_eq!(refreshed.items("client_id"), [""; 0]);
     drop(access);
+}
+
+async fn withdrawing_ends_a_sign_in_in_which_it_was_just_allowed(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
+    let client = app.create_client("app", members(json!({}))).await;
+    let mut browser = Browser::new(&app);
+    let open = [("scope", "openid")];
+    let undecided = browser.begin(&client, REDIRECT, &open).await;
+    browser.log_in(&undecided, "alice", PASSWORD).await.is(303);
+    let allowed = browser.begin(&client, REDIRECT, &open).await;
+    browser.log_in(&allowed, "alice", PASSWORD).await.is(303);
+    // as between the click and the end of the sign-in
+    let consent = format!("UPDATE sign_in_flows SET consented = TRUE WHERE id = '{allowed}'");
+    app.db.execute(&consent).await;
+    let path = format!("/api/users/{alice}/consents/{}", client.id);
+    app.delete(&path, app.admin().await).await.no_content();
+    browser.decide(&allowed, "allow").await.is(400);
+    // who has not decided yet may still do so
+    let answer = browser.decide(&undecided, "allow").await;
+    assert!(
+        !SignInAnswer::of(&answer, REDIRECT)
+            .unwrap()
+            .code()
+            .is_empty()
+    );
+}
+
+async fn a_withdrawal_and_a_sign_in_at_once_leave_a_code_with_its_consent_or_neither(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
+    let client = app.create_client("app", members(json!({}))).await;
+    let path = format!("/api/users/{alice}/consents/{}", client.id);
+    for _ in 0..12 {
+        let mut browser = Browser::new(&app);
+        let flow = browser.begin(&client, REDIRECT, &[]).await;
+        browser.log_in(&flow, "alice", PASSWORD).await.is(303);
+        let (answer, withdrawn) = tokio::join!(
+            browser.decide(&flow, "allow"),
+            app.delete(&path, app.admin().await)
+        );
+        withdrawn.no_content();
+        let is_allowed = app.db.count("consents").await == 1;
+        let is_good = match SignInAnswer::of(&answer, REDIRECT) {
+            Some(answer) => {
+                let tokens = app.redeem(&client, answer.code(), REDIRECT, &[]).await;
+                tokens.status == 200
+            }
+            None => false,
+        };
+        assert_eq!(is_good, is_allowed);
+        app.delete(&path, app.admin().await).await.no_content();
+    }
+}
+
+async fn what_was_allowed_altogether_is_allowed_in_part(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader"]).await;
+    let client = app.create_client("app", members(json!({}))).await;
+    let mut browser = Browser::new(&app);
+    // without a scope the client asks for everything
+    assert!(browser.sign_in(&client, REDIRECT, &[]).await.was_asked);
+    for scope in ["role:reader", "items:read", "items:read role:reader"] {
+        let answer = browser
+            .sign_in(&client, REDIRECT, &[("scope", scope)])
+            .await;
+        assert!(!answer.was_asked && !answer.code().is_empty(), "{scope}");
+    }
+    // but not who the user is
+    for scope in ["openid", "role:reader email"] {
+        let answer = browser
+            .sign_in(&client, REDIRECT, &[("scope", scope)])
+            .await;
+        assert!(answer.was_asked, "{scope}");
+    }
+    // and not everything by one part of it
+    let other = app.create_client("other", members(json!({}))).await;
+    let part = [("scope", "role:reader")];
+    assert!(browser.sign_in(&other, REDIRECT, &part).await.was_asked);
+    assert!(browser.sign_in(&other, REDIRECT, &[]).await.was_asked);
 }

@@ -17,6 +17,7 @@ on_both![
     m085_an_application_without_refresh_tokens_is_told_long_after_its_session,
     the_command_line_tells_the_clients_too,
     the_account_page_tells_the_clients_too,
+    a_recovery_tells_the_clients_of_all_users,
 ];
 
 /// alice and bob, each signed in with two browsers and two clients.
@@ -262,4 +263,27 @@ async fn the_account_page_tells_the_clients_too(site: Site) {
     for lives in [&kept.access, &of_bob.access] {
         site.get("/userinfo", lives).await.is(200);
     }
+}
+
+async fn a_recovery_tells_the_clients_of_all_users(site: Site) {
+    let everywhere = Everywhere::on(site).await;
+    let sessions = everywhere.db.count("signed_in_clients").await;
+    assert_eq!(sessions, 8);
+    run(&everywhere, &["recover"]).await;
+    all_sent(&everywhere).await;
+    let mut told = everywhere.party.sids();
+    told.extend(everywhere.second.sids());
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 8);
+    let of_alice = everywhere.of_alice.iter();
+    assert!(of_alice.clone().all(|one| told.contains(&one.sid)));
+    assert_eq!(everywhere.db.count("signed_in_clients").await, 0);
+    // it is said once
+    run(&everywhere, &["recover"]).await;
+    all_sent(&everywhere).await;
+    assert_eq!(
+        everywhere.party.sids().len() + everywhere.second.sids().len(),
+        8
+    );
 }
