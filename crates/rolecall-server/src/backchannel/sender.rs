@@ -10,7 +10,7 @@ use crate::{
     app::{App, Parts},
     clients::store as clients,
     error::{ApiError, chain_of},
-    outgoing::post::Poster,
+    outgoing::post::{PostError, Poster},
     store::{Conn, StoreError},
     tokens::logout_token,
 };
@@ -112,6 +112,7 @@ async fn claim(app: &App) -> Result<Vec<Due>, StoreError> {
             let mut claimed = Vec::new();
             for due in store::find_due(conn, now, AT_ONCE_TO_CLIENT, AT_ONCE).await? {
                 if due.attempts >= MAX_ATTEMPTS {
+                    app.parts().metrics.logout_tokens.add_one("given_up");
                     give_up(&due, "the process ended during the last attempt");
                     store::delete(conn, &due.session_id).await?;
                     continue;
@@ -133,25 +134,63 @@ enum Outcome {
     /// The client no longer wants to be told.
     Unwanted,
     /// With the reason.
-    Failed(String),
+    Failed(Failure),
+}
+
+/// A failed attempt.
+struct Failure {
+    /// For people, in the log.
+    text: String,
+    /// For `doctor`: nothing of what the client has sent but the status.
+    kind: String,
+}
+
+impl From<StatusCode> for Failure {
+    fn from(status: StatusCode) -> Self {
+        let kind = format!("status {}", status.as_u16());
+        Self {
+            text: format!("the answer was {}", status.as_u16()),
+            kind,
+        }
+    }
+}
+
+impl From<PostError> for Failure {
+    fn from(error: PostError) -> Self {
+        Self {
+            text: chain_of(&error),
+            kind: error.kind().to_owned(),
+        }
+    }
 }
 
 async fn send(app: &App, poster: &Poster, due: &Due) -> Result<(), ApiError> {
+    let session = due.session_id.as_str();
+    let outcomes = &app.parts().metrics.logout_tokens;
     match attempt(app, poster, due).await? {
-        Outcome::Delivered | Outcome::Unwanted => {}
-        Outcome::Failed(error) if due.attempts >= MAX_ATTEMPTS => give_up(due, &error),
-        Outcome::Failed(error) => {
+        Outcome::Delivered => outcomes.add_one("delivered"),
+        Outcome::Unwanted => outcomes.add_one("unwanted"),
+        Outcome::Failed(failure) if due.attempts >= MAX_ATTEMPTS => {
+            outcomes.add_one("given_up");
+            give_up(due, &failure.text);
+        }
+        Outcome::Failed(failure) => {
+            outcomes.add_one("failed");
             let (client, attempts) = (due.client_id.as_str(), due.attempts);
+            let error = failure.text;
             tracing::warn!(
                 client,
                 attempts,
                 error,
                 "a client did not take a logout token: it is sent again"
             );
-            return Ok(());
+            let kind = failure.kind.as_str();
+            let noted = app
+                .store()
+                .write(async |conn: &mut Conn| store::note_error(conn, session, kind).await);
+            return Ok(noted.await?);
         }
     }
-    let session = due.session_id.as_str();
     let deleted = app
         .store()
         .write(async |conn: &mut Conn| store::delete(conn, session).await);
@@ -186,8 +225,8 @@ async fn attempt(app: &App, poster: &Poster, due: &Due) -> Result<Outcome, ApiEr
         .finish();
     Ok(match poster.post_form(url, form).await {
         Ok(StatusCode::OK | StatusCode::NO_CONTENT) => Outcome::Delivered,
-        Ok(status) => Outcome::Failed(format!("the answer was {}", status.as_u16())),
-        Err(error) => Outcome::Failed(chain_of(&error)),
+        Ok(status) => Outcome::Failed(status.into()),
+        Err(error) => Outcome::Failed(error.into()),
     })
 }
 

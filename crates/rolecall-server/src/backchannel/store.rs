@@ -44,6 +44,10 @@ queries! {
         WHERE d.place <= $2 ORDER BY d.next_attempt_at, d.session_id LIMIT $3";
     BEGIN_ATTEMPT = "UPDATE logout_notices SET attempts = attempts + 1, next_attempt_at = $3 WHERE session_id = $1 AND attempts = $2";
     DELETE = "DELETE FROM logout_notices WHERE session_id = $1";
+    NOTE_ERROR = "UPDATE logout_notices SET last_error = $2 WHERE session_id = $1";
+    UNDELIVERED = "SELECT c.name AS client, n.last_error AS error, CAST(COUNT(*) AS BIGINT) AS count \
+        FROM logout_notices n JOIN clients c ON c.id = n.client_id WHERE n.last_error IS NOT NULL \
+        GROUP BY c.name, n.last_error ORDER BY c.name, n.last_error LIMIT $1";
     PRUNE = "DELETE FROM signed_in_clients WHERE session_id IN (SELECT session_id FROM signed_in_clients WHERE ends_at < $1 LIMIT $2)";
 }
 
@@ -82,6 +86,18 @@ rows! {
 }
 
 /// Notes that a user signed in to a client, and forgets earlier sessions of that client in this browser that are over.
+rows! {
+    /// Logout tokens that a client did not take yet.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Undelivered {
+        /// The name of the client.
+        pub(crate) client: String,
+        /// The kind of error of the last attempt.
+        pub(crate) error: String,
+        pub(crate) count: i64,
+    }
+}
+
 pub(crate) async fn sign_in(conn: &mut Conn, signed_in: &SignedIn<'_>) -> Result<(), StoreError> {
     query(SIGN_IN)
         .bind(signed_in.session)
@@ -185,6 +201,25 @@ pub(crate) async fn prune(
     conn: &mut Conn,
     before: Timestamp,
     limit: i64,
+/// Keeps the kind of error of the last attempt.
+pub(crate) async fn note_error(
+    conn: &mut Conn,
+    session: &str,
+    error: &str,
+) -> Result<(), StoreError> {
+    let note = query(NOTE_ERROR).bind(session).bind(error);
+    note.execute(conn).await?;
+    Ok(())
+}
+
+/// Returns the logout tokens that were tried in vain and are sent again, in up to `limit` groups.
+pub(crate) async fn undelivered(
+    conn: &mut Conn,
+    limit: i64,
+) -> Result<Vec<Undelivered>, StoreError> {
+    query(UNDELIVERED).bind(limit).fetch_all(conn).await
+}
+
 ) -> Result<u64, StoreError> {
     query(PRUNE).bind(before).bind(limit).execute(conn).await
 }

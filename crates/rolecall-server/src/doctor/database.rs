@@ -14,6 +14,7 @@ use crate::{
         verify::{Verdict, verify},
     },
     authority::caller::Caller,
+    backchannel::store::{self as backchannel, Undelivered},
     bootstrap::{self, Missing},
     clean_up::clock,
     config::Config,
@@ -32,6 +33,9 @@ use crate::{
 
 /// How far the newest change may be ahead of this clock; nodes' clocks differ a little.
 const TOLERANCE: Duration = Duration::from_mins(1);
+
+/// The findings about clients that do not take logout tokens.
+const MAX_UNDELIVERED: i64 = 20;
 
 pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
@@ -124,6 +128,7 @@ async fn check_open(app: &App) -> Vec<Finding> {
     let mut findings = vec![Finding::good("master key", "fits the database")];
     findings.extend(registration_roles(app).await);
     findings.extend(origin(app).await);
+    findings.extend(logout_tokens(app).await);
     for found in [
         administrators(app).await,
         audit_log(app).await,
@@ -146,6 +151,31 @@ async fn origin(app: &App) -> Option<Finding> {
         )),
         Err(error) => Some(Finding::fault("database", chain_of(&error))),
     }
+}
+
+/// Reports clients that do not take logout tokens.
+async fn logout_tokens(app: &App) -> Vec<Finding> {
+    let read =
+        async { backchannel::undelivered(&mut app.store().read().await?, MAX_UNDELIVERED).await };
+    let undelivered = match read.await {
+        Ok(undelivered) => undelivered,
+        Err(error) => return vec![Finding::fault("log-out", chain_of(&error))],
+    };
+    let report = |one: &Undelivered| {
+        let Undelivered {
+            client,
+            error,
+            count,
+        } = one;
+        let tokens = if *count == 1 { "token" } else { "tokens" };
+        Finding::warning(
+            "log-out",
+            format!(
+                "client `{client}` did not take {count} logout {tokens} ({error}), which are sent again: check its `backchannel_logout_uri`, and that this server can reach it"
+            ),
+        )
+    };
+    undelivered.iter().map(report).collect()
 }
 
 async fn registration_roles(app: &App) -> Option<Finding> {

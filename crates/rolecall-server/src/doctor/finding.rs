@@ -101,6 +101,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     ("administrators", "no administrator, or only one"),
     (
+        "log-out",
+        "clients that do not take the logout tokens that tell them of ended sessions",
+    ),
+    (
         "audit log",
         "an audit log that was altered or truncated, or access that no entry of it explains",
     ),

@@ -426,6 +426,39 @@ async fn installation_files_that_others_can_read_are_reported() {
 }
 
 #[tokio::test]
+async fn clients_that_take_no_logout_tokens_are_named_with_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let app = open(&config).await;
+    for row in [
+        "INSERT INTO subjects (id, kind) VALUES ('c', 'client')",
+        "INSERT INTO clients (id, name, public, grants, audiences, redirect_uris, secret_hash, created_at, updated_at) \
+         VALUES ('c', 'wiki', FALSE, '', '[]', '[]', 'x', 0, 0)",
+    ] {
+        execute(&app, row).await;
+    }
+    assert_eq!(severity(&config, "log-out").await, None);
+    // two that failed in one way, one in another, one in progress, and one that was not tried
+    let notices = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at, last_error) \
+        VALUES ('a', 'c', 'u', 2, 0, 0, 'status 500'), ('b', 'c', 'u', 1, 0, 0, 'status 500'), \
+        ('d', 'c', 'u', 1, 0, 0, 'timeout'), ('e', 'c', 'u', 1, 0, 0, NULL), ('f', 'c', 'u', 0, 0, 0, NULL)";
+    execute(&app, notices).await;
+    let findings = run_checks(&config, Depth::Quick).await;
+    let found = findings.iter().filter(|finding| finding.check == "log-out");
+    let texts: Vec<&str> = found.map(|finding| finding.text.as_str()).collect();
+    assert_eq!(texts.len(), 2);
+    assert!(
+        texts[0].starts_with("client `wiki` did not take 2 logout tokens (status 500)"),
+        "{texts:?}"
+    );
+    assert!(
+        texts[1].starts_with("client `wiki` did not take 1 logout token (timeout)"),
+        "{texts:?}"
+    );
+    assert_eq!(severity(&config, "log-out").await, Some(Severity::Warning));
+}
+
+#[tokio::test]
 async fn every_check_is_listed_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);

@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     pub(crate) audit_entries: Counter,
     /// Runs that delete expired rows, by outcome.
     pub(crate) clean_ups: Family,
+    /// Attempts to send logout tokens to clients, by outcome.
+    pub(crate) logout_tokens: Family,
     /// Polls of the database for revocations, by outcome.
     pub(crate) polls: Family,
     revision: AtomicI64,
@@ -48,6 +50,7 @@ impl Metrics {
             tokens: Family::new(grants),
             audit_entries: Counter::default(),
             clean_ups: Family::new(&["done", "left", "failed"]),
+            logout_tokens: Family::new(&["delivered", "failed", "given_up", "unwanted"]),
             polls: Family::new(&["done", "failed"]),
             revision: AtomicI64::new(0),
         }

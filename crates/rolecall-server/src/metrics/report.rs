@@ -175,6 +175,12 @@ fn write_state(app: &App, guard: &Guard, text: &mut Text) {
         "outcome",
         &metrics.clean_ups,
     );
+    text.family(
+        "rolecall_logout_tokens_total",
+        "Attempts to send logout tokens to clients, by outcome.",
+        "outcome",
+        &metrics.logout_tokens,
+    );
     let cache = guard.cache_use();
     text.gauge(
         "rolecall_verified_tokens",

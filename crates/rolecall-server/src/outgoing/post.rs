@@ -35,6 +35,18 @@ pub(crate) enum PostError {
     TimedOut,
 }
 
+impl PostError {
+    /// Returns the kind of the error in one or two words, without anything of the URL.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Target(_) => "refused URL",
+            Self::Failed(error) if error.is_connect() => "no connection",
+            Self::Failed(_) => "no answer",
+            Self::TimedOut => "timeout",
+        }
+    }
+}
+
 /// Sends requests to addresses that somebody registered.
 #[derive(Clone)]
 pub(crate) struct Poster {
@@ -146,6 +158,7 @@ mod tests {
             .post_form(&format!("http://{authority}/"), String::new())
             .await;
         assert!(matches!(refused, Err(PostError::Target(_))), "{refused:?}");
+        assert_eq!(refused.unwrap_err().kind(), "refused URL");
         let port = authority.rsplit(':').next().unwrap();
         let by_name = poster(&["10.0.0.0/8"])
             .post_form(&format!("https://localhost:{port}/"), String::new())

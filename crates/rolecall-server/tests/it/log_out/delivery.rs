@@ -37,6 +37,11 @@ async fn m093_a_client_that_refuses_gets_the_token_again_once(site: Site) {
     site.party.answer(&[400]);
     let sid = sign_out(&site).await;
     let first = site.party.count(1).await.remove(0);
+    let errors = "SELECT last_error FROM logout_notices WHERE last_error IS NOT NULL";
+    eventually("the error is kept", async || {
+        site.db.texts(errors).await == ["status 400"]
+    })
+    .await;
     // not before its time
     site.pass_time(Duration::from_secs(9));
     let mut browser = Browser::default();
