@@ -241,17 +241,19 @@ impl App {
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let now = self.now();
-        let (done, changed) = self
-            .store()
-            .change(
-                &self.0.chain,
-                &caller.actor(),
-                (now, self.database_now()),
-                work,
-            )
-            .await
-            .map_err(|error| caller.refusal(error))?;
+        let done = self.change_as(caller, work).await;
+        done.map_err(|error| caller.refusal(error))
+    }
+
+    /// The same with errors of another type.
+    pub(crate) async fn change_as<T, E: From<StoreError> + From<ApiError>>(
+        &self,
+        caller: Caller<'_>,
+        work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (actor, times) = (caller.actor(), (self.now(), self.database_now()));
+        let change = self.store().change(&self.0.chain, &actor, times, work);
+        let (done, changed) = change.await?;
         if let Some(changed) = changed {
             self.publish(changed).await?;
         }

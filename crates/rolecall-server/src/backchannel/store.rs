@@ -11,6 +11,7 @@ queries! {
     FORGET_OLDER = "DELETE FROM signed_in_clients WHERE browser_session = $1 AND client_id = $2 AND session_id <> $3 \
         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = signed_in_clients.session_id)";
     FIND = "SELECT browser_session FROM signed_in_clients WHERE session_id = $1 AND subject_id = $2";
+    OPENED_IN = "SELECT session_id FROM signed_in_clients WHERE browser_session = $1 AND subject_id = $2 ORDER BY session_id";
     // a quotation mark inside of a value is escaped, so that only the member itself can look like this
     NOTE_SESSION = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
@@ -126,6 +127,16 @@ pub(crate) async fn find(
 ) -> Result<Option<String>, StoreError> {
     let find = query(FIND).bind(session).bind(subject);
     find.fetch_optional(conn).await
+}
+
+/// Returns the sessions of clients that were opened in a browser session, also those that outlive it.
+pub(crate) async fn opened_in(
+    conn: &mut Conn,
+    browser_session: &str,
+    subject: &str,
+) -> Result<Vec<String>, StoreError> {
+    let opened = query(OPENED_IN).bind(browser_session).bind(subject);
+    opened.fetch_all(conn).await
 }
 
 /// Writes a logout token to send for each client that is to hear of the end of these sessions, and forgets them.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rolecall_core::Timestamp;
+
 use super::browser::{
     service as browsers,
     store::{self as browser_store, BrowserSession},
@@ -10,6 +12,7 @@ use crate::{
     accounts::store::{self as accounts, User},
     app::App,
     authority::{caller::Caller, rights::Rights},
+    backchannel::store as backchannel,
     clients::store as clients,
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
@@ -18,6 +21,8 @@ use crate::{
 
 /// The most applications and sessions that the page shows.
 const MAX_SHOWN: i64 = 200;
+/// More sessions than a user has.
+const MAX_ENDED: i64 = 10_000;
 
 /// The contents of the page.
 pub(crate) struct Overview {
@@ -101,22 +106,29 @@ async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiE
     .await
 }
 
-/// Ends every other browser session, and the sessions of applications that were not opened in this one.
+/// Ends every other browser session, and the sessions of applications that were not opened in this one. Those that
+/// outlive a browser session (`offline_access`) belong to the browser that they were opened in, too.
 async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError> {
     let subject = current.subject_id.as_str();
-    for browser in browsers::list(app, subject).await? {
-        if browser.id != current.id {
-            browsers::end(app, subject, &browser.id).await?;
+    let caller = Caller::As { user_id: subject };
+    app.change_unlimited(caller, async |change| {
+        Rights::load(app, change, caller).await?;
+        let now = change.now();
+        for browser in browser_store::list(change.conn(), subject, now).await? {
+            if browser.id != current.id {
+                browsers::end_in(change, subject, &browser.id).await?;
+            }
         }
-    }
-    let now = app.now();
-    let mut conn = app.store().read().await?;
-    let used_after = now.minus(app.settings().sessions.idle);
-    let found = sessions::store::list(&mut conn, subject, "", now, used_after, MAX_SHOWN).await?;
-    let own = browser_store::sessions_in(&mut conn, &current.id, subject).await?;
-    drop(conn);
-    for session in found.iter().filter(|session| !own.contains(&session.id)) {
-        end_session(app, subject, &session.id).await?;
-    }
-    Ok(())
+        let conn = change.conn();
+        let mut own = browser_store::sessions_in(conn, &current.id, subject).await?;
+        own.extend(backchannel::opened_in(conn, &current.id, subject).await?);
+        let all = sessions::store::list(conn, subject, "", now, Timestamp::default(), MAX_ENDED);
+        for session in all.await? {
+            if !own.contains(&session.id) {
+                sessions::service::end(change, "session.ended", &session.id, subject).await?;
+            }
+        }
+        Ok(())
+    })
+    .await
 }

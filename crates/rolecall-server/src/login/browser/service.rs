@@ -80,14 +80,20 @@ pub(crate) async fn list(app: &App, subject: &str) -> Result<Vec<BrowserSession>
 /// asked to outlive it.
 pub(crate) async fn end(app: &App, subject: &str, id: &str) -> Result<(), ApiError> {
     app.change_unlimited(Caller::System, async |change| {
-        end_in(change, subject, id).await
+        end_in(change, subject, id).await?;
+        Ok(())
     })
     .await
 }
 
-async fn end_in(change: &mut Change<'_>, subject: &str, id: &str) -> Result<(), ApiError> {
+/// The same inside a change that does more. Returns `false` if the session has ended before.
+pub(crate) async fn end_in(
+    change: &mut Change<'_>,
+    subject: &str,
+    id: &str,
+) -> Result<bool, StoreError> {
     if !store::end(change, id, subject).await? {
-        return Ok(());
+        return Ok(false);
     }
     // also of clients whose session outlives that of the browser, or ended before
     backchannel::end(change, subject, Ending::Browser(id)).await?;
@@ -101,7 +107,7 @@ async fn end_in(change: &mut Change<'_>, subject: &str, id: &str) -> Result<(), 
     change.record(json!({
         "action": "browser_session.ended", "browser_session": id, "subject": subject, "sessions": sessions,
     }));
-    Ok(())
+    Ok(true)
 }
 
 /// Ends the sessions that a user has beyond what is allowed, those that were not used for longest.

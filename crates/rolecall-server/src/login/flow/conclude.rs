@@ -14,7 +14,10 @@ use super::{
 use crate::{
     accounts::store as accounts,
     app::App,
-    authority::subject::{self, Subject},
+    authority::{
+        caller::Caller,
+        subject::{self, Subject},
+    },
     clients::{
         redirect,
         store::{self as clients, Client, GrantType},
@@ -23,7 +26,10 @@ use crate::{
     error::ApiError,
     ids,
     login::{
-        browser::store::{self as browsers, BrowserSession},
+        browser::{
+            service as browser,
+            store::{self as browsers, BrowserSession},
+        },
         code_store::{self, NewCode},
         secret::{self, Kind},
     },
@@ -68,8 +74,6 @@ pub(crate) struct Concluded {
     /// `None` if another tab has just got a new one.
     pub(crate) cookie: Option<SessionCookie>,
     pub(crate) subject: String,
-    /// The session of another user in this browser, which is to be ended.
-    pub(crate) replaced: Option<BrowserSession>,
 }
 
 /// The reason why nobody is signed in.
@@ -95,8 +99,23 @@ impl From<StoreError> for Refusal {
 }
 
 /// Signs somebody in: opens or renews the session of the browser and makes a code, in one transaction that asks again for
-/// everything that the proof rested on.
+/// everything that the proof rested on. The session of another user in this browser ends in the same transaction.
 pub(crate) async fn conclude(app: &App, conclusion: &Conclusion<'_>) -> Result<Concluded, Refusal> {
+    let subject = conclusion.proven.subject();
+    let other = conclusion.current.filter(|one| one.subject_id != subject);
+    if let Some(other) = other {
+        let concluded = app.change_as(Caller::System, async |change| {
+            if !browser::end_in(change, &other.subject_id, &other.id).await? {
+                // a change that ends nothing is no change, and leaves nothing behind
+                return Ok(None);
+            }
+            let concluded = conclude_in(app, change.conn(), conclusion).await;
+            concluded.map(Some)
+        });
+        if let Some(concluded) = concluded.await? {
+            return Ok(concluded);
+        }
+    }
     app.store()
         .write(async |conn: &mut Conn| conclude_in(app, conn, conclusion).await)
         .await
@@ -149,10 +168,6 @@ async fn conclude_in(
                 .stays
                 .then(|| app.settings().browser.lifetime(session.stays)),
         }),
-        replaced: conclusion
-            .current
-            .filter(|current| current.id != session.id)
-            .cloned(),
         subject: subject.id,
     })
 }

@@ -296,9 +296,6 @@ async fn finish(
     };
     match conclude(app, &conclusion).await {
         Ok(done) => {
-            if let Some(other) = &done.replaced {
-                browsers::end(app, &other.subject_id, &other.id).await?;
-            }
             browsers::end_surplus(app, &done.subject).await?;
             Ok(Next::Answer {
                 answer: done.answer,

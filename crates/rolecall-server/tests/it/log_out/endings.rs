@@ -241,12 +241,20 @@ async fn the_account_page_tells_the_clients_too(site: Site) {
     let end = [("session", at_page.sid.as_str())];
     here.post(&site, "/account/end", &end).await.is(303);
     told.push(at_page.sid);
+    // one that outlives this browser belongs to it all the same
+    let offline = here
+        .sign_in(&site, &site.client, "alice", "openid offline_access")
+        .await;
     for _ in 0..2 {
         let mut elsewhere = Browser::default();
         let signed_in = elsewhere
             .sign_in(&site, &site.client, "alice", "openid")
             .await;
         told.push(signed_in.sid);
+        let offline = elsewhere
+            .sign_in(&site, &site.client, "alice", "openid offline_access")
+            .await;
+        told.push(offline.sid);
     }
     // somebody else's are none of hers
     let of_bob = Browser::default()
@@ -260,7 +268,7 @@ async fn the_account_page_tells_the_clients_too(site: Site) {
     all_sent(&site).await;
     told.sort_unstable();
     assert_eq!(site.party.sids(), told);
-    for lives in [&kept.access, &of_bob.access] {
+    for lives in [&kept.access, &offline.access, &of_bob.access] {
         site.get("/userinfo", lives).await.is(200);
     }
 }

@@ -15,6 +15,7 @@ on_both![
     i037_half_a_sign_in_is_none,
     i038_the_cookie_changes_with_every_sign_in,
     i039_a_second_user_gets_nothing_of_the_first,
+    i039_the_second_user_is_signed_in_only_if_the_first_is_signed_out,
     i043_a_cookie_that_is_none_of_ours_is_none,
     i098_an_answer_counts_in_its_own_flow_alone,
     a_step_after_the_end_leads_nowhere,
@@ -391,7 +392,10 @@ async fn i035_the_form_of_another_step_changes_nothing(site: Site) {
     assert!(site.db.texts(failures).await.is_empty());
     for path in [&link, &format!("/login/password?flow={flow}")] {
         let page = is_page(&browser.open(path).await, 200);
-        assert!(page.contains("name=\"decision\"") && page.contains("alice"), "{page}");
+        assert!(
+            page.contains("name=\"decision\"") && page.contains("alice"),
+            "{page}"
+        );
     }
     let tokens = code_of(&browser.decide(&flow, "allow").await);
     let tokens = site.redeem(&site.other, &tokens, REDIRECT, &[]).await;
@@ -399,4 +403,32 @@ async fn i035_the_form_of_another_step_changes_nothing(site: Site) {
         claims(&tokens.is(200).text("access_token"))["sub"],
         site.id_of("alice").await.as_str()
     );
+}
+
+async fn i039_the_second_user_is_signed_in_only_if_the_first_is_signed_out(site: Site) {
+    let mut browser = Browser::new(&site);
+    let code = site.sign_in(&mut browser, &[]).await.code().to_owned();
+    let alices = site.redeem_first(&code).await.is(200).text("access_token");
+    let cookie = browser.cookie("session").unwrap().to_owned();
+    let choose = [("prompt", "select_account")];
+    let flow = browser.begin(&site.first, REDIRECT, &choose).await;
+    let codes = site.db.count("authorization_codes").await;
+    // the session of the first one cannot be ended
+    site.db
+        .execute("ALTER TABLE floors RENAME TO floors_away")
+        .await;
+    let answer = browser.log_in(&flow, "bob", PASSWORD).await;
+    site.db
+        .execute("ALTER TABLE floors_away RENAME TO floors")
+        .await;
+    is_page(&answer, 500);
+    assert_eq!(browser.cookie("session"), Some(cookie.as_str()));
+    assert_eq!(site.db.count("authorization_codes").await, codes);
+    let owners = "SELECT u.username FROM browser_sessions b JOIN users u ON u.id = b.subject_id";
+    assert_eq!(site.db.texts(owners).await, ["alice"]);
+    site.get("/api/me", &alices).await.is(200);
+    // the flow has not ended either, and what bob has proven holds
+    code_of(&browser.decide(&flow, "allow").await);
+    assert_eq!(site.db.texts(owners).await, ["bob"]);
+    site.get("/api/me", &alices).await.ended_token();
 }
