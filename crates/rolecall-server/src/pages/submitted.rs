@@ -20,16 +20,15 @@ use crate::{
     login::{flow::step::Visitor, known::Origin},
 };
 
-/// The longest form.
-const MAX_BYTES: usize = 16 * 1024;
+/// The longest form: a choice among hundreds of roles.
+const MAX_BYTES: usize = 60 * 1024;
 
 /// The fields of a form. A field that was sent twice counts as missing.
 pub(crate) struct Submitted(Vec<(String, String)>);
 
 impl Submitted {
     pub(super) fn parse(body: &[u8]) -> Self {
-        let fields = form_urlencoded::parse(body);
-        Self(fields.into_owned().take(64).collect())
+        Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
     /// Returns the only value of a field; empty if it is missing.

@@ -19,6 +19,7 @@ on_both![
     nothing_is_allowed_before_the_choice_and_nothing_is_chosen_after_it,
     a_silent_request_is_told_of_the_choice,
     another_account_chooses_for_itself,
+    many_roles_are_chosen_together,
 ];
 
 const REDIRECT: &str = "https://app.example/cb";
@@ -455,4 +456,30 @@ async fn another_account_chooses_for_itself(app: TestApp) {
         sign_in.options().await,
         options("tenant", &["south", "west"])
     );
+}
+
+async fn many_roles_are_chosen_together(app: TestApp) {
+    let names: Vec<String> = (0..90).map(|number| format!("role{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let admin = app.admin().await;
+    for name in &names {
+        let body = json!({ "name": name });
+        app.post("/api/roles", admin, body).await.is(201);
+    }
+    let body = json!({ "name": "many", "kind": "dynamic", "roles": names, "at_most": 80 });
+    app.post("/api/constraints", admin, body).await.is(201);
+    let client = client(&app, json!({})).await;
+    app.create_user("alice", &names).await;
+    let (mut sign_in, _) = SignIn::of(&app, &client, "alice", &[ALL]).await;
+    let picked = |number: usize| -> Vec<(&str, &str)> {
+        names
+            .iter()
+            .take(number)
+            .map(|name| ("role", *name))
+            .collect()
+    };
+    sign_in.choose(&picked(81)).await.is(422);
+    let done = sign_in.choose(&picked(80)).await;
+    let token = redeemed(&app, &client, &done).await;
+    assert_eq!(token["roles"], json!(names[..80]));
 }
