@@ -29,6 +29,7 @@ wrong-choice = Wählen Sie aus dieser Liste, und nicht mehr als erlaubt.
 consent-title = { $client } erlauben?
 consent-lead = { $client } unter { $host } bittet um Zugriff auf das Konto { $name }:
 consent-registered = Ihre Verwaltung hat diese Anwendung eingetragen.
+consent-resource = Der Zugriff gilt für { $resource } und für nichts anderes.
 consent-shared = Diese Anwendung läuft auf einem Gerät. Erlauben Sie sie nur, wenn Sie sie gerade selbst gestartet haben.
 scope-openid = zu wissen, dass Sie es sind
 scope-profile = Ihr Benutzername

@@ -29,6 +29,7 @@ wrong-choice = Choose from this list, and no more than it allows.
 consent-title = Allow { $client }?
 consent-lead = { $client } at { $host } asks for access to the account { $name }:
 consent-registered = Your administrator has registered this application.
+consent-resource = The access is for { $resource }, and for nothing else.
 consent-shared = This application runs on a device. Allow it only if you have just started it yourself.
 scope-openid = to know that it is you
 scope-profile = your user name

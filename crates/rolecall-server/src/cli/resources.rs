@@ -14,7 +14,7 @@ use crate::{
     resources::{
         handlers::ResourceView,
         service::{self, NewResource, ResourceChanges},
-        store::Resource,
+        store::{Dynamic, Resource},
     },
 };
 
@@ -46,6 +46,9 @@ pub(super) struct AddOptions {
     /// What its tokens are limited to if the request names no scope.
     #[arg(long, value_name = "SCOPE")]
     default_scope: Option<String>,
+    /// `ask`: clients that do not have it among their audiences may ask for it, and each user is asked.
+    #[arg(long, value_name = "no|ask", default_value = "no")]
+    dynamic: Dynamic,
 }
 
 #[derive(Args)]
@@ -64,6 +67,10 @@ pub(super) struct UpdateOptions {
     /// Remove the default scope.
     #[arg(long, conflicts_with = "default_scope")]
     no_default_scope: bool,
+    /// `ask`: clients that do not have it among their audiences may ask for it, and each user is asked; `no`: tokens of
+    /// such clients end.
+    #[arg(long, value_name = "no|ask")]
+    dynamic: Option<Dynamic>,
 }
 
 pub(super) async fn run(context: &Context, command: &ResourceCommand) -> Result<(), CliError> {
@@ -75,6 +82,7 @@ pub(super) async fn run(context: &Context, command: &ResourceCommand) -> Result<
                 name: options.name.clone(),
                 objects: options.objects.clone(),
                 default_scope: options.default_scope.clone(),
+                dynamic: options.dynamic,
             };
             let resource = service::create(app, caller, &new).await?;
             print_changed(context, resource, "registered")
@@ -89,6 +97,7 @@ pub(super) async fn run(context: &Context, command: &ResourceCommand) -> Result<
                     None if options.no_default_scope => Patch::Clear,
                     None => Patch::Keep,
                 },
+                dynamic: options.dynamic,
             };
             let resource = service::update(app, caller, &id, &changes).await?;
             print_changed(context, resource, "changed")
@@ -128,10 +137,11 @@ async fn list(context: &Context) -> Result<(), CliError> {
             resource.name,
             objects.join(", "),
             resource.default_scope.unwrap_or_default(),
+            resource.dynamic.as_str().to_owned(),
         ]
     };
     print_table(
-        &["resource", "name", "objects", "default scope"],
+        &["resource", "name", "objects", "default scope", "dynamic"],
         found.into_iter().map(row).collect(),
     )
 }

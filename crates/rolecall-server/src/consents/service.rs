@@ -32,7 +32,7 @@ pub(crate) async fn is_due(
     if is_always_due(client, request) {
         return Ok(true);
     }
-    if client.sign_in.consent == sign_in::Consent::Skip {
+    if client.sign_in.consent == sign_in::Consent::Skip && !request.is_dynamic {
         return Ok(false);
     }
     let given = store::find(conn, subject, &client.id, resource(request)).await?;
@@ -262,6 +262,7 @@ mod tests {
             is_default_scope: false,
             audience: "https://id.example".to_owned(),
             names_resource: false,
+            is_dynamic: false,
             prompt: Vec::new(),
             max_age: None,
             login_hint: None,

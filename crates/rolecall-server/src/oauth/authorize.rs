@@ -65,7 +65,8 @@ pub(crate) async fn parse(
         },
         state: parameters.get("state").map(str::to_owned),
     };
-    match read(app, &parameters, &client, &target) {
+    let dynamic = dynamic_resource(app, &parameters, &client).await?;
+    match read(app, &parameters, &client, &target, dynamic) {
         Ok(mut request) => {
             add_default_scope(app, &mut request).await?;
             Ok(request)
@@ -75,6 +76,23 @@ pub(crate) async fn parse(
             Err(AuthorizeError::Answer(Box::new(answer)))
         }
     }
+}
+
+/// Returns the resource that a request names, if it is one that the client was not allowed in advance and may ask for.
+async fn dynamic_resource<'p>(
+    app: &App,
+    parameters: &'p Parameters,
+    client: &Client,
+) -> Result<Option<&'p str>, AuthorizeError> {
+    let asked = parameters.get(RESOURCE).or(parameters.get("audience"));
+    let is_foreign =
+        |one: &&str| *one != app.settings().issuer && client.audiences.iter().all(|own| own != one);
+    let Some(asked) = asked.filter(is_foreign).filter(|one| is_resource(one)) else {
+        return Ok(None);
+    };
+    let mut conn = app.store().read().await.map_err(ApiError::from)?;
+    let is_dynamic = limit::is_dynamic(&mut conn, asked).await;
+    Ok(is_dynamic.map_err(ApiError::from)?.then_some(asked))
 }
 
 /// Finds the client, and the redirect URI among those that it registered.
@@ -106,11 +124,12 @@ fn read(
     parameters: &Parameters,
     client: &Client,
     target: &Target,
+    dynamic: Option<&str>,
 ) -> Result<AuthorizationRequest, Refused> {
     refuse_unsupported(parameters, client)?;
     let code_challenge = code_challenge(parameters, client)?;
     let (identity, scope) = scope(app, parameters, client)?;
-    let (audience, names_resource) = audience(app, parameters, client)?;
+    let (audience, names_resource) = audience(app, parameters, client, dynamic)?;
     let tenant = tenant(parameters, client)?;
     let mut request = AuthorizationRequest {
         client_id: client.id.clone(),
@@ -122,6 +141,7 @@ fn read(
         identity,
         scope,
         is_default_scope: false,
+        is_dynamic: dynamic == Some(audience.as_str()),
         audience,
         names_resource,
         prompt: prompt(parameters)?,
@@ -290,6 +310,7 @@ fn audience(
     app: &App,
     parameters: &Parameters,
     client: &Client,
+    dynamic: Option<&str>,
 ) -> Result<(String, bool), Refused> {
     let issuer = &app.settings().issuer;
     if parameters.resources() > 1 {
@@ -311,7 +332,8 @@ fn audience(
         let first = client.audiences.first().unwrap_or(issuer);
         return Ok((first.clone(), false));
     };
-    if asked == issuer || client.audiences.iter().any(|own| own == asked) {
+    let is_allowed = asked == issuer || client.audiences.iter().any(|own| own == asked);
+    if is_allowed || dynamic == Some(asked) {
         return Ok((asked.to_owned(), true));
     }
     let why = "the application may not ask for this resource";

@@ -12,8 +12,8 @@ use crate::{
         secret,
         store::{self, Client, GrantType},
     },
-    resources::limit,
-    store::Conn,
+    resources::{limit, store as resources},
+    store::{Conn, StoreError},
     throttle::Source,
     tokens::requested::RequestedScope,
 };
@@ -100,7 +100,8 @@ impl RequestingClient {
         if !client.grants.contains(&grant) {
             return Err(OAuthError::UnauthorizedClient);
         }
-        if !is_own && !client.audiences.iter().any(|own| own == audience) {
+        let is_allowed = is_own || client.audiences.iter().any(|own| own == audience);
+        if !is_allowed && !may_ask(conn, grant, audience).await? {
             return Err(OAuthError::InvalidTarget("the audience is not known"));
         }
         let ceiling = RequestedScope::stored(client.scope.as_deref())?;
@@ -114,6 +115,15 @@ impl RequestingClient {
     pub(crate) fn may_refresh(&self) -> bool {
         self.registered()
             .is_none_or(|client| client.grants.contains(&GrantType::RefreshToken))
+    }
+}
+
+/// Returns true if a client may have tokens for a resource that it was not allowed in advance, since the user was asked.
+async fn may_ask(conn: &mut Conn, grant: GrantType, audience: &str) -> Result<bool, StoreError> {
+    match grant {
+        GrantType::AuthorizationCode => resources::hold_dynamic(conn, audience).await,
+        GrantType::RefreshToken => limit::is_dynamic(conn, audience).await,
+        _ => Ok(false),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
         subject::{self, Subject},
     },
     clients::store::GrantType,
+    consents::store as consents,
     login::{browser::service as browsers, known::Origin},
     quota::{Quota, through},
     sessions::{
@@ -128,13 +129,6 @@ fn refuse_foreign(
         return Err(OAuthError::UnauthorizedClient);
     }
     let audience = session.audience.as_deref().unwrap_or_default();
-    if let Some(client) = request.client.registered()
-        && audience != app.settings().issuer
-        && !client.audiences.iter().any(|own| own == audience)
-    {
-        // the client may no longer have tokens for that audience
-        return Err(OAuthError::InvalidGrant);
-    }
     if let Some(asked) = &request.tenant
         && session.tenant.as_ref() != Some(asked)
     {
@@ -171,6 +165,25 @@ async fn ceiling_now(
         OAuthError::InvalidTarget(_) => OAuthError::InvalidGrant,
         error => error,
     })
+}
+
+/// Refuses a session for a resource that its client was not allowed in advance, unless its user was asked: the client may
+/// have lost the resource since, and anybody may ask for it.
+async fn check_consent(
+    app: &App,
+    conn: &mut Conn,
+    request: &RefreshGrant<'_>,
+    session: &Session,
+) -> Result<(), OAuthError> {
+    let audience = session.audience.as_deref().unwrap_or_default();
+    let Some(client) = request.client.registered() else {
+        return Ok(());
+    };
+    if audience == app.settings().issuer || client.audiences.iter().any(|own| own == audience) {
+        return Ok(());
+    }
+    let given = consents::find(conn, &session.subject_id, &client.id, audience).await?;
+    given.map(|_| ()).ok_or(OAuthError::InvalidGrant)
 }
 
 /// Holds the row of a session until the end of the transaction: whoever ends the session waits for it, and their floor is
@@ -231,6 +244,7 @@ async fn continue_session(
     let subject = read_subject(conn, session, now).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
     let ceiling = ceiling_now(app, conn, request, audience).await?;
+    check_consent(app, conn, request, session).await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let carries_own = match session.identity {
         Some(_) => request.client.admit_now(conn, &policy, &subject).await?,

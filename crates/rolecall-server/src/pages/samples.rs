@@ -71,10 +71,12 @@ fn samples(name: &str) -> Vec<Value> {
         "consent.html" => vec![
             context! {
                 client => "Wiki", host => "wiki.example", is_shared => true, flow => "x", username => "alice",
+                resource => "Items (https://items.example)",
                 scopes => [vec![context! { key => "scope-openid" }], some.clone()].concat(),
             },
             context! {
                 client => "Wiki", host => "wiki.example", is_shared => false, flow => "x", username => "alice",
+                resource => "",
                 scopes => Vec::<Value>::new(),
             },
         ],

@@ -139,6 +139,7 @@ pub(super) fn step_page(
                 is_shared => redirect::is_shared(uri),
                 flow => shown.flow.id.as_str(),
                 username => username,
+                resource => shown.resource.as_deref().unwrap_or_default(),
                 scopes => scopes(shown),
             };
             // what was wrong concerned a step before

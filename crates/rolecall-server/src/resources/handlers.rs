@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     service::{self, NewResource, ResourceChanges},
-    store::Resource,
+    store::{Dynamic, Resource},
 };
 use crate::{
     app::App,
@@ -36,6 +36,9 @@ pub(crate) struct ResourceView {
     /// What its tokens are limited to if the request names no scope; null for all that concerns it.
     #[schema(required)]
     default_scope: Option<String>,
+    /// `no`, or `ask`: clients that do not have it among their audiences may ask for it at `/authorize`, and each user is
+    /// asked.
+    dynamic: &'static str,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -50,6 +53,7 @@ impl From<Resource> for ResourceView {
             name: resource.name,
             objects: resource.objects.0.into_iter().collect(),
             default_scope: resource.default_scope,
+            dynamic: resource.dynamic.as_str(),
             created_at: rfc3339(resource.created_at),
             updated_at: rfc3339(resource.updated_at),
         }
@@ -70,6 +74,10 @@ pub(crate) struct ResourceInput {
     objects: Vec<String>,
     /// What tokens are limited to if the request names no scope.
     default_scope: Option<String>,
+    /// `no` (default) or `ask`.
+    #[serde(default, deserialize_with = "crate::web::params::parsed")]
+    #[schema(value_type = Option<String>)]
+    dynamic: Option<Dynamic>,
 }
 
 /// Changes to a resource.
@@ -84,6 +92,10 @@ pub(crate) struct ResourceChangesInput {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     default_scope: Patch<String>,
+    /// `no` or `ask`.
+    #[serde(default, deserialize_with = "crate::web::params::parsed")]
+    #[schema(value_type = Option<String>)]
+    dynamic: Option<Dynamic>,
 }
 
 /// List resources.
@@ -125,6 +137,7 @@ pub(crate) async fn create_resource(
         name: wanted.name,
         objects: wanted.objects,
         default_scope: wanted.default_scope,
+        dynamic: wanted.dynamic.unwrap_or_default(),
     };
     let resource = service::create(&app, Caller::Token(&caller), &new).await?;
     let location = format!("/api/resources/{}", resource.id);
@@ -160,6 +173,7 @@ pub(crate) async fn update_resource(
         name: wanted.name,
         objects: wanted.objects,
         default_scope: wanted.default_scope,
+        dynamic: wanted.dynamic,
     };
     let resource = service::update(&app, Caller::Token(&caller), &id, &changes).await?;
     Ok(Json(resource.into()))

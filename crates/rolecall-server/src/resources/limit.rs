@@ -1,6 +1,6 @@
 //! Limiting tokens to the resource that they are for.
 
-use super::store::{self, Resource};
+use super::store::{self, Dynamic, Resource};
 use crate::{
     store::{Conn, StoreError},
     tokens::requested::RequestedScope,
@@ -20,6 +20,12 @@ pub(crate) async fn limited(
         Some(resource) => Some(within(&resource, ceiling)),
         None => ceiling,
     })
+}
+
+/// Returns true if a client that was not allowed `audience` in advance may ask its users for it.
+pub(crate) async fn is_dynamic(conn: &mut Conn, audience: &str) -> Result<bool, StoreError> {
+    let resource = store::find_by_uri(conn, audience).await?;
+    Ok(resource.is_some_and(|resource| resource.dynamic == Dynamic::Ask))
 }
 
 fn within(resource: &Resource, ceiling: Option<RequestedScope>) -> RequestedScope {

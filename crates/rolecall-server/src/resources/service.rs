@@ -6,7 +6,7 @@ use rolecall::PermissionName as _;
 use rolecall_core::{FloorKind, Permission, is_unprintable};
 use serde_json::json;
 
-use super::store::{self, Objects, Resource};
+use super::store::{self, Dynamic, Objects, Resource};
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
@@ -30,6 +30,7 @@ pub(crate) struct NewResource {
     pub(crate) name: String,
     pub(crate) objects: Vec<String>,
     pub(crate) default_scope: Option<String>,
+    pub(crate) dynamic: Dynamic,
 }
 
 /// Changes to a resource; `None` keeps the stored value.
@@ -38,6 +39,7 @@ pub(crate) struct ResourceChanges {
     pub(crate) name: Option<String>,
     pub(crate) objects: Option<Vec<String>>,
     pub(crate) default_scope: Patch<String>,
+    pub(crate) dynamic: Option<Dynamic>,
 }
 
 /// Returns up to `limit` resources after the id `after`.
@@ -82,6 +84,7 @@ pub(crate) async fn create(
         name: name(&new.name)?,
         objects: objects(&new.objects)?,
         default_scope: None,
+        dynamic: new.dynamic,
         created_at: now,
         updated_at: now,
     };
@@ -125,12 +128,14 @@ pub(crate) async fn update(
         }
         changes.default_scope.apply(&mut after.default_scope);
         after.default_scope = default_scope(after.default_scope.as_deref(), &after.objects)?;
+        after.dynamic = changes.dynamic.unwrap_or(before.dynamic);
         if after == before {
             return Ok(before);
         }
         after.updated_at = change.now();
         store::update(change, &after).await?;
-        if !before.objects.0.is_subset(&after.objects.0) {
+        let is_closed = before.dynamic == Dynamic::Ask && after.dynamic == Dynamic::No;
+        if is_closed || !before.objects.0.is_subset(&after.objects.0) {
             end_tokens(change, &after).await?;
         }
         change.record(entry("resource.updated", &after));
@@ -159,15 +164,22 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
             });
         }
         store::delete(change, id).await?;
+        end_tokens(change, &resource).await?;
         change.record(json!({ "action": "resource.deleted", "resource": resource.uri }));
         Ok(())
     })
     .await
 }
 
-/// Ends the tokens of all clients that may have some for the resource.
+/// Ends the tokens of all clients that may have some for the resource: those that were allowed it in advance, and those
+/// that asked their users.
+///
+/// INVARIANT: the row of the resource was written before, so that a sign-in that holds it has come to its end.
 async fn end_tokens(change: &mut Change<'_>, resource: &Resource) -> Result<(), ApiError> {
     for (client, _) in clients::with_audience(change.conn(), &resource.uri).await? {
+        change.raise_floor(FloorKind::Client, &client);
+    }
+    for client in store::clients_in_use(change.conn(), &resource.uri).await? {
         change.raise_floor(FloorKind::Client, &client);
     }
     Ok(())
@@ -176,7 +188,7 @@ async fn end_tokens(change: &mut Change<'_>, resource: &Resource) -> Result<(), 
 fn entry(action: &str, resource: &Resource) -> serde_json::Value {
     json!({
         "action": action, "resource": resource.uri, "objects": resource.objects.0,
-        "default_scope": resource.default_scope,
+        "default_scope": resource.default_scope, "dynamic": resource.dynamic.as_str(),
     })
 }
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Credentials, ISSUER, TestApp, claims, on_both, run, run_failing};
+use crate::support::{
+    Browser, Credentials, ISSUER, PASSWORD, TestApp, claims, on_both, run, run_failing,
+};
 
 on_both![
     resources_are_registered_listed_changed_and_deleted,
@@ -14,6 +16,10 @@ on_both![
     tokens_that_carry_more_than_a_resource_allows_end,
     resources_need_their_own_permissions,
     the_command_line_manages_resources,
+    i030_a_client_asks_for_an_open_resource_and_the_user_is_asked,
+    i030_an_open_resource_gives_nothing_that_a_closed_one_would_not,
+    an_open_resource_that_closes_ends_what_it_gave,
+    a_sign_in_and_a_resource_that_closes_at_once_leave_no_token,
 ];
 
 const ITEMS: &str = "https://items.example";
@@ -34,7 +40,7 @@ async fn resources_are_registered_listed_changed_and_deleted(app: TestApp) {
     let path = format!("/api/resources/{id}");
     assert_eq!(made.header("location"), Some(path.as_str()));
     let expected = json!({
-        "id": id, "uri": ITEMS, "name": "Items", "objects": ["items"], "default_scope": null,
+        "id": id, "uri": ITEMS, "name": "Items", "objects": ["items"], "default_scope": null, "dynamic": "no",
         "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
     });
     assert_eq!(app.get(&path, admin).await.is(200).json, expected);
@@ -99,7 +105,8 @@ async fn a_wrong_resource_is_refused_by_member(app: TestApp) {
         ("default_scope", json!("orders:read")),
         ("default_scope", json!("")),
         ("id", json!("mine")),
-        ("dynamic", json!("ask")),
+        ("dynamic", json!("yes")),
+        ("dynamic", json!(true)),
     ] {
         let mut body = items(json!({}));
         body[member] = wrong;
@@ -418,4 +425,282 @@ async fn the_command_line_manages_resources(app: TestApp) {
     let gone = run_failing(&app, &["resource", "remove", ITEMS]).await;
     assert!(gone.contains("no resource"), "{gone}");
     assert_eq!(app.db.count("resources").await, 0);
+}
+
+/// A resource for which any client may ask, a reader of it, and a client of the operator that was not allowed it.
+struct Open {
+    path: String,
+    client: Credentials,
+    alice: String,
+}
+
+impl Open {
+    async fn on(app: &TestApp) -> Self {
+        let admin = app.admin().await;
+        app.create_role("reader", &["items:read", "orders:read"])
+            .await;
+        let alice = app
+            .create_user("alice", &["reader", "rolecall.admin"])
+            .await;
+        let made = app
+            .post("/api/resources", admin, items(json!({ "dynamic": "ask" })))
+            .await;
+        assert_eq!(made.is(201).json["dynamic"], "ask");
+        let members = json!({
+            "grants": ["authorization_code", "refresh_token", "client_credentials", "password"],
+            "redirect_uris": [REDIRECT], "consent": "skip",
+        });
+        Self {
+            path: format!("/api/resources/{}", made.text("id")),
+            client: app.create_client("app", members).await,
+            alice,
+        }
+    }
+
+    /// Signs alice in for the resource, and returns the tokens.
+    async fn tokens(&self, app: &TestApp, browser: &mut Browser<'_>) -> (String, String) {
+        let more = [("resource", ITEMS), ("scope", "openid items:read")];
+        let answer = browser.sign_in(&self.client, REDIRECT, &more).await;
+        let tokens = app.redeem(&self.client, answer.code(), REDIRECT, &[]).await;
+        (
+            tokens.is(200).text("access_token"),
+            tokens.text("refresh_token"),
+        )
+    }
+}
+
+async fn i030_a_client_asks_for_an_open_resource_and_the_user_is_asked(app: TestApp) {
+    let open = Open::on(&app).await;
+    let mut browser = Browser::new(&app);
+    // the operator's own client asks for nothing else
+    let own = browser.sign_in(&open.client, REDIRECT, &[("scope", "openid")]);
+    assert!(!own.await.was_asked);
+    let silent = [
+        ("resource", ITEMS),
+        ("scope", "items:read"),
+        ("prompt", "none"),
+    ];
+    let answer = browser.sign_in(&open.client, REDIRECT, &silent).await;
+    assert_eq!(answer.error(), "consent_required");
+    let more = [("resource", ITEMS), ("scope", "items:read")];
+    let begun = browser.authorize(&open.client, REDIRECT, &more).await;
+    let page = browser
+        .open(begun.is(303).header("location").unwrap())
+        .await;
+    let page = String::from_utf8(page.is(200).body.to_vec()).unwrap();
+    let page = page.replace("&#x2f;", "/");
+    assert!(page.contains("Items (https://items.example)"), "{page}");
+    let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
+    assert!(answer.was_asked);
+    let tokens = app.redeem(&open.client, answer.code(), REDIRECT, &[]).await;
+    let token = claims(&tokens.is(200).text("access_token"));
+    assert_eq!(
+        (&token["aud"], &token["scope"]),
+        (&json!(ITEMS), &json!("items:read"))
+    );
+    // once
+    for more in [&more[..], &silent] {
+        let answer = browser.sign_in(&open.client, REDIRECT, more).await;
+        assert!(!answer.was_asked && !answer.code().is_empty());
+    }
+    // for more than that again, and for each user
+    let wider = [("resource", ITEMS), ("scope", "items:read role:reader")];
+    assert!(
+        browser
+            .sign_in(&open.client, REDIRECT, &wider)
+            .await
+            .was_asked
+    );
+    app.create_user("bob", &["reader"]).await;
+    let mut other = Browser::new(&app);
+    let answer = other.sign_in_as("bob", &open.client, REDIRECT, &more).await;
+    assert!(answer.was_asked);
+    // the session goes on until the consent is withdrawn
+    let refresh = tokens.text("refresh_token");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh)];
+    let next = app.send_as(&open.client, &form).await;
+    assert_eq!(claims(&next.is(200).text("access_token"))["aud"], ITEMS);
+    let path = format!("/api/users/{}/consents/{}", open.alice, open.client.id);
+    app.delete(&path, app.admin().await).await.no_content();
+    let refresh = next.text("refresh_token");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh)];
+    let refused = app.send_as(&open.client, &form).await;
+    refused.oauth_error(400, "invalid_grant");
+    assert!(
+        browser
+            .sign_in(&open.client, REDIRECT, &more)
+            .await
+            .was_asked
+    );
+}
+
+async fn i030_an_open_resource_gives_nothing_that_a_closed_one_would_not(app: TestApp) {
+    let open = Open::on(&app).await;
+    let admin = app.admin().await;
+    let mut browser = Browser::new(&app);
+    // without a person, nobody is asked
+    for form in [
+        &[("grant_type", "client_credentials")][..],
+        &[
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", PASSWORD),
+        ],
+    ] {
+        for name in ["resource", "audience"] {
+            let form = [form, &[(name, ITEMS)]].concat();
+            let refused = app.send_as(&open.client, &form).await;
+            refused.oauth_error(400, "invalid_target");
+        }
+    }
+    // rolecall's own permissions are for rolecall alone, and those of other objects for others
+    for scope in ["rolecall.users:read", "role:rolecall.admin", "orders:read"] {
+        let more = [("resource", ITEMS), ("scope", scope)];
+        let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
+        assert_eq!(answer.error(), "invalid_scope", "{scope}");
+    }
+    let answer = browser
+        .sign_in(&open.client, REDIRECT, &[("resource", ITEMS)])
+        .await;
+    let tokens = app.redeem(&open.client, answer.code(), REDIRECT, &[]).await;
+    let token = tokens.is(200).text("access_token");
+    assert_eq!(claims(&token)["scope"], "items:read");
+    assert_eq!(claims(&token)["roles"], json!(["reader"]));
+    app.get("/api/me", &token).await.is(401);
+    app.get("/userinfo", &token).await.is(401);
+    // the ceiling of the client holds too
+    let path = format!("/api/clients/{}", open.client.id);
+    app.patch(&path, admin, json!({ "scope": "orders:read" }))
+        .await
+        .is(200);
+    let more = [("resource", ITEMS), ("scope", "items:read")];
+    let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
+    assert_eq!(answer.error(), "invalid_scope");
+    app.patch(&path, admin, json!({ "scope": null }))
+        .await
+        .is(200);
+    // what is like it is another one, and so is the server's own address
+    for other in [
+        "https://items.example/",
+        "https://ITEMS.example",
+        "https://items.example/x",
+        "https://orders.example",
+    ] {
+        let more = [("resource", other), ("scope", "openid")];
+        let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
+        assert_eq!(answer.error(), "invalid_target", "{other}");
+    }
+    // a resource that was allowed in advance and taken back is not kept without having asked
+    app.patch(&path, admin, json!({ "audiences": [ITEMS] }))
+        .await
+        .is(200);
+    let (_, refresh) = {
+        let form = [
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("audience", ITEMS),
+        ];
+        let tokens = app.send_as(&open.client, &form).await;
+        (
+            tokens.is(200).text("access_token"),
+            tokens.text("refresh_token"),
+        )
+    };
+    let consents = format!("/api/users/{}/consents/{}", open.alice, open.client.id);
+    app.db.execute("DELETE FROM consents").await;
+    app.patch(&path, admin, json!({ "audiences": [] }))
+        .await
+        .is(200);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh)];
+    let refused = app.send_as(&open.client, &form).await;
+    refused.oauth_error(400, "invalid_grant");
+    app.delete(&consents, admin).await.no_content();
+}
+
+async fn an_open_resource_that_closes_ends_what_it_gave(app: TestApp) {
+    let open = Open::on(&app).await;
+    let admin = app.admin().await;
+    let server = app
+        .create_client(
+            "items",
+            json!({ "grants": ["client_credentials"], "audiences": [ITEMS] }),
+        )
+        .await;
+    let role = format!("/api/clients/{}/roles/rolecall.resource-server", server.id);
+    app.put(&role, admin).await.no_content();
+    let is_active = async |token: &str| {
+        let answer = app.introspect(&server, token).await;
+        answer.is(200).json["active"] == json!(true)
+    };
+    let mut browser = Browser::new(&app);
+    let (access, refresh) = open.tokens(&app, &mut browser).await;
+    let more = [("resource", ITEMS), ("scope", "openid items:read")];
+    let unused = browser.sign_in(&open.client, REDIRECT, &more).await;
+    assert!(is_active(&access).await);
+    // a new name ends nothing
+    app.patch(&open.path, admin, json!({ "name": "Stock" }))
+        .await
+        .is(200);
+    assert!(is_active(&access).await);
+    let closed = json!({ "dynamic": "no" });
+    assert_eq!(
+        app.patch(&open.path, admin, closed).await.is(200).json["dynamic"],
+        "no"
+    );
+    assert!(!is_active(&access).await);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh)];
+    let refused = app.send_as(&open.client, &form).await;
+    refused.oauth_error(400, "invalid_grant");
+    let refused = app.redeem(&open.client, unused.code(), REDIRECT, &[]).await;
+    refused.oauth_error(400, "invalid_target");
+    let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
+    assert_eq!(answer.error(), "invalid_target");
+    // the same when it is deleted, although no client has it among its audiences
+    let open_again = json!({ "dynamic": "ask" });
+    app.patch(&open.path, admin, open_again).await.is(200);
+    let (access, refresh) = open.tokens(&app, &mut browser).await;
+    assert!(is_active(&access).await);
+    let path = format!("/api/clients/{}", server.id);
+    app.patch(&path, admin, json!({ "audiences": [] }))
+        .await
+        .is(200);
+    app.delete(&open.path, admin).await.no_content();
+    app.patch(&path, admin, json!({ "audiences": [ITEMS] }))
+        .await
+        .is(200);
+    assert!(!is_active(&access).await);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh)];
+    let refused = app.send_as(&open.client, &form).await;
+    refused.oauth_error(400, "invalid_grant");
+}
+
+async fn a_sign_in_and_a_resource_that_closes_at_once_leave_no_token(app: TestApp) {
+    let open = Open::on(&app).await;
+    let admin = app.admin().await;
+    let server = app
+        .create_client(
+            "items",
+            json!({ "grants": ["client_credentials"], "audiences": [ITEMS] }),
+        )
+        .await;
+    let role = format!("/api/clients/{}/roles/rolecall.resource-server", server.id);
+    app.put(&role, admin).await.no_content();
+    let mut browser = Browser::new(&app);
+    let more = [("resource", ITEMS), ("scope", "openid items:read")];
+    for _ in 0..10 {
+        let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
+        let (tokens, closed) = tokio::join!(
+            app.redeem(&open.client, answer.code(), REDIRECT, &[]),
+            app.patch(&open.path, admin, json!({ "dynamic": "no" }))
+        );
+        closed.is(200);
+        if tokens.status == 200 {
+            let token = tokens.text("access_token");
+            let answer = app.introspect(&server, &token).await;
+            assert_eq!(answer.is(200).json["active"], false);
+        }
+        let again = json!({ "dynamic": "ask" });
+        app.patch(&open.path, admin, again).await.is(200);
+    }
 }

@@ -9,10 +9,23 @@ use super::{
     request::AuthorizationRequest,
     step::{FlowError, Step},
 };
-use crate::{app::App, roles::store as roles};
+use crate::{app::App, resources::store as resources, roles::store as roles};
 
 /// The number of permissions and roles that a page describes.
 const MAX_DESCRIBED: usize = 100;
+
+/// Returns the name and the address of the API that a request names, if it is a resource.
+pub(super) async fn name_resource(
+    app: &App,
+    request: &AuthorizationRequest,
+) -> Result<Option<String>, FlowError> {
+    if !request.names_resource {
+        return Ok(None);
+    }
+    let mut conn = app.store().read().await?;
+    let resource = resources::find_by_uri(&mut conn, &request.audience).await?;
+    Ok(resource.map(|resource| format!("{} ({})", resource.name, resource.uri)))
+}
 
 /// Returns the values of a scope that the page of a step describes.
 pub(super) fn described(request: &AuthorizationRequest, step: &Step) -> Vec<String> {

@@ -57,6 +57,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) audience: String,
     /// The request named the audience (RFC 8707).
     pub(crate) names_resource: bool,
+    /// The client was not allowed the resource in advance, so that the user is asked.
+    #[serde(default)]
+    pub(crate) is_dynamic: bool,
     pub(crate) prompt: Vec<Prompt>,
     /// The most seconds since the user proved who they are.
     pub(crate) max_age: Option<i64>,
@@ -85,6 +88,7 @@ impl AuthorizationRequest {
             is_default_scope: false,
             audience: String::new(),
             names_resource: false,
+            is_dynamic: false,
             prompt: Vec::new(),
             max_age: None,
             login_hint: None,

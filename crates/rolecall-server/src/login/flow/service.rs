@@ -6,7 +6,7 @@ use super::{
     answer::AnswerError,
     choice::{self, Open},
     conclude::{Conclusion, Refusal, accepts, conclude},
-    describe::{describe, described},
+    describe::{describe, described, name_resource},
     kept::{find, new_flow, page_of, store_new, write_step},
     proof::{Proof, Proofs, Proven},
     request::{AuthorizationRequest, Prompt},
@@ -115,10 +115,12 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
     };
     flow.request = flow.choice.apply(&flow.request);
     let descriptions = describe(app, &described(&flow.request, &step)).await?;
+    let resource = name_resource(app, &flow.request).await?;
     Ok(Shown {
         flow,
         client,
         step,
+        resource,
         descriptions,
     })
 }

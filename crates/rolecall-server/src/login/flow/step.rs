@@ -89,6 +89,8 @@ pub(crate) struct Shown {
     /// `None` for a page of our own.
     pub(crate) client: Option<Client>,
     pub(crate) step: Step,
+    /// The name of the API that the tokens are for, if the client named one.
+    pub(crate) resource: Option<String>,
     /// The permissions and roles that the client asks for, in the words of their makers.
     pub(crate) descriptions: BTreeMap<String, String>,
 }
