@@ -28,12 +28,12 @@ queries! {
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
         WHERE p.subject_id = $2 AND p.session_id <> $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
         ON CONFLICT (session_id) DO NOTHING";
-    FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2";
     NOTE_ALL = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
         WHERE c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     FORGET_ALL = "DELETE FROM signed_in_clients";
+    FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2";
     FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2";
     FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2";
     IS_DUE = "SELECT session_id FROM logout_notices WHERE next_attempt_at <= $1 LIMIT 1";
@@ -44,11 +44,11 @@ queries! {
          FROM logout_notices WHERE next_attempt_at <= $1) d \
         WHERE d.place <= $2 ORDER BY d.next_attempt_at, d.session_id LIMIT $3";
     BEGIN_ATTEMPT = "UPDATE logout_notices SET attempts = attempts + 1, next_attempt_at = $3 WHERE session_id = $1 AND attempts = $2";
-    DELETE = "DELETE FROM logout_notices WHERE session_id = $1";
     NOTE_ERROR = "UPDATE logout_notices SET last_error = $2 WHERE session_id = $1";
     UNDELIVERED = "SELECT c.name AS client, n.last_error AS error, CAST(COUNT(*) AS BIGINT) AS count \
         FROM logout_notices n JOIN clients c ON c.id = n.client_id WHERE n.last_error IS NOT NULL \
         GROUP BY c.name, n.last_error ORDER BY c.name, n.last_error LIMIT $1";
+    DELETE = "DELETE FROM logout_notices WHERE session_id = $1";
     PRUNE = "DELETE FROM signed_in_clients WHERE session_id IN (SELECT session_id FROM signed_in_clients WHERE ends_at < $1 LIMIT $2)";
 }
 
@@ -86,7 +86,6 @@ rows! {
     }
 }
 
-/// Notes that a user signed in to a client, and forgets earlier sessions of that client in this browser that are over.
 rows! {
     /// Logout tokens that a client did not take yet.
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +98,7 @@ rows! {
     }
 }
 
+/// Notes that a user signed in to a client, and forgets earlier sessions of that client in this browser that are over.
 pub(crate) async fn sign_in(conn: &mut Conn, signed_in: &SignedIn<'_>) -> Result<(), StoreError> {
     query(SIGN_IN)
         .bind(signed_in.session)
@@ -160,6 +160,14 @@ pub(crate) async fn end(
     Ok(())
 }
 
+/// The same for all sessions of all users.
+pub(crate) async fn end_all(change: &mut Change<'_>) -> Result<(), StoreError> {
+    let now = change.now();
+    query(NOTE_ALL).bind(now).execute(change.conn()).await?;
+    query(FORGET_ALL).execute(change.conn()).await?;
+    Ok(())
+}
+
 /// Returns true if a logout token is to be sent now.
 pub(crate) async fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool, StoreError> {
     let due: Option<String> = query(IS_DUE).bind(now).fetch_optional(conn).await?;
@@ -187,31 +195,12 @@ pub(crate) async fn begin_attempt(
     let rows = query(BEGIN_ATTEMPT)
         .bind(due.session_id.as_str())
         .bind(due.attempts)
-/// The same for all sessions of all users.
-pub(crate) async fn end_all(change: &mut Change<'_>) -> Result<(), StoreError> {
-    let now = change.now();
-    query(NOTE_ALL).bind(now).execute(change.conn()).await?;
-    query(FORGET_ALL).execute(change.conn()).await?;
-    Ok(())
-}
-
         .bind(next_attempt_at)
         .execute(conn)
         .await?;
     Ok(rows == 1)
 }
 
-/// Deletes a logout token that was delivered or given up.
-pub(crate) async fn delete(conn: &mut Conn, session: &str) -> Result<(), StoreError> {
-    query(DELETE).bind(session).execute(conn).await?;
-    Ok(())
-}
-
-/// Deletes up to `limit` rows of clients whose sessions ended before `before`, and returns their number.
-pub(crate) async fn prune(
-    conn: &mut Conn,
-    before: Timestamp,
-    limit: i64,
 /// Keeps the kind of error of the last attempt.
 pub(crate) async fn note_error(
     conn: &mut Conn,
@@ -231,6 +220,17 @@ pub(crate) async fn undelivered(
     query(UNDELIVERED).bind(limit).fetch_all(conn).await
 }
 
+/// Deletes a logout token that was delivered or given up.
+pub(crate) async fn delete(conn: &mut Conn, session: &str) -> Result<(), StoreError> {
+    query(DELETE).bind(session).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes up to `limit` rows of clients whose sessions ended before `before`, and returns their number.
+pub(crate) async fn prune(
+    conn: &mut Conn,
+    before: Timestamp,
+    limit: i64,
 ) -> Result<u64, StoreError> {
     query(PRUNE).bind(before).bind(limit).execute(conn).await
 }

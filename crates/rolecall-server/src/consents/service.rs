@@ -300,7 +300,6 @@ mod tests {
         let all = request(&[], None);
         assert!(!covers(&given(&client, "items:read openid"), &client, &all));
         assert!(covers(&given(&client, "* openid"), &client, &all));
-    }
         // everything is more than some of it, and says nothing of who the user is
         let some = request(&[IdentityScope::Openid], Some("items:read role:editor"));
         assert!(covers(&given(&client, "* openid"), &client, &some));
@@ -312,6 +311,7 @@ mod tests {
             &client,
             &some
         ));
+    }
 
     #[test]
     fn a_client_that_became_another_is_asked_for_again() {

@@ -115,6 +115,7 @@ pub(crate) async fn claims(app: &App, caller: &Presenter) -> Result<Map<String, 
     let facts = UserFacts {
         username: &user.username,
         email: user.email.as_deref(),
+        email_verified: user.email_verified_at.is_some(),
         updated_at: user.updated_at,
         roles: &roles,
     };
@@ -122,4 +123,22 @@ pub(crate) async fn claims(app: &App, caller: &Presenter) -> Result<Map<String, 
     claims.insert("sub".to_owned(), json!(caller.subject));
     Ok(claims)
 }
-        email_verified: user.email_verified_at.is_some(),
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m038_tokens_are_read_as_form_fields() {
+        for (form, tokens) in [
+            (&b""[..], &[][..]),
+            (b"access_token=", &[]),
+            (b"access_token=a.b", &["a.b"]),
+            (b"a=b&access_token=a%2Eb&c", &["a.b"]),
+            (b"access_token=a&access_token=a", &["a", "a"]),
+            (b"Access_Token=a&access_token%00=b&access_tokens=c", &[]),
+        ] {
+            assert_eq!(tokens_in(form), tokens);
+        }
+    }
+}

@@ -137,9 +137,9 @@ pub(crate) async fn sign_in(
     if flow.has_signed_in() {
         return page_of(&flow, visitor);
     }
+    let meant = naming::name_meant(app, username).await?;
     let typed = Typed {
         username: meant.as_deref().unwrap_or(username),
-    let meant = naming::name_meant(app, username).await?;
         password,
         origin: visitor.origin,
     };
