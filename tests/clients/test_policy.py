@@ -46,6 +46,8 @@ def test_killing_policy_apply_never_leaves_half_a_policy(tmp_path):
             text = server.check_output("policy", "export")
             assert text in texts, f"round {number}: neither policy"
             kept, replaced = kept + (text == texts[current]), replaced + (text != texts[current])
+            # the machine may be slower or faster than it was at the start
+            duration *= 1.15 if text == texts[current] else 0.85
             current = texts.index(text)
         assert kept and replaced, f"killed before the end {kept} times, after it {replaced} times"
         server.check_output("audit", "verify")

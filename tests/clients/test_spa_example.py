@@ -22,6 +22,8 @@ def start(server):
     port = programs.free_port()
     own = f"http://127.0.0.1:{port}/"
     page = sign_in.register(admin, kind="browser", public=True, redirect_uri=own, post_logout_redirect_uris=[own])
+    # the first token may have ended, where tokens are short
+    admin = api.login(server.url, "admin")
     feed = api.create_client(admin, roles=["rolecall.resource-server"])
     return services.spa(server, page.registration, port, FEED_CLIENT_ID=feed["client_id"],
                         FEED_CLIENT_SECRET=feed["client_secret"])
