@@ -1,6 +1,6 @@
 //! Runs the tests of `tests/clients` against newly built programs.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf, thread::available_parallelism};
 
 use crate::install::Tools;
 use crate::report::Report;
@@ -10,21 +10,22 @@ use crate::tools::{self, Workspace};
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("build: server and examples", || {
         let mut build = workspace.cargo();
-        build.args(["build", "--package", "rolecall-server"]);
+        // with the tests, since their dependencies choose features: compiled once for both
         build.args([
-            "--package",
-            "tutorial",
-            "--package",
-            "service",
-            "--package",
-            "spa",
+            "build",
+            "--workspace",
+            "--all-features",
+            "--bins",
+            "--tests",
         ]);
-        build.args(["--package", "login-page"]);
         tools::run(build.arg("--locked"))
     });
     report.step("clients", || {
         let mut pytest = workspace.command(tools.python());
         pytest.args(["-m", "pytest", "-ra", "-p", "no:cacheprovider"]);
+        // tests of a file share servers; they wait for programs and browsers more than they compute
+        let workers = available_parallelism().map_or(1, NonZero::get) + 1;
+        pytest.args(["--numprocesses", &workers.to_string(), "--dist", "loadfile"]);
         pytest.envs(tools.variables());
         pytest.envs(programs(workspace));
         // all programs are installed, so that a skipped test is a failure
