@@ -9,13 +9,20 @@ use anyhow::{Context as _, bail};
 /// Longer than a flooded peer takes to respond.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A response without its headers.
+/// A response.
 pub(super) struct Response {
     pub(super) status: u16,
+    head: String,
     body: String,
 }
 
 impl Response {
+    /// The values of all headers of a name, which is in lower case.
+    pub(super) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter_map(move |(found, value)| found.eq_ignore_ascii_case(name).then_some(value))
+    }
+
     /// The access token in the body.
     pub(super) fn token(&self) -> anyhow::Result<String> {
         self.member("access_token")
@@ -64,6 +71,24 @@ pub(super) fn post(
     exchange(port, &format!("{head}\r\n{body}"))
 }
 
+/// Sends a request of a browser, with its cookies (`name=value; name=value`); a form makes it a `POST`.
+pub(super) fn visit(
+    port: u16,
+    path: &str,
+    cookies: &str,
+    form: Option<&str>,
+) -> anyhow::Result<Response> {
+    let method = if form.is_some() { "POST" } else { "GET" };
+    let form = form.unwrap_or_default();
+    let length = form.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n{}",
+        common(port)
+    );
+    exchange(port, &format!("{head}\r\n{form}"))
+}
+
 fn common(port: u16) -> String {
     format!("Host: 127.0.0.1:{port}\r\nConnection: close\r\n")
 }
@@ -85,6 +110,7 @@ fn parse(response: &str) -> anyhow::Result<Response> {
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     Ok(Response {
         status: status.context("the response has no status")?,
+        head: head.to_owned(),
         body: body.to_owned(),
     })
 }
@@ -99,6 +125,7 @@ mod tests {
         let response = parse(text).unwrap();
         assert_eq!(response.status, 200);
         assert_eq!(response.token().unwrap(), "a.b.c");
+        assert_eq!(response.headers("x-code").collect::<Vec<_>>(), ["500"]);
     }
 
     #[test]

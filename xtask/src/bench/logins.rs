@@ -56,6 +56,12 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     })
 }
 
+/// The rate of the hash alone, and its CPU time in milliseconds.
+pub(super) fn hash_rate(bench: &Bench<'_>) -> anyhow::Result<(f64, f64)> {
+    let hash = measure_hash(bench)?;
+    Ok((hash.per_second, hash.cpu_ms))
+}
+
 fn measure_hash(bench: &Bench<'_>) -> anyhow::Result<Hash> {
     let seconds = (bench.seconds / 2).max(1).to_string();
     let lines = bench.run_probe(&["hash", &seconds])?;

@@ -15,8 +15,10 @@ mod queries;
 mod report;
 mod routes;
 mod scale;
+mod sign_in;
 mod tokens;
 mod verify;
+mod visitor;
 mod wrk;
 
 use std::path::PathBuf;
@@ -31,13 +33,14 @@ use process::{Folder, Server, free_port};
 use report::Section;
 
 /// The sections by name, in the order of the run.
-const SECTIONS: [(&str, Measure); 10] = [
+const SECTIONS: [(&str, Measure); 11] = [
     ("verify", verify::measure),
     ("routes", routes::measure),
     ("peers", peers::measure),
     ("logins", logins::measure),
     ("flood", flood::measure),
     ("tokens", tokens::measure),
+    ("sign-in", sign_in::measure),
     ("import", import::measure),
     ("decisions", decisions::measure),
     ("scale", scale::measure),

@@ -152,7 +152,8 @@ fn add_client(bench: &Bench<'_>, url: &str) -> anyhow::Result<[String; 2]> {
     Ok([member("client_id")?, member("client_secret")?])
 }
 
-fn commits(bench: &Bench<'_>, url: &str, tasks: u32) -> anyhow::Result<f64> {
+/// Commits of one row per second, by tasks at once.
+pub(super) fn commits(bench: &Bench<'_>, url: &str, tasks: u32) -> anyhow::Result<f64> {
     let milliseconds = (bench.seconds * 500).to_string();
     let lines = bench.run_probe(&["commits", url, &tasks.to_string(), &milliseconds])?;
     let rate = lines.first().and_then(|line| line.get(1)?.parse().ok());
