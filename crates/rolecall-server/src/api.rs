@@ -28,7 +28,7 @@ use crate::{
         layers::{MAX_BODY_BYTES, describe_errors},
     },
     keys, oauth, pages, policy, resources, roles, sessions, tickets,
-    web::{address, document},
+    web::{address, document, profiles},
 };
 
 /// Routes with their OpenAPI document.
@@ -104,7 +104,8 @@ impl Api {
     pub(crate) fn finish(self, app: &App) -> Result<(GuardedRouter<()>, Value), DocumentError> {
         let public_url = app.settings().public_url.as_str();
         let routes = self.router.access_table();
-        let document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
+        let mut document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
+        profiles::describe(&mut document, &app.settings().profile);
         let prefix = address::path_of(public_url).to_owned();
         let mounted = self
             .router

@@ -198,6 +198,12 @@ fn field(field: &ProfileField) -> String {
     if let Some(length) = field.kind.max_length() {
         members.push(format!("max_length = {length}"));
     }
+    if let Some(pattern) = &field.pattern {
+        members.push(format!("pattern = {}", quoted(pattern.text())));
+    }
+    if let Some(message) = &field.pattern_message {
+        members.push(format!("pattern_message = {}", quoted(message)));
+    }
     if let FieldKind::Enum { values } = &field.kind {
         members.push(format!("values = {}", list(values)));
     }

@@ -21,6 +21,7 @@ use crate::{
     configured,
     error::{ApiError, chain_of},
     prepared,
+    profile::review::{self, NAMED as NAMED_USERS, Outdated},
     roles::assignments,
     start,
     store::{
@@ -131,6 +132,7 @@ async fn check_open(app: &App) -> Vec<Finding> {
     findings.extend(logout_tokens(app).await);
     for found in [
         administrators(app).await,
+        profiles(app).await,
         audit_log(app).await,
         newest_change(app).await,
         clocks(app).await,
@@ -195,6 +197,27 @@ async fn administrators(app: &App) -> Result<Finding, ApiError> {
         ),
         count => Finding::good("administrators", count.to_string()),
     })
+}
+
+async fn profiles(app: &App) -> Result<Finding, ApiError> {
+    let found = review::find_outdated(app.store(), &app.settings().profile).await?;
+    if found.is_empty() {
+        return Ok(Finding::good("profiles", "all values fit their fields"));
+    }
+    let fields = found.into_iter().map(|(field, outdated)| {
+        let Outdated { users, names } = outdated;
+        let names = names.join("`, `");
+        let more = if users > NAMED_USERS { ", .." } else { "" };
+        format!("`{field}` of {users} (`{names}`{more})")
+    });
+    let fields: Vec<String> = fields.collect();
+    Ok(Finding::warning(
+        "profiles",
+        format!(
+            "the values of fields do not fit their declaration any more, so tokens do not carry them: {}; set them again with `rolecall user set-profile`",
+            fields.join(", ")
+        ),
+    ))
 }
 
 async fn audit_log(app: &App) -> Result<Finding, ApiError> {

@@ -105,6 +105,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "clients that do not take the logout tokens that tell them of ended sessions",
     ),
     (
+        "profiles",
+        "stored values of profile fields that do not fit their declaration any more",
+    ),
+    (
         "audit log",
         "an audit log that was altered or truncated, or access that no entry of it explains",
     ),

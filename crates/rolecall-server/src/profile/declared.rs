@@ -17,6 +17,8 @@ const MAX_NAME: usize = 40;
 const MAX_LENGTH: usize = 1000;
 const MAX_VALUES: usize = 100;
 const MAX_VALUE: usize = 100;
+/// The longest message about a pattern, and the part of a faulty pattern that is shown.
+const MAX_MESSAGE: usize = 200;
 
 /// Members of a user that are no profile fields; a field of the same name would be taken for one of them.
 const ACCOUNT_MEMBERS: &[&str] = &[
@@ -129,7 +131,8 @@ impl ProfileFields {
         self.email_claim || self.iter().any(|field| field.claim.is_some())
     }
 
-    /// Returns the claims of a user. A stored value that does not fit its field any more is left out.
+    /// Returns the claims of a user. A stored value that does not fit its field any more is left out, also one that does
+    /// not match the pattern: APIs rely on what a claim can be.
     pub(crate) fn claims_of(&self, user: Claimed) -> Map<String, Value> {
         let mut written = Map::new();
         for field in self.iter() {
@@ -190,6 +193,7 @@ fn faults_of(field: &ProfileField) -> Vec<String> {
         ));
     }
     faults.extend(faults_of_kind(&field.kind));
+    faults.extend(fault_of_pattern(field));
     if field.write < field.read {
         faults.push(format!(
             "`write = \"{}\"` lets people write what they may not read; set `write` to `{}` or narrower",
@@ -204,6 +208,33 @@ fn faults_of(field: &ProfileField) -> Vec<String> {
     }
     faults.extend(claims::fault(field));
     faults
+}
+
+fn fault_of_pattern(field: &ProfileField) -> Option<String> {
+    let word = field.kind.word();
+    let Some(pattern) = &field.pattern else {
+        let lacks_pattern = field.pattern_message.is_some();
+        return lacks_pattern.then(|| "`pattern_message` needs a `pattern`".to_owned());
+    };
+    if field.kind.max_length().is_none() {
+        return Some(format!(
+            "`pattern` is for `string` and `url`, not for `{word}`"
+        ));
+    }
+    if let Some(fault) = pattern.fault() {
+        let pattern: String = pattern.text().chars().take(MAX_MESSAGE).collect();
+        return Some(format!(
+            "`pattern`: {fault}, in `{}`",
+            pattern.escape_debug()
+        ));
+    }
+    let message = field.pattern_message.as_deref()?;
+    let fits = (1..=MAX_MESSAGE).contains(&message.chars().count())
+        && message.trim() == message
+        && !message.chars().any(is_unprintable);
+    (!fits).then(|| {
+        format!("`pattern_message` is a text of 1 to {MAX_MESSAGE} characters in one line, without spaces around it")
+    })
 }
 
 fn faults_of_kind(kind: &FieldKind) -> Vec<String> {

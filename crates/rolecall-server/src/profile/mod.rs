@@ -7,6 +7,8 @@ pub(crate) mod claims;
 pub(crate) mod declared;
 pub(crate) mod field;
 pub(crate) mod input;
+pub(crate) mod pattern;
+pub(crate) mod review;
 pub(crate) mod rules;
 pub(crate) mod store;
 pub(crate) mod stored;

@@ -51,8 +51,8 @@ impl Party {
     }
 }
 
-/// Returns the values that `party` may read; `None` if no fields are declared. Values that do not fit their field any
-/// more are left out.
+/// Returns the values that `party` may read; `None` if no fields are declared. Values that do not fit the type of their
+/// field any more are left out.
 pub(crate) fn visible(
     fields: &ProfileFields,
     party: Party,
@@ -64,7 +64,7 @@ pub(crate) fn visible(
     let readable = fields.iter().filter(|field| party.is_among(field.read));
     let values = readable.filter_map(|field| {
         let value = stored.0.get(&field.name)?;
-        field.check(value).ok()?;
+        field.check_type(value).ok()?;
         Some((field.name.clone(), value.clone()))
     });
     Some(values.collect())

@@ -8,6 +8,7 @@ use crate::store::{Change, Conn, StoreError, queries, query, rows};
 queries! {
     WRITE_PROFILE = "UPDATE users SET profile = $2, updated_at = $3 WHERE id = $1";
     READ_CLAIMED = "SELECT email, email_verified_at, profile FROM users WHERE id = $1";
+    LIST_STORED = "SELECT id, username, profile FROM users WHERE profile IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
 }
 
 rows! {
@@ -18,6 +19,28 @@ rows! {
         pub(crate) email_verified_at: Option<Timestamp>,
         pub(crate) profile: StoredProfile,
     }
+}
+
+rows! {
+    /// A user with a profile.
+    pub(super) struct Stored {
+        pub(super) id: String,
+        pub(super) username: String,
+        pub(super) profile: StoredProfile,
+    }
+}
+
+/// Returns the users with a profile after the id `after`, in the order of their ids.
+pub(super) async fn list_stored(
+    conn: &mut Conn,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Stored>, StoreError> {
+    query(LIST_STORED)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await
 }
 
 /// Writes the profile of a user.

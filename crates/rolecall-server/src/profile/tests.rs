@@ -196,10 +196,77 @@ fn y202_a_faulty_declaration_is_refused_and_names_the_way_out() {
             "read = \"self\"",
         ),
         (string("a").max_length(255).claim(), "`tokens.max_bytes`"),
+        (
+            string("a").pattern("("),
+            "`pattern`: unclosed group, in `(`",
+        ),
+        (string("a").pattern(&"a".repeat(201)), "1 to 200"),
+        (ProfileField::integer("a").pattern("7"), "not for `integer`"),
+        (
+            ProfileField::choice("a", ["b"]).pattern("b"),
+            "not for `enum`",
+        ),
+        (
+            string("a").pattern_message("expected b"),
+            "needs a `pattern`",
+        ),
+        (
+            string("a").pattern("b").pattern_message(""),
+            "`pattern_message`",
+        ),
+        (
+            string("a").pattern("b").pattern_message("two\nlines"),
+            "`pattern_message`",
+        ),
     ] {
         let fault = fault(field);
         assert!(fault.contains(part), "{fault}");
         assert!(fault.starts_with("`profile.fields"), "{fault}");
+    }
+}
+
+#[test]
+fn y270_a_text_must_match_the_pattern_of_its_field() {
+    let plate = ProfileField::string("plate").pattern("[A-Z]{2}[0-9]{2}");
+    assert_eq!(plate.check(&json!("AB12")), Ok(()));
+    let misfit = plate.check(&json!("ab12")).unwrap_err();
+    assert_eq!(misfit.kind, "value_error");
+    assert_eq!(
+        misfit.expected,
+        "expected a text that matches `[A-Z]{2}[0-9]{2}`; null removes it"
+    );
+    let worded = plate
+        .clone()
+        .pattern_message("expected two letters and two digits");
+    for wrong in ["ab12", "AB123", "xAB12"] {
+        let misfit = worded.check(&json!(wrong)).unwrap_err();
+        assert_eq!(misfit.expected, "expected two letters and two digits");
+        assert!(worded.parse(wrong).is_err());
+    }
+    // the type comes first
+    assert_eq!(worded.check(&json!(7)).unwrap_err().kind, "type_error");
+    let long = worded.check(&json!("A".repeat(300))).unwrap_err();
+    assert!(long.expected.contains("1 to 200"), "{long:?}");
+    let home = ProfileField::url("home").pattern("https://.*");
+    assert!(home.check(&json!("https://a/")).is_ok());
+    assert!(home.check(&json!("http://a/")).is_err());
+}
+
+#[test]
+fn y270_a_value_from_before_the_pattern_is_shown_and_not_put_into_tokens() {
+    let fields = declared([ProfileField::string("plate")
+        .max_length(9)
+        .pattern("[A-Z]+")
+        .claim()]);
+    for (value, is_claim) in [("abc", false), ("ABC", true)] {
+        let stored = stored(&json!({ "plate": value }));
+        let shown = visible(&fields, Party::Owner, &stored).unwrap();
+        assert_eq!(shown["plate"], value);
+        let claims = fields.claims_of(Claimed {
+            email: None,
+            profile: stored,
+        });
+        assert_eq!(claims.contains_key("plate"), is_claim, "{value}");
     }
 }
 

@@ -23,8 +23,29 @@ pub(crate) struct Misfit {
 }
 
 impl ProfileField {
-    /// Checks a JSON value. What is accepted is stored as it is, and read the same everywhere.
+    /// Checks a JSON value to be written. What is accepted is stored as it is, and read the same everywhere.
     pub(crate) fn check(&self, value: &Value) -> Result<(), Misfit> {
+        self.check_type(value)?;
+        let (Some(pattern), Value::String(text)) = (&self.pattern, value) else {
+            return Ok(());
+        };
+        if pattern.matches(text) {
+            return Ok(());
+        }
+        let expected = self.pattern_message.clone().unwrap_or_else(|| {
+            format!(
+                "expected a text that matches `{}`; null removes it",
+                pattern.text()
+            )
+        });
+        Err(Misfit {
+            kind: "value_error",
+            expected,
+        })
+    }
+
+    /// Checks a stored value, which may be older than the pattern of the field: it stays readable.
+    pub(crate) fn check_type(&self, value: &Value) -> Result<(), Misfit> {
         let is_of_type = match (&self.kind, value) {
             (FieldKind::Integer, Value::Number(number)) => number.is_i64() || number.is_u64(),
             (FieldKind::Number, Value::Number(_)) | (FieldKind::Boolean, Value::Bool(_)) => true,

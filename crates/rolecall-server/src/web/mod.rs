@@ -9,4 +9,5 @@ pub(crate) mod joined;
 pub(crate) mod page;
 pub(crate) mod params;
 pub(crate) mod problem;
+pub(crate) mod profiles;
 mod schemas;

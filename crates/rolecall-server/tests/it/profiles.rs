@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::{
     import::{BCRYPT, import_with},
     support::{
-        Database, Fixture, PASSWORD, TestApp, TokenPair, audit_is_whole, claims, on_both, run,
-        run_failing,
+        Database, Fixture, PASSWORD, TestApp, TokenPair, audit_is_whole, claims, on_both, rolecall,
+        run, run_failing,
     },
 };
 
@@ -26,6 +26,8 @@ on_both![
     the_email_is_in_tokens_only_if_it_was_asked_for,
     a_declaration_that_changed_hides_old_values,
     a_deleted_user_leaves_no_values,
+    y270_a_pattern_holds_at_every_way_in,
+    y270_values_from_before_a_pattern_stay_readable_and_are_reported,
 ];
 
 /// An application that declares fields.
@@ -504,6 +506,141 @@ async fn a_declaration_that_changed_hides_old_values(app: Declared) {
     app.db.execute("UPDATE users SET profile = 'no json'").await;
     assert_eq!(app.profile_of(&id).await, json!({}));
     app.log_in("alice").await;
+}
+
+/// A field with a pattern, as the configuration of a command declares it.
+const PLATE: &str = r#"profile.fields={ plate = { type = "string", max_length = 20, claim = true, pattern = '[A-Z]{2}\d{2}',
+    pattern_message = "expected a number plate such as AB12" } }"#;
+
+fn with_plate(builder: EmbeddedBuilder) -> EmbeddedBuilder {
+    builder.profile_field(
+        ProfileField::string("plate")
+            .max_length(20)
+            .claim()
+            .pattern(r"[A-Z]{2}\d{2}")
+            .pattern_message("expected a number plate such as AB12"),
+    )
+}
+
+async fn y270_a_pattern_holds_at_every_way_in(plain: TestApp) {
+    let app = plain.node(with_plate).await;
+    let id = plain.create_user("alice", &[]).await;
+    let token = app.log_in("alice").await;
+    let admin = plain.admin().await;
+    let wrong = json!({ "plate": "ab12" });
+    let user = json!({ "username": "bob", "password": PASSWORD, "profile": wrong });
+    for refused in [
+        app.patch("/api/me", &token, json!({ "profile": wrong }))
+            .await,
+        app.patch(
+            format!("/api/users/{id}"),
+            admin,
+            json!({ "profile": wrong }),
+        )
+        .await,
+        app.post("/api/users", admin, user.clone()).await,
+        app.post("/register", "", user).await,
+    ] {
+        refused.invalid(&["body", "profile", "plate"]);
+        assert_eq!(
+            refused.json["errors"][0]["msg"],
+            "profile.plate: expected a number plate such as AB12"
+        );
+    }
+    let fields = one_line(PLATE);
+    let set = [
+        "--set",
+        fields.as_str(),
+        "user",
+        "set-profile",
+        "alice",
+        "plate=x",
+    ];
+    let refused = run_failing(&plain, &set).await;
+    assert!(refused.contains("such as AB12"), "{refused}");
+    let text = format!("username,hashed_password,profile.plate\ncarol,{BCRYPT},ab12\n");
+    let refused = import_with(&plain, &["--set", &fields], "u.csv", &text, &[]).await;
+    let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(
+        shown.contains("line 2: profile.plate: expected a number plate"),
+        "{shown}"
+    );
+    assert_eq!(plain.db.count("users").await, 2);
+    assert_eq!(
+        plain
+            .db
+            .number("SELECT COUNT(*) FROM users WHERE profile IS NOT NULL")
+            .await,
+        0
+    );
+    let right = json!({ "profile": { "plate": "AB12" } });
+    let me = app.patch("/api/me", &token, right).await;
+    assert_eq!(me.is(200).json["profile"]["plate"], "AB12");
+    // clients in other languages read the pattern in the document
+    let document = app.get("/openapi.json", "").await.is(200).json.clone();
+    let shown = &document["components"]["schemas"]["MyChanges"]["properties"]["profile"];
+    assert_eq!(
+        shown["properties"]["plate"]["pattern"],
+        r"^(?:[A-Z]{2}\d{2})$"
+    );
+    let faulty = fields.replace("[A-Z]", "[A-Z");
+    let refused = run_failing(&plain, &["--set", &faulty, "config", "check"]).await;
+    assert!(
+        refused.contains("`profile.fields.plate`: `pattern`: "),
+        "{refused}"
+    );
+}
+
+async fn y270_values_from_before_a_pattern_stay_readable_and_are_reported(plain: TestApp) {
+    let loose = |builder: EmbeddedBuilder| {
+        builder.profile_field(ProfileField::string("plate").max_length(20).claim())
+    };
+    let before = plain.node(loose).await;
+    let mut tokens = Vec::new();
+    for name in ["alice", "bob"] {
+        plain.create_user(name, &[]).await;
+        let token = before.log_in(name).await;
+        let plate = if name == "alice" { "old one" } else { "AB12" };
+        let body = json!({ "profile": { "plate": plate } });
+        before.patch("/api/me", &token, body).await.is(200);
+        tokens.push(token);
+    }
+    let app = plain.node(with_plate).await;
+    let me = app.get("/api/me", &tokens[0]).await;
+    assert_eq!(me.is(200).json["profile"]["plate"], "old one");
+    // an API may rely on what a claim can be
+    assert!(claims(&app.log_in("alice").await).get("plate").is_none());
+    assert_eq!(claims(&app.log_in("bob").await)["plate"], "AB12");
+    // another member can be changed meanwhile
+    let body = json!({ "email": "alice@example.com" });
+    app.patch("/api/me", &tokens[0], body).await.is(200);
+    let fields = one_line(PLATE);
+    let reported = rolecall(&plain, &["--set", &fields, "--json", "doctor"]).await;
+    let findings: Value = serde_json::from_slice(&reported.stdout).unwrap();
+    let findings = findings.as_array().unwrap();
+    let finding = findings
+        .iter()
+        .find(|finding| finding["check"] == "profiles");
+    let finding = finding.unwrap();
+    assert_eq!(finding["severity"], "warning");
+    let text = finding["text"].as_str().unwrap();
+    assert!(text.contains("`plate` of 1 (`alice`)"), "{text}");
+    assert!(!text.contains("old one"), "{text}");
+    run(
+        &plain,
+        &[
+            "--set",
+            &fields,
+            "user",
+            "set-profile",
+            "alice",
+            "plate=CD34",
+        ],
+    )
+    .await;
+    let reported = rolecall(&plain, &["--set", &fields, "doctor"]).await;
+    let text = String::from_utf8_lossy(&reported.stdout).into_owned();
+    assert!(text.contains("profiles: all values fit"), "{text}");
 }
 
 async fn a_deleted_user_leaves_no_values(app: Declared) {

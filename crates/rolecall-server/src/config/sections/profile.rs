@@ -6,7 +6,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
 use super::values;
-use crate::profile::field::{FieldAccess, FieldKind, ProfileField};
+use crate::profile::{
+    field::{FieldAccess, FieldKind, ProfileField},
+    pattern::Pattern,
+};
 
 /// Section `profile`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -18,7 +21,7 @@ pub struct Profile {
 }
 
 /// The members of a field's table.
-const MEMBERS: [&str; 7] = [
+const MEMBERS: [&str; 9] = [
     "type",
     "read",
     "write",
@@ -26,6 +29,8 @@ const MEMBERS: [&str; 7] = [
     "max_length",
     "values",
     "claim",
+    "pattern",
+    "pattern_message",
 ];
 
 /// Reads the table of fields; in the environment, and as a flag, it is the text of an inline table.
@@ -96,6 +101,8 @@ fn field(name: &str, declared: Value) -> Result<ProfileField, String> {
         };
         *known = texts(values).ok_or("`values` is not a list of texts")?;
     }
+    field.pattern = text(&mut declared, "pattern")?.map(|pattern| Pattern::new(&pattern));
+    field.pattern_message = text(&mut declared, "pattern_message")?;
     field.read = access(&mut declared, "read")?;
     // what is read by fewer people is not written by more, unless the declaration says so and is refused
     let write = declared.contains_key("write");

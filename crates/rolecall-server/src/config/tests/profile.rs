@@ -21,6 +21,8 @@ claim = \"https://example.com/plan\"
 [profile.fields.note]
 type = \"url\"
 read = \"admin\"
+pattern = 'https://[^/\"]+\\.example/.*'
+pattern_message = \"expected an \\\"https\\\" address\"
 
 [profile.fields]
 age = { type = \"integer\", claim = true }
@@ -36,7 +38,10 @@ fn fields_are_declared_as_tables_or_as_one_inline_table() {
         [
             ProfileField::integer("age").claim(),
             ProfileField::string("name").max_length(60).required(),
-            ProfileField::url("note").read(FieldAccess::Admin),
+            ProfileField::url("note")
+                .read(FieldAccess::Admin)
+                .pattern(r#"https://[^/"]+\.example/.*"#)
+                .pattern_message("expected an \"https\" address"),
             ProfileField::choice("plan", ["free", "pro"])
                 .write(FieldAccess::Admin)
                 .claim_as("https://example.com/plan"),
@@ -85,6 +90,10 @@ fn a_faulty_field_is_named_with_the_way_out() {
             "profile.fields.a = { type = \"enum\", values = [1] }",
             &["`a`", "list of texts"],
         ),
+        (
+            "profile.fields.a = { type = \"string\", pattern = 7 }",
+            &["`a`", "`pattern` is not a text"],
+        ),
     ] {
         let fault = fault(text);
         for part in parts {
@@ -123,6 +132,14 @@ fn a_field_that_cannot_be_declared_is_named_with_the_way_out() {
         (
             "profile.fields.A = { type = \"string\" }",
             &["`profile.fields.A`", "a-z"],
+        ),
+        (
+            "profile.fields.a = { type = \"string\", pattern = \"[a-\" }",
+            &["`profile.fields.a`", "`pattern`", "unclosed"],
+        ),
+        (
+            "profile.fields.a = { type = \"date\", pattern = \"2.*\" }",
+            &["`profile.fields.a`", "`pattern`", "not for `date`"],
         ),
         (
             "profile.fields.email = { type = \"string\" }",
