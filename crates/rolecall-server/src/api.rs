@@ -96,6 +96,14 @@ impl Api {
         self
     }
 
+    /// Adds the routes of another API, behind the guard of that.
+    fn with(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.paths.merge(other.paths);
+        self.schemas.extend(other.schemas);
+        self
+    }
+
     /// Returns the routes with their state, and their document.
     ///
     /// # Errors
@@ -203,19 +211,24 @@ macro_rules! mount {
     ($api:expr; $($handler:path),+ $(,)?) => { $api$(.mount(routes!($handler), &$handler))+ };
 }
 
-/// Returns the whole API behind `guard`, except `/forward-auth`, which is behind `forward_auth` and accepts the tokens of
-/// applications too, and the paths `left_out`.
-pub(crate) fn api(guard: Guard, forward_auth: Guard, left_out: &'static [&'static str]) -> Api {
-    let proxied = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
+/// The guards of the routes.
+pub(crate) struct Guards {
+    pub(crate) api: Guard,
+    /// Of `/forward-auth`, which accepts the tokens of applications too.
+    pub(crate) forward_auth: Guard,
+    /// Of `POST /api/tickets`, which accepts the tokens for every audience.
+    pub(crate) tickets: Guard,
+}
+
+/// Returns the whole API, except the paths `left_out`.
+pub(crate) fn api(guards: Guards, left_out: &'static [&'static str]) -> Api {
+    let proxied = mount!(Api::behind(guards.forward_auth); forward_auth::authorize_request);
+    let tickets = mount!(Api::behind(guards.tickets); tickets::handlers::issue_ticket);
     let base = Api {
         left_out,
-        ..Api::behind(guard)
+        ..Api::behind(guards.api)
     };
-    let mut api = public_routes(base);
-    api.router = api.router.merge(proxied.router);
-    api.paths.merge(proxied.paths);
-    api.schemas.extend(proxied.schemas);
-    api
+    public_routes(base).with(proxied).with(tickets)
 }
 
 fn public_routes(base: Api) -> Api {
@@ -236,7 +249,7 @@ fn public_routes(base: Api) -> Api {
         sessions::handlers::list_my_sessions,
         sessions::handlers::end_my_session,
         sessions::handlers::log_out,
-        tickets::handlers::issue_ticket,
+        tickets::handlers::redeem_ticket,
         accounts::handlers::list_users,
         accounts::handlers::create_user,
         accounts::handlers::get_user,

@@ -194,6 +194,13 @@ pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, Gu
     both.exchange(Arc::new(exchange)).build()
 }
 
+/// Builds the guard of `POST /api/tickets`, which accepts tokens for every audience: a ticket gives no more than its token,
+/// and only where the token does.
+pub(crate) fn ticket_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
+    let any = builder(app, &app.settings().issuer, staleness).any_audience();
+    any.build()
+}
+
 /// Builds the guard of an application that embeds the server. It also accepts tokens of the previous application, if
 /// that is configured.
 pub(crate) fn application_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {

@@ -64,6 +64,8 @@ pub struct Embedded {
     guard: Guard,
     api_guard: Guard,
     forward_guard: Guard,
+    /// Of `POST /api/tickets`.
+    ticket_guard: Guard,
     /// True if the application has a registration of its own.
     own_registration: bool,
     watch: tokio::task::JoinHandle<()>,
@@ -112,8 +114,12 @@ impl Embedded {
         } else {
             &[]
         };
-        let (guard, forward) = (self.api_guard.clone(), self.forward_guard.clone());
-        let api = api::api(guard, forward, left_out);
+        let guards = api::Guards {
+            api: self.api_guard.clone(),
+            forward_auth: self.forward_guard.clone(),
+            tickets: self.ticket_guard.clone(),
+        };
+        let api = api::api(guards, left_out);
         let finished = api.finish(&self.app);
         finished.map_err(|error| StartError::Failed(error.to_string()))
     }
@@ -129,6 +135,7 @@ impl Embedded {
         let guard = start::application_guard(&app, staleness)?;
         let api_guard = start::guard(&app, &app.settings().issuer, staleness)?;
         let forward_guard = start::forward_guard(&app, staleness)?;
+        let ticket_guard = start::ticket_guard(&app, staleness)?;
         let node = ids::new_id(app.now()).map_err(ApiError::internal)?;
         let watch = tokio::spawn(watch::run(app.downgrade(), node, seen));
         let caller = tokio::spawn(backchannel::sender::run(app.downgrade()));
@@ -137,6 +144,7 @@ impl Embedded {
             guard,
             api_guard,
             forward_guard,
+            ticket_guard,
             own_registration: false,
             watch,
             caller,

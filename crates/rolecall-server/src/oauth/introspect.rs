@@ -166,7 +166,8 @@ pub(crate) async fn introspect(
     })
 }
 
-fn is_for(app: &App, client: &Client, claims: &VerifiedClaims) -> bool {
+/// Returns true if the token is for an audience of the client; for the issuer, if the client has none of its own.
+pub(crate) fn is_for(app: &App, client: &Client, claims: &VerifiedClaims) -> bool {
     if client.audiences.is_empty() {
         claims.aud.contains(&app.settings().issuer)
     } else {

@@ -1,19 +1,44 @@
 //! Tickets, over the API.
 
 use axum::{Json, extract::State};
-use http::HeaderMap;
-use rolecall::{Authenticated, Guard};
+use http::{HeaderMap, HeaderName, header::CACHE_CONTROL};
+use rolecall::{Authenticated, Guard, Require, SubjectKind};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use super::service;
 use crate::{
     app::App,
+    authority::may,
     error::ApiError,
     web::{body::Body, document::ProblemDocument},
 };
 
 const MAX_PATH: usize = 1024;
+
+/// A ticket that a guard in another process got.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TicketRedemption)]
+pub(crate) struct RedemptionRequest {
+    /// The ticket of the request.
+    ticket: String,
+    /// The path of the request, without its query.
+    #[schema(example = "/orders/stream")]
+    path: String,
+}
+
+/// The access token for which a ticket was issued.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RedeemedTicket)]
+pub(crate) struct RedeemedView {
+    /// False for a ticket that is unknown, used, expired, or for another path or audience, and for one whose token was
+    /// revoked.
+    active: bool,
+    /// The token. Verify it like one from a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+}
 
 /// A ticket to issue.
 #[derive(Deserialize, ToSchema)]
@@ -72,4 +97,29 @@ pub(crate) async fn issue_ticket(
         ticket,
         expires_in: service::LIFETIME.as_secs(),
     }))
+}
+
+/// Redeem a ticket.
+///
+/// For guards in other processes: uses the ticket up, whatever the answer, and returns the access token for which it was
+/// issued. The client must have the audience of that token.
+#[utoipa::path(post, path = "/api/tickets/redeem", tag = "tokens", request_body = RedemptionRequest, responses(
+    (status = 200, description = "The token, if the ticket is valid", body = RedeemedView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument),
+    (status = 503, description = "Too busy", body = ProblemDocument)))]
+pub(crate) async fn redeem_ticket(
+    caller: Require<may::IntrospectTokens>,
+    State(app): State<App>,
+    Body(wanted): Body<RedemptionRequest>,
+) -> Result<([(HeaderName, &'static str); 1], Json<RedeemedView>), ApiError> {
+    if caller.kind() != SubjectKind::Client {
+        return Err(ApiError::Lacks(None));
+    }
+    let access_token =
+        service::redeem_for(&app, caller.client_id(), &wanted.ticket, &wanted.path).await?;
+    let view = RedeemedView {
+        active: access_token.is_some(),
+        access_token,
+    };
+    Ok(([(CACHE_CONTROL, "no-store")], Json(view)))
 }

@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
-use rolecall::Principal;
+use rolecall::{Denial, PermissionName as _, Principal};
+use rolecall_core::Permission;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::store;
 use crate::{
     app::App,
+    authority::{may, reads::holds_now},
+    clients::store as clients,
     error::ApiError,
     ids,
+    oauth::{
+        introspect::is_for,
+        known_token::{Known, look_up},
+    },
     quota::{Quota, through},
     store::Conn,
     vault::MasterKey,
@@ -58,6 +65,40 @@ pub(crate) async fn issue(
         .write(async |conn: &mut Conn| store::insert(conn, &id, &sealed, expires_at).await)
         .await?;
     Ok(ticket)
+}
+
+/// Returns the access token of a ticket to the client of a guard in another process, and uses the ticket up. `None` if the
+/// ticket is not valid, its token has ended, or the token is not for an audience of the client.
+///
+/// # Errors
+///
+/// 403 if the client may not introspect tokens any more: what it gets here is more than introspection gives.
+pub(super) async fn redeem_for(
+    app: &App,
+    client: &str,
+    ticket: &str,
+    path: &str,
+) -> Result<Option<String>, ApiError> {
+    let mut conn = app.store().read().await?;
+    let client = clients::find(&mut conn, client).await?;
+    drop(conn);
+    let client = client.ok_or(ApiError::Denied(Denial::EndedToken))?;
+    let permission: Permission = may::IntrospectTokens::NAME
+        .parse()
+        .map_err(ApiError::internal)?;
+    match holds_now(app, &client.id, &permission).await? {
+        Some(true) => {}
+        Some(false) => return Err(ApiError::Lacks(Some(permission))),
+        None => return Err(ApiError::Denied(Denial::EndedToken)),
+    }
+    let Some(token) = redeem(app, ticket, path).await? else {
+        return Ok(None);
+    };
+    // by the database itself: a token that was revoked a moment ago is not handed out
+    match look_up(app, &token).await? {
+        Some(Known::Access(claims)) if is_for(app, &client, &claims) => Ok(Some(token)),
+        _ => Ok(None),
+    }
 }
 
 /// Returns the access token of a ticket and uses the ticket up; `None` if it is unknown, used, expired, or for another

@@ -48,6 +48,7 @@ mod races;
 mod refresh;
 mod registration;
 mod remote_guard;
+mod remote_tickets;
 mod reserved_names;
 mod resources;
 mod responses;

@@ -22,12 +22,12 @@ on_both![
 ];
 
 /// A server, and a guard that reaches it through a relay.
-struct World {
-    app: TestApp,
-    relay: Relay,
-    server: RunningServer,
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) relay: Relay,
+    pub(crate) server: RunningServer,
     client: Credentials,
-    guard: Guard,
+    pub(crate) guard: Guard,
 }
 
 /// The longest time from the response to a loss until the guard refuses.
@@ -63,7 +63,7 @@ impl World {
         .await;
     }
 
-    fn builder(&self) -> GuardBuilder {
+    pub(crate) fn builder(&self) -> GuardBuilder {
         builder(&self.app, &self.relay, &self.client)
     }
 

@@ -35,6 +35,7 @@ pub struct GuardBuilder {
     issuer: String,
     audience: String,
     other_audiences: Vec<String>,
+    any_audience: bool,
     clock: Arc<dyn Clock>,
     policy: Option<Policy>,
     cache_capacity: usize,
@@ -54,6 +55,7 @@ impl Default for GuardBuilder {
             issuer: String::new(),
             audience: String::new(),
             other_audiences: Vec::new(),
+            any_audience: false,
             clock: Arc::new(SystemClock),
             policy: None,
             cache_capacity: CACHE_CAPACITY,
@@ -155,10 +157,24 @@ impl GuardBuilder {
         self
     }
 
+    /// Accepts tokens for every audience of the issuer.
+    ///
+    /// For the authorization server, which gives tickets for tokens of all of them.
+    #[doc(hidden)]
+    pub fn any_audience(mut self) -> Self {
+        self.any_audience = true;
+        self
+    }
+
     fn verifier(&self) -> Verifier {
         let verifier = Verifier::new(&self.issuer, &self.audience);
         let others = self.other_audiences.iter();
-        others.fold(verifier, Verifier::or_audience)
+        let verifier = others.fold(verifier, Verifier::or_audience);
+        if self.any_audience {
+            verifier.for_any_audience()
+        } else {
+            verifier
+        }
     }
 
     /// Sets the source of time; the system clock by default.
@@ -202,7 +218,8 @@ impl GuardBuilder {
         self
     }
 
-    /// Redeems tickets for the routes of [`Guard::with_tickets`].
+    /// Redeems tickets for the routes of [`Guard::with_tickets`]. A guard with a [`client`](Self::client) needs nothing:
+    /// it asks the server.
     ///
     /// For the authorization server in the same process.
     #[doc(hidden)]
@@ -258,7 +275,15 @@ impl GuardBuilder {
             hits: 0.into(),
             misses: 0.into(),
             exchange: self.exchange.clone(),
-            tickets: self.tickets.clone(),
+            #[cfg(feature = "remote")]
+            tickets: self.tickets.or_else(|| {
+                parts
+                    .remote
+                    .as_ref()
+                    .and_then(crate::remote::Remote::tickets)
+            }),
+            #[cfg(not(feature = "remote"))]
+            tickets: self.tickets,
             #[cfg(feature = "remote")]
             remote: parts.remote,
         });

@@ -19,7 +19,7 @@ pub trait Exchange: Send + Sync + 'static {
 
 /// Redeems tickets.
 ///
-/// The authorization server in the same process implements it.
+/// The authorization server in the same process implements it, and a guard that follows a server in another process.
 pub trait Tickets: Send + Sync + 'static {
     /// Starts to redeem `ticket` for a request of `path`; returns the access token with which it was requested.
     ///

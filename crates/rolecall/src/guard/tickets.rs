@@ -40,13 +40,14 @@ impl Guard {
     ///
     /// # Panics
     ///
-    /// If the guard cannot redeem tickets: only that of `rolecall_server::Embedded` and of `testing::TestIssuer` can.
+    /// If the guard cannot redeem tickets: those of `rolecall_server::Embedded` and of `testing::TestIssuer` can, and a
+    /// guard in another process that has a `client`.
     #[must_use]
     #[track_caller]
     pub fn with_tickets(&self) -> Self {
         assert!(
             self.inner.tickets.is_some(),
-            "this guard cannot redeem tickets: use the guard of `rolecall_server::Embedded`"
+            "this guard cannot redeem tickets: use the guard of `rolecall_server::Embedded`, or give the builder a `client`"
         );
         Self {
             accepts_tickets: true,
@@ -66,6 +67,11 @@ impl Guard {
             // RFC 6750 section 2: one method in a request
             Ok(Some(_)) if credential::names_bearer(request.headers()) => {
                 refuse(Denial::TwoCredentials)
+            }
+            // a stale guard would use the ticket up for nothing
+            Ok(Some(_)) if self.inner.checks.check_fresh().is_err() => {
+                self.inner.ensure_running();
+                refuse(Denial::Unavailable)
             }
             Ok(Some(ticket)) => Some(tickets.redeem(ticket, request.uri().path())),
             Err(denial) => refuse(denial),

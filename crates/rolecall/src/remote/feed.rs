@@ -4,25 +4,19 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use http::{
-    Request, StatusCode, Uri,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION},
 };
 use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::{
-    backoff::Backoff,
-    failure::Failure,
-    settings::{Credentials, form_encoded},
-    shared::Shared,
-    time,
+    backoff::Backoff, client_token::ClientToken, failure::Failure, settings::form_encoded,
+    shared::Shared, time,
 };
 
 /// The maximum length of an answer; one with the largest number of floors is shorter.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// The maximum length of an answer of the token endpoint.
-const MAX_TOKEN_ANSWER: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest time in seconds for which the issuer may hold a request. A dead connection is noticed one [`TIMEOUT`]
 /// later.
@@ -46,8 +40,6 @@ const ASKED_PAUSE: Duration = Duration::from_millis(100);
 const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
 /// The longest lifetime of a token that a guard accepts.
 const MAX_LIFETIME: Duration = Duration::from_hours(24);
-/// The lifetime that is assumed for a token without `expires_in`, in seconds.
-const DEFAULT_TOKEN_LIFETIME: u64 = 60;
 
 /// An answer of `GET /api/feed`.
 #[derive(Deserialize)]
@@ -79,23 +71,9 @@ struct FloorView {
     until: String,
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: String,
-    expires_in: Option<u64>,
-}
-
-/// The access token with which the guard reads the feed.
-struct Token {
-    text: Zeroizing<String>,
-    /// The monotonic time at which to request a new one.
-    renew_at: Duration,
-}
-
 /// The position in the feed.
 #[derive(Default)]
 struct Reader {
-    token: Option<Token>,
     cursor: String,
     /// An era and the floors of it that were read so far, while the whole state of a new era is being read.
     pending: Option<(String, Vec<Floor>)>,
@@ -105,12 +83,12 @@ struct Reader {
 }
 
 /// Reads the feed forever.
-pub(super) async fn follow(shared: &Shared, credentials: &Credentials) {
+pub(super) async fn follow(shared: &Shared, client: &ClientToken) {
     let mut reader = Reader::default();
     let mut backoff = Backoff::new(FIRST_RETRY);
     let usual_pause = pause_between(shared.max_staleness).unwrap_or(MIN_PAUSE);
     loop {
-        match reader.read(shared, credentials).await {
+        match reader.read(shared, client).await {
             Ok(()) => {
                 backoff.reset();
                 let pause = if shared.state.is_asked() {
@@ -166,20 +144,13 @@ fn next_wait(shared: &Shared) -> Duration {
 
 impl Reader {
     /// Sends one request, with a new token if necessary, and applies the answer.
-    async fn read(&mut self, shared: &Shared, credentials: &Credentials) -> Result<(), Failure> {
-        let now = shared.clock.monotonic();
-        if self
-            .token
-            .as_ref()
-            .is_none_or(|token| now >= token.renew_at)
-        {
-            self.token = Some(fetch_token(shared, credentials).await?);
-        }
+    async fn read(&mut self, shared: &Shared, client: &ClientToken) -> Result<(), Failure> {
+        let token = client.get(shared).await?;
         let sent_at = shared.clock.monotonic();
         let mut questions = shared.state.questions();
         let wait = next_wait(shared);
         let answer = tokio::select! {
-            answer = self.request(shared, wait) => answer,
+            answer = self.request(shared, &token, wait) => answer,
             // a token asks: the next request is not held
             _ = questions.changed(), if !wait.is_zero() => return Ok(()),
         };
@@ -188,15 +159,19 @@ impl Reader {
             Err(failure) => {
                 // the token may be the reason, so the next attempt uses a new one
                 if failure.is_refusal() {
-                    self.token = None;
+                    client.forget(&token).await;
                 }
                 Err(failure)
             }
         }
     }
 
-    async fn request(&self, shared: &Shared, wait: Duration) -> Result<Answer, Failure> {
-        let text = self.token.as_ref().map_or("", |token| &token.text);
+    async fn request(
+        &self,
+        shared: &Shared,
+        token: &str,
+        wait: Duration,
+    ) -> Result<Answer, Failure> {
         let uri = shared.issuer.uri_of(&format!(
             "/api/feed?after={}&wait={}",
             form_encoded(&self.cursor),
@@ -204,7 +179,7 @@ impl Reader {
         ))?;
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
-            .header(AUTHORIZATION, format!("Bearer {text}"));
+            .header(AUTHORIZATION, format!("Bearer {token}"));
         let timeout = wait + TIMEOUT;
         let answer = shared.http.send(request, Bytes::new(), MAX_BYTES, timeout);
         let answer = answer.await?;
@@ -288,48 +263,6 @@ impl FloorView {
             until: time::parse(&self.until)?,
         })
     }
-}
-
-/// Requests an access token for the issuer itself (RFC 6749 section 4.4), once its metadata is loaded.
-async fn fetch_token(shared: &Shared, credentials: &Credentials) -> Result<Token, Failure> {
-    let endpoint = token_endpoint(shared).await?;
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("audience", &shared.issuer.name)
-        .finish();
-    let sent_at = shared.clock.monotonic();
-    let request = Request::post(endpoint)
-        .header(ACCEPT, "application/json")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(AUTHORIZATION, credentials.basic());
-    let answer = shared
-        .http
-        .send(request, form.into(), MAX_TOKEN_ANSWER, TIMEOUT)
-        .await?;
-    if answer.status != StatusCode::OK {
-        return Err(Failure::Status {
-            request: "the request for the feed's token",
-            status: answer.status,
-        });
-    }
-    let answer: TokenAnswer =
-        serde_json::from_slice(&answer.body).map_err(|_| Failure::Malformed("token"))?;
-    let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(DEFAULT_TOKEN_LIFETIME));
-    Ok(Token {
-        text: answer.access_token.into(),
-        renew_at: sent_at.saturating_add(lifetime / 5 * 4),
-    })
-}
-
-/// Returns the token endpoint, after waiting until [`keys`](super::keys) has loaded the metadata.
-async fn token_endpoint(shared: &Shared) -> Result<Uri, Failure> {
-    let mut metadata = shared.metadata.subscribe();
-    let known = metadata.wait_for(Option::is_some).await;
-    let known = known.map_err(|_| Failure::Malformed("metadata"))?;
-    known
-        .as_ref()
-        .and_then(|metadata| metadata.token.clone())
-        .ok_or(Failure::NoTokenEndpoint)
 }
 
 #[cfg(test)]

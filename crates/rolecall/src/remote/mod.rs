@@ -1,9 +1,10 @@
 //! Follows an issuer in another process: its keys and its feed of revocations.
 //!
-//! One background task does all requests. Requests to the application never wait for it: they use the last known state,
-//! or get 503.
+//! One background task follows both. Requests to the application never wait for it: they use the last known state, or get
+//! 503. Only a request with a ticket waits for an answer of the issuer.
 
 mod backoff;
+mod client_token;
 mod error;
 mod failure;
 mod feed;
@@ -13,6 +14,7 @@ mod metadata;
 mod settings;
 mod shared;
 mod task;
+mod tickets;
 mod time;
 
 pub(crate) use error::SetupError;

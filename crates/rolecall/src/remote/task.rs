@@ -6,20 +6,22 @@ use std::{
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
+    client_token::ClientToken,
     error::SetupError,
     feed,
     http::Fetcher,
     keys,
     metadata::Issuer,
-    settings::{Credentials, Settings},
+    settings::Settings,
     shared::{Progress, Shared},
+    tickets::RemoteTickets,
 };
-use crate::{Clock, live::LiveState};
+use crate::{Clock, guard::Tickets, live::LiveState};
 
 /// The background task that follows an issuer. It ends when this is dropped.
 pub(crate) struct Remote {
     shared: Arc<Shared>,
-    client: Option<Credentials>,
+    client: Option<Arc<ClientToken>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -41,7 +43,7 @@ impl Remote {
         let shared = Shared::new(issuer, http, state, clock, max_staleness);
         Ok(Self {
             shared: Arc::new(shared),
-            client: settings.client.clone(),
+            client: settings.client.clone().map(ClientToken::new).map(Arc::new),
             task: Mutex::new(None),
         })
     }
@@ -65,6 +67,12 @@ impl Remote {
                 None => keys.await,
             }
         }));
+    }
+
+    /// Returns what redeems tickets; `None` without a client, to which the issuer would not answer.
+    pub(crate) fn tickets(&self) -> Option<Arc<dyn Tickets>> {
+        let client = Arc::clone(self.client.as_ref()?);
+        Some(Arc::new(RemoteTickets::new(&self.shared, client)))
     }
 
     /// Requests a load of the keys for a token with an unknown key, unless they were loaded recently.

@@ -299,7 +299,7 @@ async fn a_key_retired_right_after_a_rotation_is_refused_within_a_second() {
 }
 
 /// Returns an answer of the feed in the era of the test tokens, with some members changed.
-fn feed(changed: &Value) -> String {
+pub(super) fn feed(changed: &Value) -> String {
     let era = era();
     let mut answer =
         json!({ "cursor": "c", "era": era, "age_ms": 0, "floors": [], "policy_revision": 1 });

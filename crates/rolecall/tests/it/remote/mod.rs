@@ -3,6 +3,7 @@
 mod feed;
 mod keys;
 mod task;
+mod tickets;
 
 use std::{
     future::Future,
