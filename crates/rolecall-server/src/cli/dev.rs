@@ -4,6 +4,7 @@ mod greeting;
 mod seed;
 
 use std::{
+    io::ErrorKind,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -13,6 +14,7 @@ use axum::Json;
 use clap::Args;
 use rolecall::{Guard, GuardedRouter, Require, routing::get};
 use serde::Serialize;
+use tokio::net::TcpListener;
 
 use self::{greeting::Greeting, seed::Seed};
 use super::{
@@ -25,6 +27,7 @@ use super::{
 use crate::{
     api,
     bootstrap::Origin,
+    config::Config,
     configured,
     demo::{self, PASSWORD},
     docs,
@@ -38,6 +41,9 @@ const DEMO_USERS: [(&str, &[&str]); 2] = [
     ("admin", &["admin", "rolecall.admin"]),
     ("alice", &["user"]),
 ];
+
+/// How often a port that another process has taken meanwhile is given up.
+const MAX_ATTEMPTS: u32 = 50;
 
 rolecall::roles! {
     /// The roles of the tutorial.
@@ -80,16 +86,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     refuse_public(config.listen)?;
     start_logging(&config)?;
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
-    let refuse = |error| refuse_address("listen", config.listen, error);
-    // the port is part of the tokens, but nobody may connect before there is a database to work on
-    let reserved = http::reserve_next_free(config.listen)
-        .await
-        .map_err(refuse)?;
-    let bound = reserved
-        .local_addr()
-        .map_err(CliError::io("cannot read the address of the listener"))?;
-    let opened = open(configured::options(&config, Some(bound)), seed.as_ref()).await?;
-    let server = Embedded::from_opened(opened, staleness(&config))?;
+    let (server, listener, bound) = listen(&config, seed.as_ref()).await?;
     let app = server
         .with_application(demo_routes(server.guard()))
         .document(<DemoDocument as utoipa::OpenApi>::openapi())
@@ -111,7 +108,6 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         database: &folder.database_everywhere(),
         kept: dev.keep.is_some(),
     };
-    let listener = reserved.listen().map_err(refuse)?;
     let stop = StopSignal::listen();
     write_out(&greeting.text())?;
     if dev.open {
@@ -121,6 +117,38 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     http::serve_until_stopped(listener, http::wrap(app, layers), limits, stop).await;
     server.app().store().close().await;
     Ok(())
+}
+
+/// Opens the server on the first free port, and listens.
+///
+/// The port is part of the tokens, but nobody may connect before there is a database to work on. Another `dev` that
+/// starts at the same instant may reserve the same port meanwhile; whichever listens second takes the next one.
+async fn listen(
+    config: &Config,
+    seed: Option<&Seed>,
+) -> Result<(Embedded, TcpListener, SocketAddr), CliError> {
+    let refuse = |error| refuse_address("listen", config.listen, error);
+    let mut attempts = 0;
+    loop {
+        let reserved = http::reserve_next_free(config.listen)
+            .await
+            .map_err(refuse)?;
+        let bound = reserved
+            .local_addr()
+            .map_err(CliError::io("cannot read the address of the listener"))?;
+        let opened = open(configured::options(config, Some(bound)), seed).await?;
+        match reserved.listen() {
+            Ok(listener) => {
+                let server = Embedded::from_opened(opened, staleness(config))?;
+                return Ok((server, listener, bound));
+            }
+            Err(error) if error.kind() == ErrorKind::AddrInUse && attempts < MAX_ATTEMPTS => {
+                opened.app.store().close().await;
+                attempts += 1;
+            }
+            Err(error) => return Err(refuse(error)),
+        }
+    }
 }
 
 /// Opens the database, and makes what there is to try.

@@ -18,6 +18,7 @@ mod constraints;
 mod decision_bounds;
 mod decisions;
 mod delegation;
+mod dev;
 mod documents;
 mod duties;
 mod embedding;
