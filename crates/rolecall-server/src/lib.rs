@@ -69,6 +69,7 @@ mod doctor;
 mod embedded;
 mod error;
 mod feed;
+mod files;
 mod forward_auth;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

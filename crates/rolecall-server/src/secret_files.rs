@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Metadata},
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -29,15 +29,6 @@ impl Readers {
             Self::Everybody => "chmod o=",
         }
     }
-}
-
-/// Returns the fault of something that is not a file. A pipe is one for this purpose: `<(command)` makes it.
-pub(crate) fn fault_of_kind(metadata: &Metadata) -> Option<&'static str> {
-    let kind = metadata.file_type();
-    if kind.is_dir() {
-        return Some("it is a folder");
-    }
-    (kind.is_char_device() || kind.is_block_device()).then_some("it is a device, not a file")
 }
 
 /// Returns advice if `readers` can read the file. A file on a read-only mount is accepted: nobody here can change its

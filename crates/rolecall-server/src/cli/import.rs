@@ -159,7 +159,7 @@ fn read(file: &Path) -> Result<String, CliError> {
         read.map_err(CliError::io("standard input"))?;
         bytes
     } else {
-        std::fs::read(file).map_err(CliError::io(shown))?
+        crate::files::read(file).map_err(CliError::io(shown))?
     };
     String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to());

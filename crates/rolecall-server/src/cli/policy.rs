@@ -119,7 +119,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
     let read = if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).map(drop)
     } else {
-        std::fs::read_to_string(file).map(|read| text = read)
+        crate::files::read_to_string(file).map(|read| text = read)
     };
     read.map_err(CliError::io(name.clone()))?;
     // some editors begin a file with a byte order mark

@@ -11,7 +11,10 @@ use toml::{Table, Value};
 use super::injected::is_injected;
 use super::keys::{KEYS, SECRET_KEYS, first_below, is_known, nearest};
 use super::{ConfigError, Origin, Sources};
-use crate::secret_files::{self, Readers};
+use crate::{
+    files,
+    secret_files::{self, Readers},
+};
 
 const ENV_PREFIX: &str = "ROLECALL_";
 
@@ -188,16 +191,13 @@ fn resolve_secret(merged: &mut Merged, key: &str) -> Result<(), String> {
 fn read_secret(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let unreadable = |error| format!("`{shown}` cannot be read: {error}");
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if let Some(fault) = secret_files::fault_of_kind(&metadata) {
-        return Err(format!("`{shown}` cannot be read: {fault}"));
-    }
+    let file = files::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     if let Some(advice) = secret_files::exposure(path, &metadata, Readers::Everybody) {
         return Err(format!(
             "`{shown}` can be read by everybody on this machine; {advice}"
         ));
     }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut text = String::new();
     let limited = file.take(MAX_SECRET + 1).read_to_string(&mut text);
     if limited.map_err(unreadable)? as u64 > MAX_SECRET {

@@ -81,7 +81,7 @@ impl Sources {
             (!path.is_empty()).then(|| PathBuf::from(path))
         });
         let path = named.clone().unwrap_or_else(|| folder.join(DEFAULT_FILE));
-        let file = match std::fs::read_to_string(&path) {
+        let file = match crate::files::read_to_string(&path) {
             Ok(text) => Some((path, text)),
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {

@@ -17,7 +17,7 @@ use super::{
     assets::{SCRIPT, STYLE, version},
     samples, templates,
 };
-use crate::config::Pages;
+use crate::{config::Pages, files};
 
 /// The largest picture, in bytes.
 const MAX_LOGO: usize = 256 * 1024;
@@ -161,7 +161,7 @@ fn style(pages: &Pages) -> String {
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, LookError> {
-    fs::read(path).map_err(|source| LookError::File {
+    files::read(path).map_err(|source| LookError::File {
         key,
         path: path.to_owned(),
         source,

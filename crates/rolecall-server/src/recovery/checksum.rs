@@ -1,14 +1,13 @@
 //! The SHA-256 of a backup, in a file beside it that `sha256sum --check` reads.
 
 use std::{
-    fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::store::file;
+use crate::{files, store::file};
 
 /// Returns the path of the checksum of `backup`.
 pub(super) fn path_of(backup: &Path) -> PathBuf {
@@ -17,7 +16,7 @@ pub(super) fn path_of(backup: &Path) -> PathBuf {
 
 /// Computes the checksum of a file.
 pub(super) fn compute(path: &Path) -> io::Result<String> {
-    let (mut file, mut buffer) = (File::open(path)?, vec![0; 64 * 1024]);
+    let (mut file, mut buffer) = (files::open(path)?, vec![0; 64 * 1024]);
     let mut digest = Context::new(&SHA256);
     loop {
         let read = file.read(&mut buffer)?;
@@ -44,7 +43,7 @@ pub(super) fn write(backup: &Path, sum: &str) -> io::Result<()> {
 
 /// Reads the checksum that was written when `backup` was made; `None` if there is none.
 pub(super) fn read(backup: &Path) -> io::Result<Option<String>> {
-    let file = match File::open(path_of(backup)) {
+    let file = match files::open(&path_of(backup)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

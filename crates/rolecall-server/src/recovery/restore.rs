@@ -15,6 +15,7 @@ use super::{
 use crate::{
     authority::caller::Caller,
     error::ApiError,
+    files,
     start::{self, Options},
     store::{
         OpenError, Opening, file,
@@ -225,7 +226,7 @@ fn set_aside(target: &Path) -> Result<PathBuf, RecoveryError> {
 
 /// Copies the content of a file but not its permissions: only the owner can read the copy.
 fn copy_privately(from: &Path, to: &Path) -> Result<(), RecoveryError> {
-    let mut source = fs::File::open(from).map_err(failed(from))?;
+    let mut source = files::open(from).map_err(failed(from))?;
     let mut copy = file::owner_only_new().open(to).map_err(failed(to))?;
     std::io::copy(&mut source, &mut copy).map_err(failed(from))?;
     copy.sync_all().map_err(failed(to))

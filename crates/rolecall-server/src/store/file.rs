@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::error::{OpenError, StoreError};
+use crate::files;
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     let path = path.to_owned();
@@ -54,8 +55,9 @@ pub(crate) fn exists(path: &Path) -> Result<bool, OpenError> {
     path.try_exists().map_err(failed(path))
 }
 
-/// Returns true if there is a file at the path that is not empty.
+/// Returns true if there is a file at the path that is not empty. Anything else than a file there is an error.
 pub(crate) fn holds_data(path: &Path) -> Result<bool, OpenError> {
+    files::check_kind(path).map_err(failed(path))?;
     match fs::metadata(path) {
         Ok(found) => Ok(found.len() > 0),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),

@@ -8,6 +8,18 @@ use std::{
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::error::OpenError;
+use crate::files;
+
+/// The parameters that name files.
+const FILES: [&str; 7] = [
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslrootcert",
+];
 
 /// The parameters of a PostgreSQL URL that [`PgConnectOptions`] reads. It ignores any other, and logs its value.
 const PARAMETERS: &[&str] = &[
@@ -76,6 +88,9 @@ impl DatabaseUrl {
         if let Some(text) = misreading(url) {
             return refused(&text);
         }
+        if let Some(fault) = certificate_fault(url) {
+            return refused(&fault);
+        }
         match PgConnectOptions::from_str(url) {
             Ok(options) => Ok(Self::Postgres(Box::new(options))),
             // the URL holds a password, which the error may quote
@@ -135,6 +150,20 @@ fn misreading(url: &str) -> Option<String> {
     Some(format!(
         "there is no parameter `{unknown}`: correct it, or leave it out; those for TLS are `sslmode` and `sslrootcert`"
     ))
+}
+
+/// Returns the fault of a file with certificates that is no file: reading it might never end.
+fn certificate_fault(url: &str) -> Option<String> {
+    let (_, query) = url.split_once('?')?;
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    parameters.find_map(|(name, path)| {
+        // the certificates themselves can stand there too
+        if !FILES.contains(&name.as_ref()) || path.contains("-----BEGIN") {
+            return None;
+        }
+        let error = files::check_kind(Path::new(&*path)).err()?;
+        Some(format!("`{name}`: `{path}` cannot be read: {error}"))
+    })
 }
 
 /// Names the file of a database.

@@ -15,6 +15,7 @@ use super::{
     master_key::{KEY_BYTES, MasterKey},
 };
 use crate::{
+    files,
     ids::{NoRandomness, random_token},
     secret_files::{self, Readers},
 };
@@ -54,11 +55,8 @@ impl MasterKey {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(file_error)?;
+        let file = files::open(path).map_err(file_error)?;
         let metadata = file.metadata().map_err(file_error)?;
-        if let Some(fault) = secret_files::fault_of_kind(&metadata) {
-            return Err(file_error(io::Error::other(fault)));
-        }
         if let Some(advice) = secret_files::exposure(path, &metadata, Readers::Others) {
             return Err(MasterKeyError::Readable {
                 path: path.to_owned(),

@@ -1,6 +1,6 @@
 //! `--seed`: roles and users that `dev` creates beside its own. `docs/dev.md` describes the file.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use rolecall_core::{PermissionPattern, RoleName};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use crate::{
     cli::error::{CliError, describe},
     demo::{self, PASSWORD},
     error::ApiError,
+    files,
 };
 
 /// The roles and users of a `--seed` file.
@@ -65,7 +66,8 @@ impl Seed {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(CliError::io(format!("cannot read {file}")))?;
+        let text =
+            files::read_to_string(path).map_err(CliError::io(format!("cannot read {file}")))?;
         Self::parse(file, &text)
     }
 

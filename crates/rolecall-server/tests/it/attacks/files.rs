@@ -36,6 +36,70 @@ impl Folder {
     }
 }
 
+/// A pipe without a writer is at each place at which a file can be named; a program that waits for it never ends.
+#[test]
+fn y271_a_pipe_or_device_in_place_of_a_file_is_refused_at_once() {
+    let folder = Folder::new();
+    let pipe = folder.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    fs::write(folder.path("model.conf"), "[request_definition]").unwrap();
+    for arguments in [
+        &["--config", "pipe", "config", "check"][..],
+        &["--config", "/dev/zero", "config", "check"],
+        &["--set", "master_key_file=pipe", "config", "check"],
+        &["--set", "tokens.secret_file=pipe", "config", "check"],
+        &[
+            "--set",
+            "pages.logo=pipe",
+            "--set",
+            "listen=127.0.0.1:0",
+            "serve",
+        ],
+        &["--set", "database.url=sqlite:pipe", "role", "list"],
+        &["--set", "database.url=sqlite:pipe", "doctor"],
+        &[
+            "--set",
+            "database.url=postgres://a@127.0.0.1:1/b?sslmode=verify-full&sslrootcert=pipe",
+            "role",
+            "list",
+        ],
+        &["dev", "--seed", "pipe", "--listen", "127.0.0.1:0"],
+        &["import", "users", "pipe", "--format", "csv"],
+        &["policy", "apply", "pipe"],
+        &["policy", "import", "--casbin", "model.conf", "pipe"],
+        &["policy", "import", "--keycloak", "pipe"],
+        &["--set", "database.url=sqlite:new.db", "restore", "pipe"],
+    ] {
+        let (done, text) = folder.run(arguments);
+        let names_it = text.contains("pipe") || text.contains("device");
+        assert!(!done && names_it, "{arguments:?}: {text}");
+    }
+    // a key file that a previous start could have left
+    fs::remove_file(folder.path("rolecall.key")).unwrap();
+    fs::rename(&pipe, folder.path("rolecall.key")).unwrap();
+    let (done, text) = folder.run(&["role", "list"]);
+    assert!(!done && text.contains("it is a named pipe"), "{text}");
+}
+
+#[test]
+fn y271_the_output_of_a_command_is_a_file() {
+    let folder = Folder::new();
+    let output = std::process::Command::new("bash")
+        .args([
+            "-c",
+            "exec \"$0\" --config <(echo 'log.level = \"warn\"') config show",
+        ])
+        .arg(env!("CARGO_BIN_EXE_rolecall"))
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .current_dir(folder.path("."))
+        .output()
+        .unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success() && text.contains("warn"), "{text}");
+}
+
 #[test]
 fn y084_no_empty_database_takes_the_place_of_one_that_is_gone() {
     let folder = Folder::new();
