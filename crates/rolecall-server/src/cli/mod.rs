@@ -31,6 +31,7 @@ mod resources;
 mod roles;
 mod serve;
 mod sessions;
+mod threads;
 mod times;
 mod usage;
 mod user_shown;
@@ -58,18 +59,14 @@ pub fn run() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     let json = arguments.globals.json;
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("rolecall: cannot start threads: {error}");
-            return ExitCode::FAILURE;
+    let outcome = match start_runtime() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(dispatch(arguments));
+            logging::flush();
+            outcome
         }
+        Err(reason) => Err(CliError::Refused(reason)),
     };
-    let outcome = runtime.block_on(dispatch(arguments));
-    logging::flush();
     match outcome {
         Ok(code) => code,
         // `rolecall user list | head` closes the pipe early
@@ -85,6 +82,14 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn start_runtime() -> Result<tokio::runtime::Runtime, String> {
+    threads::check_limit()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|error| format!("cannot start the runtime: {error}"))
 }
 
 async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
