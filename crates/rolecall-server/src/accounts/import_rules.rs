@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::registration::{NOT_AN_EMAIL, parse_email};
 use crate::{
+    authority::rights::Rights,
     error::ApiError,
     profile::{
         declared::ProfileFields,
@@ -67,4 +68,22 @@ impl ImportRules<'_> {
             .map(|applied| applied.profile.into_values())
             .unwrap_or_default())
     }
+}
+
+/// Refuses password hashes from a caller to whom the delegation limit applies. The caller may know the passwords, and
+/// would have the roles that others assign to the users later: such a caller's first passwords must be changed too.
+///
+/// # Errors
+///
+/// [`ApiError::Rule`] with the ways out.
+pub(crate) fn check_hashes(rights: &Rights, has_hashes: bool) -> Result<(), ApiError> {
+    if !has_hashes || rights.authority.is_unlimited() {
+        return Ok(());
+    }
+    Err(ApiError::rule(
+        "imported_hash",
+        "you may know the passwords of the hashes, and so use roles that these users get later: import the users \
+         without hashes and give them reset codes, or have somebody with rolecall.assignments:any import them",
+        Vec::new(),
+    ))
 }

@@ -12,7 +12,9 @@ use rolecall_import::{Imported, Location, Note, Person};
 use serde_json::json;
 
 use crate::{
-    accounts::{emails, registration, store as accounts, store::NewUser},
+    accounts::{
+        emails, import_rules::check_hashes, registration, store as accounts, store::NewUser,
+    },
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
@@ -290,6 +292,7 @@ impl Work<'_, '_> {
             let needed = may::WriteUsers::NAME;
             Rights::require(self.app, self.change, self.caller, needed).await?;
         }
+        check_hashes(rights, person.hash.is_some())?;
         let id = match &person.id {
             Some(id) => id.clone(),
             None => ids::new_id(self.change.now()).map_err(ApiError::internal)?,

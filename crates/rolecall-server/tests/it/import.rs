@@ -19,6 +19,7 @@ on_both![
     an_existing_name_is_not_imported,
     a_dry_run_writes_nothing,
     nobody_imports_more_than_they_may_assign,
+    y278_a_limited_user_imports_no_password_that_she_knows,
     a_user_without_a_hash_can_only_log_in_after_a_reset,
     existing_users_are_skipped_and_counted_but_never_changed,
     y130_an_id_is_kept_only_if_nobody_has_or_had_it,
@@ -220,7 +221,40 @@ async fn nobody_imports_more_than_they_may_assign(app: TestApp) {
         let output = expect_refusal(&app, "users.csv", &with(role), &["--add-roles"]).await;
         assert!(output.contains("line 2: "), "{role}: {output}");
     }
-    expect_import(&app, "users.csv", &with("clerk"), &["--as", "clara"]).await;
+    let without = "username,hashed_password,role\nalice,,clerk\n";
+    let flags = ["--as", "clara", "--without-password"];
+    expect_import(&app, "users.csv", without, &flags).await;
+}
+
+async fn y278_a_limited_user_imports_no_password_that_she_knows(app: TestApp) {
+    let permissions = ["rolecall.users:write", "rolecall.assignments:write"];
+    app.create_role("clerk", &permissions).await;
+    app.create_user("clara", &["clerk"]).await;
+    for role in ["", "clerk"] {
+        let text = format!("username,hashed_password,role\nalice,{BCRYPT},{role}\n");
+        let output = expect_refusal(&app, "users.csv", &text, &["--as", "clara"]).await;
+        assert!(output.contains("without hashes"), "{output}");
+    }
+    // a dry run does not promise what is refused
+    let text = format!("username,hashed_password\nalice,{BCRYPT}\n");
+    let flags = ["--as", "clara", "--dry-run"];
+    expect_refusal(&app, "users.csv", &text, &flags).await;
+    // she may take over accounts without passwords, which need a reset code, and one hash among them is one too many
+    let mixed = format!("username,hashed_password\nalice,\nbob,{BCRYPT}\n");
+    let flags = ["--as", "clara", "--without-password"];
+    expect_refusal(&app, "users.csv", &mixed, &flags).await;
+    expect_import(
+        &app,
+        "users.csv",
+        "username,hashed_password\nbob,\n",
+        &flags,
+    )
+    .await;
+    // nobody limits those who can assign any role, nor the operator
+    app.create_user("root", &["rolecall.admin"]).await;
+    expect_import(&app, "users.csv", &text, &["--as", "root"]).await;
+    let other = text.replace("alice", "carol");
+    expect_import(&app, "users.csv", &other, &[]).await;
 }
 
 async fn a_user_without_a_hash_can_only_log_in_after_a_reset(app: TestApp) {

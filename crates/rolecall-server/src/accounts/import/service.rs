@@ -14,7 +14,7 @@ use super::{
     taken::Taken,
 };
 use crate::{
-    accounts::import_rules::ImportRules,
+    accounts::import_rules::{ImportRules, check_hashes},
     app::App,
     audit::access::assigned,
     authority::{builtin, caller::Caller, may, rights::Rights},
@@ -97,6 +97,7 @@ pub(crate) async fn import_users(
             report.problems.extend(taken.email_problems(&users, unique));
             report.users = number.saturating_sub(report.skipped);
             report.assignments = users.iter().map(|user| user.row.roles.len()).sum();
+            let hashes = check_hashes(&rights, users.iter().any(|user| user.row.hash.is_some()));
             let add_roles = options.add_roles;
             look_up_roles(
                 app,
@@ -107,6 +108,7 @@ pub(crate) async fn import_users(
                 &mut report,
             )
             .await?;
+            hashes?;
             if report.problems.is_empty() && !options.dry_run && !users.is_empty() {
                 write(change, caller, &users, watch, &report).await?;
             }

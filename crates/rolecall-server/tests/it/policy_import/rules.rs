@@ -9,6 +9,7 @@ on_both![
     an_existing_role_with_more_permissions_is_not_reused,
     nobody_imports_more_than_they_may_assign,
     writing_policies_alone_permits_only_imports_without_users,
+    y278_a_limited_user_imports_no_password_of_a_realm,
     a_temporary_or_future_assignment_is_made_permanent,
     each_import_that_changes_something_is_in_the_audit_log,
     one_violating_assignment_means_nothing_is_written,
@@ -82,6 +83,28 @@ async fn writing_policies_alone_permits_only_imports_without_users(app: TestApp)
         status == 1 && error.contains("rolecall.assignments:write"),
         "{out}{error}"
     );
+}
+
+async fn y278_a_limited_user_imports_no_password_of_a_realm(app: TestApp) {
+    let permissions = [
+        "rolecall.policy:write",
+        "rolecall.assignments:write",
+        "rolecall.users:write",
+    ];
+    app.create_role("manager", &permissions).await;
+    app.create_user("mary", &["manager"]).await;
+    let before = counts(&app).await;
+    let realm = r#"{ "realm": "x", "users": [{ "username": "bob", "enabled": true,
+        "credentials": [{ "type": "password", "value": "another password" }] }] }"#;
+    let arguments = ["--apply", "--create-users", "--as", "mary"];
+    let (status, out, error) = import_keycloak(&app, realm, &arguments).await;
+    assert!(
+        status == 1 && error.contains("without hashes"),
+        "{out}{error}"
+    );
+    assert_eq!(counts(&app).await, before);
+    let (status, out, error) = import_keycloak(&app, realm, &arguments[..2]).await;
+    assert_eq!(status, 0, "{out}{error}");
 }
 
 async fn a_temporary_or_future_assignment_is_made_permanent(app: TestApp) {
