@@ -144,7 +144,8 @@ impl Guard {
     ///
     /// A token may have a higher revision than the guard knows of, because another node issued it a moment ago. It is
     /// accepted, and the guard asks for the newest revision; if that is still lower, it refuses the token from then on.
-    /// Routers and layers wait for the answer before the handler runs.
+    /// Routers and layers wait for the answer before the handler runs, and for news after the process stood still. This
+    /// function cannot wait: outside of them, use [`verify_current`](Self::verify_current).
     ///
     /// # Errors
     ///
@@ -172,6 +173,37 @@ impl Guard {
             return Err(Denial::EndedToken);
         }
         Ok(principal)
+    }
+
+    /// Verifies an access token as routers and layers do, for code outside of them: a message broker, gRPC, a job.
+    ///
+    /// It waits, at most a second, where [`verify`](Self::verify) cannot know: until the guard has asked for the newest
+    /// revision, if the token is above the one it knows, and until it has heard news, if its state is older than it
+    /// becomes while all is well. A process that was stopped (`SIGSTOP`), or a machine that was suspended, does not know
+    /// what was revoked meanwhile, and `verify` would accept the token for a moment.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let issuer = rolecall::testing::TestIssuer::new();
+    /// let guard = issuer.guard();
+    /// let principal = guard.verify_current(&issuer.token("alice").sign()).await.unwrap();
+    /// assert_eq!(principal.username(), "alice");
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub async fn verify_current(&self, token: &str) -> Result<Arc<Principal>, Denial> {
+        let principal = self.verify(token)?;
+        match self.answer(&principal) {
+            None => Ok(principal),
+            Some(answer) => {
+                answer.await;
+                self.verify(token)
+            }
+        }
     }
 
     /// Waits, at most a second, until the guard knows if the token of a principal is above the newest revision; `None`

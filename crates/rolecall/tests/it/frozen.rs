@@ -125,3 +125,25 @@ async fn y245_a_machine_that_was_suspended_asks_for_news_too() {
     let (response, ()) = tokio::join!(request, bring(&issuer, &news));
     assert_eq!(response.status, 401);
 }
+
+#[tokio::test]
+async fn y245_code_outside_of_routers_can_wait_for_news_too() {
+    for (floors, is_accepted) in [(vec![ended()], false), (Vec::new(), true)] {
+        let issuer = frozen();
+        let guard = issuer.guard();
+        let token = issuer.token("alice").rev(3).sign();
+        issuer.clock().advance(USUAL + Duration::from_millis(1));
+        // it cannot wait
+        assert!(guard.verify(&token).is_ok());
+        let (verified, ()) = tokio::join!(guard.verify_current(&token), bring(&issuer, &floors));
+        assert_eq!(verified.is_ok(), is_accepted);
+    }
+    // in the usual state, and for what is no token, it asks nobody
+    let issuer = frozen();
+    let asked = issuer.live().question();
+    let token = issuer.token("alice").rev(3).sign();
+    assert!(issuer.guard().verify_current(&token).await.is_ok());
+    let refused = issuer.guard().verify_current("no token").await;
+    assert_eq!(refused.unwrap_err(), rolecall::Denial::InvalidToken);
+    assert_eq!(issuer.live().question(), asked);
+}
