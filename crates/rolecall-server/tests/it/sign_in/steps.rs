@@ -421,7 +421,7 @@ async fn i039_the_second_user_is_signed_in_only_if_the_first_is_signed_out(site:
     site.db
         .execute("ALTER TABLE floors_away RENAME TO floors")
         .await;
-    is_page(&answer, 500);
+    is_page(&answer, 503);
     assert_eq!(browser.cookie("session"), Some(cookie.as_str()));
     assert_eq!(site.db.count("authorization_codes").await, codes);
     let owners = "SELECT u.username FROM browser_sessions b JOIN users u ON u.id = b.subject_id";
