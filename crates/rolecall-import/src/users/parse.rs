@@ -248,7 +248,7 @@ enum Flag {
     Number(u8),
 }
 
-fn is_set(flag: Option<Flag>) -> Option<bool> {
+fn is_set(flag: Option<&Flag>) -> Option<bool> {
     match flag {
         None | Some(Flag::Bool(false) | Flag::Number(0)) => Some(false),
         Some(Flag::Bool(true) | Flag::Number(1)) => Some(true),
@@ -320,9 +320,9 @@ fn from_json(line: usize, text: &str, wanted: &Columns) -> Result<Record, Proble
             Some(OneOrMore::More(roles)) => roles,
         },
         email: read.email.filter(|email| !email.is_empty()),
-        email_verified: is_set(read.email_verified)
+        email_verified: is_set(read.email_verified.as_ref())
             .ok_or_else(|| no_flag(line, "email_verified"))?,
-        disabled: is_set(read.disabled).ok_or_else(|| no_flag(line, "disabled"))?,
+        disabled: is_set(read.disabled.as_ref()).ok_or_else(|| no_flag(line, "disabled"))?,
         profile: read
             .profile
             .into_iter()

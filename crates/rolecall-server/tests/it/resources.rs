@@ -18,6 +18,7 @@ on_both![
     the_command_line_manages_resources,
     i030_a_client_asks_for_an_open_resource_and_the_user_is_asked,
     i030_an_open_resource_gives_nothing_that_a_closed_one_would_not,
+    i030_a_resource_that_was_taken_back_is_not_kept_because_it_is_open,
     an_open_resource_that_closes_ends_what_it_gave,
     a_sign_in_and_a_resource_that_closes_at_once_leave_no_token,
 ];
@@ -590,32 +591,29 @@ async fn i030_an_open_resource_gives_nothing_that_a_closed_one_would_not(app: Te
         let answer = browser.sign_in(&open.client, REDIRECT, &more).await;
         assert_eq!(answer.error(), "invalid_target", "{other}");
     }
-    // a resource that was allowed in advance and taken back is not kept without having asked
+}
+
+async fn i030_a_resource_that_was_taken_back_is_not_kept_because_it_is_open(app: TestApp) {
+    let open = Open::on(&app).await;
+    let admin = app.admin().await;
+    let path = format!("/api/clients/{}", open.client.id);
     app.patch(&path, admin, json!({ "audiences": [ITEMS] }))
         .await
         .is(200);
-    let (_, refresh) = {
-        let form = [
-            ("grant_type", "password"),
-            ("username", "alice"),
-            ("password", PASSWORD),
-            ("audience", ITEMS),
-        ];
-        let tokens = app.send_as(&open.client, &form).await;
-        (
-            tokens.is(200).text("access_token"),
-            tokens.text("refresh_token"),
-        )
-    };
-    let consents = format!("/api/users/{}/consents/{}", open.alice, open.client.id);
-    app.db.execute("DELETE FROM consents").await;
+    let form = [
+        ("grant_type", "password"),
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("audience", ITEMS),
+    ];
+    let tokens = app.send_as(&open.client, &form).await;
+    let refresh = tokens.is(200).text("refresh_token");
     app.patch(&path, admin, json!({ "audiences": [] }))
         .await
         .is(200);
     let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh)];
     let refused = app.send_as(&open.client, &form).await;
     refused.oauth_error(400, "invalid_grant");
-    app.delete(&consents, admin).await.no_content();
 }
 
 async fn an_open_resource_that_closes_ends_what_it_gave(app: TestApp) {

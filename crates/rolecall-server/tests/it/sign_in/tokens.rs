@@ -14,6 +14,7 @@ on_both![
     i027_a_token_for_another_resource_is_not_for_us,
     the_tokens_of_a_sign_in_say_who_when_and_how,
     m038_userinfo_reads_the_token_in_one_place,
+    m038_i026_userinfo_takes_no_other_token_from_the_form,
 ];
 
 /// Signs alice in to the application that is no first party.
@@ -213,6 +214,15 @@ async fn m038_userinfo_reads_the_token_in_one_place(site: Site) {
         let challenge = challenge(answer.is(401));
         assert!(!challenge.contains("error="), "{challenge}");
     }
+}
+
+async fn m038_i026_userinfo_takes_no_other_token_from_the_form(site: Site) {
+    let mut browser = Browser::new(&site);
+    let tokens = tokens_of_other(&site, &mut browser, "openid").await;
+    let token = tokens.text("access_token");
+    let alice = site.id_of("alice").await;
+    let post = |path: &str| site.request(Method::POST, path);
+    let challenge = |answer: &Response| answer.header("www-authenticate").unwrap().to_owned();
     // what is no token for this server, has ended, or lacks `openid`
     let whole = site.log_in("alice").await;
     let with = async |token: &str| {
@@ -224,7 +234,7 @@ async fn m038_userinfo_reads_the_token_in_one_place(site: Site) {
     with(&whole).await.is(403);
     let id_token = tokens.text("id_token");
     let refresh = tokens.text("refresh_token");
-    let changed = format!("{}A", token);
+    let changed = format!("{token}A");
     for other in [
         id_token.as_str(),
         &refresh,
