@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use rolecall::{GuardError, token::KeyError};
 
-use crate::{error::ApiError, pages::look::LookError, store::OpenError, vault::MasterKeyError};
+use crate::{error::ApiError, pages::fault::LookError, store::OpenError, vault::MasterKeyError};
 
 /// The reason why the server does not start.
 ///
@@ -103,6 +103,9 @@ pub enum StartError {
     /// The declarations of profile fields are wrong, a line for each fault.
     #[error("{0}")]
     Profile(String),
+    /// The settings of the pages are wrong, a line for each fault.
+    #[error("{0}")]
+    Pages(String),
     /// Passwords cannot be hashed.
     #[error("{0}")]
     Hasher(#[from] rolecall_passwords::StartError),

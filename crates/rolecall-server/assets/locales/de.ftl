@@ -72,3 +72,4 @@ this-browser = dieser Browser
 end = Beenden
 end-what = { $name } beenden
 end-others = Alles außer diesem Browser beenden
+brand-line = Anmeldung durch { $server } für die Anwendung bei { $host }

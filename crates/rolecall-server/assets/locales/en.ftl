@@ -72,3 +72,4 @@ this-browser = this browser
 end = End
 end-what = End { $name }
 end-others = End everything except this browser
+brand-line = Sign-in by { $server } for the application at { $host }

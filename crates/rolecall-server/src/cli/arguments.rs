@@ -26,6 +26,7 @@ use super::{
     roles::RoleCommand,
     serve::ServeOptions,
     sessions::SessionCommand,
+    templates::TemplatesCommand,
     users::UserCommand,
 };
 
@@ -155,6 +156,11 @@ pub(super) enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Export and check the templates and texts of the sign-in pages.
+    Templates {
+        #[command(subcommand)]
+        command: TemplatesCommand,
     },
     /// Print a completion script for a shell.
     Completions {

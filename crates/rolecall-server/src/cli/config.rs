@@ -12,7 +12,9 @@ use super::{
     globals::GlobalFlags,
     output::{print_json, write_out},
 };
-use crate::{config::Config, doctor::NO_TLS, start::StartError, store::url::DatabaseUrl};
+use crate::{
+    config::Config, doctor::NO_TLS, pages::look::Look, start::StartError, store::url::DatabaseUrl,
+};
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
@@ -56,6 +58,7 @@ fn check(globals: &GlobalFlags, config: &Config) -> Result<(), CliError> {
             "`database.url` names a folder, not a file".to_owned(),
         ));
     }
+    Look::new(&config.pages).map_err(StartError::from)?;
     let remarks: Vec<&str> = database.lacks_tls().then_some(NO_TLS).into_iter().collect();
     if globals.json {
         return print_json(&json!({ "ok": true, "remarks": remarks }));

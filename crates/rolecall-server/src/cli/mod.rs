@@ -31,6 +31,7 @@ mod resources;
 mod roles;
 mod serve;
 mod sessions;
+mod templates;
 mod threads;
 mod times;
 mod usage;
@@ -103,6 +104,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Serve(options) => serve::run(&globals, &options).await.map(done),
         Command::Completions { shell } => print_completions(shell).map(done),
         Command::Config { command } => config::run(&globals, &command).map(done),
+        Command::Templates { command } => templates::run(&globals, &command),
         Command::Policy { command } => policy::run(&globals, &command).await,
         Command::Restore { file, force } => {
             recovery::restore(&globals, &file, force).await.map(done)
@@ -129,6 +131,7 @@ fn acts_for_a_user(command: &Command) -> bool {
             | Command::Serve(_)
             | Command::Completions { .. }
             | Command::Config { .. }
+            | Command::Templates { .. }
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Health
@@ -166,6 +169,7 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
         | Command::Serve(_)
         | Command::Completions { .. }
         | Command::Config { .. }
+        | Command::Templates { .. }
         | Command::Policy { .. }
         | Command::Restore { .. }
         | Command::Health

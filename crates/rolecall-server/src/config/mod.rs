@@ -24,12 +24,12 @@ mod values;
 
 pub use error::ConfigError;
 pub use sections::{
-    AccountClaim, Color, Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens,
-    Log, LogFormat, Login, Metrics, OAuth, OnStale, Outgoing, Pages, PasswordGrant, Passwords,
-    PolicySection, Profile, Proxy, Quotas, Registration, RegistrationMode, Sessions,
-    SigningAlgorithm, Tokens,
+    AccountClaim, ClientLook, Color, Config, Connections, Cors, Database, Guard, LegacyAlgorithm,
+    LegacyTokens, Log, LogFormat, Login, Metrics, OAuth, OnStale, Outgoing, PageLink, Pages,
+    PasswordGrant, Passwords, PolicySection, Profile, Proxy, Quotas, Registration,
+    RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};
 pub use sources::{Origin, Sources};
-pub(crate) use validate::check_public_url;
+pub(crate) use validate::{check_public_url, page_faults};

@@ -42,18 +42,22 @@ macro_rules! choices {
     };
 }
 
+mod color;
 mod connections;
 mod login;
+mod look;
 mod pages;
 mod policy;
 mod profile;
 mod quotas;
 mod tokens;
 
+pub use color::Color;
 pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
 pub use login::Login;
-pub use pages::{Color, Pages};
+pub use look::{ClientLook, PageLink};
+pub use pages::Pages;
 pub use policy::PolicySection;
 pub use profile::Profile;
 pub use quotas::Quotas;

@@ -1,12 +1,12 @@
 //! Prints the effective configuration.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use secrecy::ExposeSecret as _;
 
 use super::keys::KEYS;
 use super::values::show_duration;
-use super::{Config, Origin, Pages};
+use super::{ClientLook, Config, Origin, PageLink, Pages};
 use crate::{
     profile::field::{FieldKind, ProfileField},
     times::rfc3339,
@@ -155,9 +155,14 @@ fn page(pages: &Pages, key: &str) -> Option<String> {
     Some(match key {
         "pages.name" => quoted(&pages.name),
         "pages.logo" => optional(path(&pages.logo).as_ref()),
+        "pages.favicon" => optional(path(&pages.favicon).as_ref()),
         "pages.color" => optional(pages.color.as_ref()),
         "pages.color_dark" => optional(pages.color_dark.as_ref()),
+        "pages.font" => optional(path(&pages.font).as_ref()),
+        "pages.links" => links(&pages.links),
+        "pages.clients" => client_looks(&pages.clients),
         "pages.templates" => optional(path(&pages.templates).as_ref()),
+        "pages.locales" => optional(path(&pages.locales).as_ref()),
         _ => return None,
     })
 }
@@ -184,13 +189,39 @@ fn list(items: &[impl fmt::Display]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Shows the declared fields as an inline table.
-fn fields(fields: &[ProfileField]) -> String {
-    let fields: Vec<String> = fields.iter().map(field).collect();
-    if fields.is_empty() {
+fn links(links: &[PageLink]) -> String {
+    let links = links.iter().map(|PageLink { label, url }| {
+        format!("{{ label = {}, url = {} }}", quoted(label), quoted(url))
+    });
+    format!("[{}]", links.collect::<Vec<_>>().join(", "))
+}
+
+fn client_looks(clients: &BTreeMap<String, ClientLook>) -> String {
+    let looks = clients.iter().map(|(id, look)| {
+        let logo = look.logo.as_ref().map(|path| path.display().to_string());
+        let members = [
+            ("name", optional(look.name.as_ref())),
+            ("logo", optional(logo.as_ref())),
+            ("color", optional(look.color.as_ref())),
+            ("color_dark", optional(look.color_dark.as_ref())),
+        ];
+        let members = members.iter().filter(|(_, value)| !value.is_empty());
+        let members = members.map(|(name, value)| format!("{name} = {value}"));
+        format!("{} = {}", quoted(id), inline_table(members.collect()))
+    });
+    inline_table(looks.collect())
+}
+
+fn inline_table(members: Vec<String>) -> String {
+    if members.is_empty() {
         return "{}".to_owned();
     }
-    format!("{{ {} }}", fields.join(", "))
+    format!("{{ {} }}", members.join(", "))
+}
+
+/// Shows the declared fields as an inline table.
+fn fields(fields: &[ProfileField]) -> String {
+    inline_table(fields.iter().map(field).collect())
 }
 
 fn field(field: &ProfileField) -> String {

@@ -941,6 +941,74 @@ fn shown_settings_have_their_origin_and_can_be_read_back() {
 }
 
 #[test]
+fn links_and_looks_of_clients_are_read_from_file_and_environment() {
+    let tables = "[[pages.links]]\nlabel = \"Privacy\"\nurl = \"https://www.example.com/privacy\"\n\
+        [pages.clients.wiki]\nname = \"The \\\"Wiki\\\"\"\ncolor = \"#7a1fa2\"\n[pages.clients.\"a.b\"]\nlogo = \"b.png\"";
+    let shown = load(tables).unwrap().show();
+    let value = |key: &str| {
+        let setting = shown.0.iter().find(|setting| setting.key == key);
+        setting.unwrap().value.clone()
+    };
+    let (links, clients) = (value("pages.links"), value("pages.clients"));
+    assert_eq!(
+        links,
+        r#"[{ label = "Privacy", url = "https://www.example.com/privacy" }]"#
+    );
+    assert_eq!(
+        clients,
+        r##"{ "a.b" = { logo = "b.png" }, "wiki" = { name = "The \"Wiki\"", color = "#7a1fa2" } }"##
+    );
+    let sources = file("")
+        .with_env("ROLECALL_PAGES__LINKS", links)
+        .with_flag("pages.clients", clients);
+    let again = Config::load(&sources).unwrap().show();
+    for (one, other) in shown.0.iter().zip(&again.0) {
+        assert_eq!((one.key, &one.value), (other.key, &other.value));
+    }
+    // and a file can have what is shown
+    load(&shown.to_string()).unwrap();
+}
+
+#[test]
+fn a_wrong_link_or_look_names_the_key_and_what_is_wrong() {
+    for (text, wanted) in [
+        ("links = \"x\"", "`pages.links`: expected a list such as"),
+        (
+            "links = [{ label = \"x\" }]",
+            "`pages.links`: link 1: missing field `url`",
+        ),
+        (
+            "links = [{ label = \"x\", url = \"y\", icon = 1 }]",
+            "link 1: unknown field `icon`",
+        ),
+        (
+            "links = [{ label = \"x\", url = \"http://x\" }]",
+            "`pages.links`: the address of `x`",
+        ),
+        (
+            "clients = 3",
+            "`pages.clients`: expected a table for each client",
+        ),
+        ("clients = { a = 3 }", "`pages.clients`: `a`: "),
+        (
+            "clients = { a = { colour = \"#000000\" } }",
+            "`a`: unknown field `colour`",
+        ),
+        (
+            "clients = { a = { color = \"red\" } }",
+            "`a`: `red` is not a colour",
+        ),
+        (
+            "clients = { a = { color = \"#ffff00\" } }",
+            "`pages.clients.a.color`: #ffff00 is hard to read",
+        ),
+    ] {
+        let fault = fault(&format!("[pages]\n{text}"));
+        assert!(fault.contains(wanted), "{text}: {fault}");
+    }
+}
+
+#[test]
 fn every_key_is_shown() {
     let shown = Config::default().show();
     let keys: Vec<&str> = shown.0.iter().map(|setting| setting.key).collect();

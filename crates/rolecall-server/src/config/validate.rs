@@ -4,6 +4,7 @@ mod addresses;
 mod bounds;
 mod connections;
 mod database;
+mod pages;
 mod tokens;
 
 use std::time::Duration;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use tracing_subscriber::filter::Targets;
 
-pub(crate) use self::addresses::check_public_url;
-use super::{Color, Config};
+pub(crate) use self::{addresses::check_public_url, pages::page_faults};
+use super::Config;
 
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
@@ -33,7 +34,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         tokens::legacy_faults(config),
         database::faults(config),
         login(config),
-        pages(config),
+        pages::faults(config),
         others(config),
     ]
     .concat()
@@ -103,33 +104,6 @@ fn quotas(config: &Config) -> Vec<String> {
         .into_iter()
         .filter_map(|(key, limit)| bounds::number(&format!("quotas.{key}"), limit, QUOTAS))
         .collect()
-}
-
-/// The least contrast of a text with what is behind it (WCAG 2.2, 1.4.3).
-const LEAST_CONTRAST: f64 = 4.5;
-
-fn pages(config: &Config) -> Vec<String> {
-    let pages = &config.pages;
-    let mut faults = Vec::new();
-    let length = pages.name.chars().count();
-    if !(1..=60).contains(&length) || pages.name.chars().any(rolecall_core::is_unprintable) {
-        faults.push("`pages.name`: a name has 1 to 60 printable characters".to_owned());
-    }
-    let colors = [
-        ("pages.color", pages.color, Color::LIGHT, "darker"),
-        ("pages.color_dark", pages.color_dark, Color::DARK, "lighter"),
-    ];
-    for (key, color, page, remedy) in colors {
-        let contrast = color.map(|color| color.contrast(page));
-        if let (Some(color), Some(contrast)) = (color, contrast)
-            && contrast < LEAST_CONTRAST
-        {
-            faults.push(format!(
-                "`{key}`: {color} is hard to read on {page}, with a contrast of {contrast:.1}; choose a {remedy} colour, with 4.5 or more"
-            ));
-        }
-    }
-    faults
 }
 
 fn login(config: &Config) -> Vec<String> {

@@ -6,7 +6,7 @@ use rolecall::{Clock as _, SystemClock};
 use rolecall_core::Timestamp;
 use secrecy::ExposeSecret as _;
 
-use super::finding::Finding;
+use super::{finding::Finding, pages::client_looks};
 use crate::{
     app::App,
     audit::{
@@ -130,6 +130,10 @@ async fn check_open(app: &App) -> Vec<Finding> {
     findings.extend(registration_roles(app).await);
     findings.extend(origin(app).await);
     findings.extend(logout_tokens(app).await);
+    match client_looks(app).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(Finding::fault("database", chain_of(&error))),
+    }
     for found in [
         administrators(app).await,
         profiles(app).await,

@@ -62,6 +62,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a connection to PostgreSQL that is not encrypted or not verified",
     ),
     (
+        "pages",
+        "a picture, font, template or text of the sign-in pages that cannot be used, and a look for a client that does not exist",
+    ),
+    (
         "clock",
         "a clock that is wrong, behind the newest change, or different from the database's, and a database's clock that jumped",
     ),

@@ -4,6 +4,7 @@ mod configuration;
 mod database;
 mod files;
 pub(crate) mod finding;
+mod pages;
 mod system;
 
 use rolecall::{Clock as _, SystemClock};
@@ -15,6 +16,7 @@ use crate::{config::Config, store::integrity::Depth};
 /// Runs all checks on a valid configuration. `depth` is that of the check of a SQLite file.
 pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
     let mut findings = configuration::check(config, SystemClock.now());
+    findings.extend(pages::check(config));
     findings.extend(system::check(config).await);
     findings.extend(files::check(config));
     findings.extend(database::check(config, depth).await);

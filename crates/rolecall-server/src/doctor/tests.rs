@@ -484,3 +484,14 @@ fn the_page_lists_every_check_in_its_order() {
     let checks: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
     assert_eq!(documented, checks);
 }
+
+#[tokio::test]
+async fn a_look_for_a_client_that_does_not_exist_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let look = ("pages.clients", "{ demo = { name = \"Demo\" } }");
+    let config = config(folder.path(), &[look]);
+    let app = open(&config).await;
+    assert_eq!(severity(&config, "pages").await, Some(Severity::Warning));
+    demo::ensure_client(&app).await.unwrap();
+    assert_eq!(severity(&config, "pages").await, Some(Severity::Good));
+}

@@ -7,7 +7,7 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
 use super::first_admin::FirstAdmin;
 use crate::{
-    config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    config::{Pages, Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
     outgoing::allow::AllowedTarget,
@@ -47,6 +47,7 @@ pub struct EmbeddedBuilder {
     pub(super) hashing: Option<Parameters>,
     pub(super) sessions: SessionLimits,
     pub(super) quotas: Quotas,
+    pub(super) pages: Pages,
     pub(super) legacy: Option<LegacyTokens>,
     pub(super) profile: Vec<ProfileField>,
     pub(super) email_claim: bool,
@@ -113,6 +114,7 @@ impl EmbeddedBuilder {
             hashing: None,
             sessions: SessionLimits::default(),
             quotas: Quotas::default(),
+            pages: Pages::default(),
             legacy: None,
             profile: Vec::new(),
             email_claim: false,
@@ -228,6 +230,24 @@ impl EmbeddedBuilder {
     /// Sets how much one subject may write in an hour.
     pub fn quotas(mut self, quotas: Quotas) -> Self {
         self.quotas = quotas;
+        self
+    }
+
+    /// Sets the look of the sign-in pages: name, pictures, colours, languages. Faults refuse the start.
+    ///
+    /// ```
+    /// use rolecall_server::{Embedded, config::Pages};
+    ///
+    /// let pages = Pages {
+    ///     name: "Example Ltd".to_owned(),
+    ///     color: Some("#7a1fa2".parse()?),
+    ///     ..Pages::default()
+    /// };
+    /// let builder = Embedded::builder("sqlite::memory:").pages(pages);
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.pages = pages;
         self
     }
 

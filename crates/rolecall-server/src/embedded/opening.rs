@@ -7,7 +7,7 @@ use rolecall_passwords::PasswordScheme;
 use super::{Embedded, EmbeddedBuilder, Registration, profile::MAX_TOKEN_BYTES};
 use crate::{
     bootstrap::Origin,
-    config::{FAILURES_PER_MINUTE, check_public_url},
+    config::{FAILURES_PER_MINUTE, check_public_url, page_faults},
     demo,
     error::ApiError,
     hooks::sender,
@@ -91,6 +91,10 @@ impl EmbeddedBuilder {
         let parse = |key: Option<&str>| key.map(str::parse).transpose();
         let schema = self.schema.as_deref().map(str::parse).transpose();
         let profile = self.profile_fields()?;
+        let faults = page_faults(&self.pages);
+        if !faults.is_empty() {
+            return Err(StartError::Pages(faults.join("\n")));
+        }
         Ok(Options {
             settings: Settings {
                 profile,
@@ -129,7 +133,7 @@ impl EmbeddedBuilder {
             unique_email: self.unique_email,
             profile: ProfileFields::default(),
             browser: BrowserLimits::default(),
-            pages: crate::config::Pages::default(),
+            pages: self.pages.clone(),
             policy: PolicyLimits::default(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,

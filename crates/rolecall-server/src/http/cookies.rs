@@ -17,6 +17,8 @@ pub(crate) enum Cookie {
     Session,
     /// A device from which an account was used before.
     Device,
+    /// The language of the pages.
+    Language,
 }
 
 impl Cookie {
@@ -25,6 +27,7 @@ impl Cookie {
             Self::Flow => "__Host-rolecall-flow",
             Self::Session => "__Host-rolecall-session",
             Self::Device => "__Host-rolecall-device",
+            Self::Language => "__Host-rolecall-language",
         }
     }
 }

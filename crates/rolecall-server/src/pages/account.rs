@@ -11,7 +11,7 @@ use rolecall_core::Timestamp;
 
 use super::{
     answers::{failed, go, message, refuse, see_other},
-    language::Language,
+    languages::Language,
     render::Page,
     submitted::{Browser, Submitted},
 };
@@ -35,7 +35,7 @@ const PATH: &str = "/account";
     (status = 303, description = "To the sign-in"),
     (status = "4XX", description = "A page: the request is wrong", body = String, content_type = "text/html")))]
 pub(crate) async fn get_account(_: Public, State(app): State<App>, browser: Browser) -> Response {
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(&app, None);
     let visitor = browser.visitor(&app);
     let current = match browsers::find(&app, visitor.session).await {
         Ok(current) => current,
@@ -87,7 +87,7 @@ pub(crate) async fn post_withdraw(
 }
 
 async fn end(app: &App, browser: &Browser, what: Ends<'_>) -> Response {
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(app, None);
     let ended = async {
         // nobody is signed in any more: the page leads to the sign-in
         if let Some(current) = browsers::find(app, browser.visitor(app).session).await? {
@@ -131,6 +131,7 @@ fn page(app: &App, language: Language, current: &BrowserSession, overview: &Over
             browsers => browsers.collect::<Vec<Value>>(),
             allowed => overview.allowed.iter().map(shown).collect::<Vec<Value>>(),
         },
+        client: None,
         form_actions: Vec::new(),
     };
     page.answer(app).into_response()

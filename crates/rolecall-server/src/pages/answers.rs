@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 
-use super::{language::Language, render::Page};
+use super::{languages::Language, render::Page};
 use crate::{
     app::App,
     clients::redirect,
@@ -90,6 +90,7 @@ pub(super) fn send(app: &App, language: Language, answer: &Answer) -> Response {
         status: StatusCode::OK,
         language,
         values: context! { action => uri.as_str(), parameters => answer.parameters.clone() },
+        client: None,
         form_actions: vec![redirect::form_action(uri)],
     };
     page.answer(app)
@@ -106,6 +107,7 @@ pub(super) fn refuse(app: &App, language: Language, error: FlowError) -> Respons
                 status: StatusCode::TOO_MANY_REQUESTS,
                 language,
                 values: context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" },
+                client: None,
                 form_actions: Vec::new(),
             };
             page.answer(app)
@@ -145,6 +147,7 @@ pub(super) fn message(
             seconds => 0,
             detail => detail,
         },
+        client: None,
         form_actions: Vec::new(),
     };
     page.answer(app)

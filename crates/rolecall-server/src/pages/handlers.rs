@@ -9,9 +9,8 @@ use http::StatusCode;
 use rolecall::Public;
 
 use super::{
-    answers::{failed, go, message, refuse, see_other, send},
+    answers::{failed, go, keep, message, refuse, see_other, send},
     choice,
-    language::Language,
     steps::{Entered, answer, change_page, show, step_page},
     submitted::{Browser, Submitted},
 };
@@ -68,7 +67,7 @@ pub(crate) async fn authorize_by_form(
 }
 
 async fn begin(app: &App, browser: &Browser, encoded: &str) -> Response {
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(app, None);
     let request = match authorize::parse(app, encoded).await {
         Ok(request) => request,
         Err(AuthorizeError::Answer(answer)) => return send(app, language, &answer),
@@ -77,16 +76,17 @@ async fn begin(app: &App, browser: &Browser, encoded: &str) -> Response {
         }
         Err(AuthorizeError::Failed(error)) => return failed(app, language, error),
     };
-    let language = Language::of(browser.headers(), request.ui_locales.as_deref());
+    let language = browser.language(app, request.ui_locales.as_deref());
+    let kept = browser.keep_language(app, request.ui_locales.as_deref());
     let silent = request.prompts(Prompt::None).then(|| Target::of(&request));
-    match (
-        service::begin(app, request, &browser.visitor(app)).await,
-        silent,
-    ) {
+    let begun = service::begin(app, request, &browser.visitor(app)).await;
+    let mut response = match (begun, silent) {
         (Ok(next), _) => go(app, language, next),
         (Err(error), Some(target)) => send(app, language, &fail_silently(app, target, error)),
         (Err(error), None) => refuse(app, language, error),
-    }
+    };
+    keep(&mut response, kept);
+    response
 }
 
 /// Returns the answer to a client that asked for no page.
@@ -239,7 +239,7 @@ pub(crate) async fn get_password(
     RawQuery(query): RawQuery,
 ) -> Response {
     let flow = flow_in(query.as_deref());
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(&app, None);
     match service::show(&app, &flow, &browser.visitor(&app)).await {
         Ok(shown) if shown.step.is_sign_in() => {
             change_page(&app, &browser, &shown, &Entered::default())
@@ -260,7 +260,7 @@ pub(crate) async fn post_password(
     form: Submitted,
 ) -> Response {
     let (flow, visitor) = (form.get("flow"), browser.visitor(&app));
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(&app, None);
     // nobody changes a password here without having begun a sign-in
     let shown = match service::show(&app, flow, &visitor).await {
         Ok(shown) => shown,
@@ -325,8 +325,10 @@ pub(crate) async fn get_file(
     _: Public,
     State(app): State<App>,
     Segment(file): Segment<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let answer = app.parts().look.file(&file);
+    let query = Submitted::parse(query.unwrap_or_default().as_bytes());
+    let answer = app.parts().look.file(&file, query.get("v"));
     answer.ok_or_else(|| ApiError::unknown("file", &file))
 }
 

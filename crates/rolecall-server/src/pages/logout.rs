@@ -11,7 +11,6 @@ use rolecall::Public;
 
 use super::{
     answers::{failed, keep, message, see_other},
-    language::Language,
     render::Page,
     submitted::Browser,
 };
@@ -78,12 +77,12 @@ fn without_answer(request: LogOutRequest) -> LogOutRequest {
 }
 
 fn wrong(app: &App, browser: &Browser, why: &str) -> Response {
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(app, None);
     message(app, language, StatusCode::BAD_REQUEST, "bad-request", why)
 }
 
 async fn log_out(app: &App, browser: &Browser, request: &LogOutRequest) -> Response {
-    let language = Language::of(browser.headers(), request.ui_locales.as_deref());
+    let language = browser.language(app, request.ui_locales.as_deref());
     let visitor = browser.visitor(app);
     let step = logout::log_out(app, request, visitor.session, visitor.flow).await;
     let (target, ended) = match step {
@@ -102,6 +101,7 @@ async fn log_out(app: &App, browser: &Browser, request: &LogOutRequest) -> Respo
                 status: StatusCode::OK,
                 language,
                 values: context! { username => username, parameters => parameters },
+                client: None,
                 form_actions: target
                     .iter()
                     .map(|uri| redirect::form_action(uri))

@@ -1,226 +1,235 @@
-//! The look of the pages: name, picture, colours and templates, read once at the start.
+//! The look of the pages: names, pictures, colours, font, templates and languages, read once at the start.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
-use axum::{
-    body::Bytes,
-    response::{IntoResponse as _, Response},
-};
-use http::{HeaderValue, header};
-use minijinja::{Environment, Error};
+use axum::response::Response;
+use minijinja::{Environment, Value, context};
 
 use super::{
-    assets::{SCRIPT, STYLE, version},
-    samples, templates,
+    assets::{SCRIPT, STYLE},
+    brand::{Brand, PageClient},
+    fault::{Fault, LookError},
+    files::{Content, Files, read_font, read_picture},
+    languages::{Language, Languages},
+    locales, templates, trial,
 };
-use crate::{config::Pages, files};
+use crate::config::{ClientLook, Color, PageLink, Pages};
 
-/// The largest picture, in bytes.
-const MAX_LOGO: usize = 256 * 1024;
-/// The largest template, in bytes.
-const MAX_TEMPLATE: u64 = 256 * 1024;
+const STYLE_SHEET: &str = "style.css";
+const LOGO: &str = "logo";
 
 /// The look of the pages.
 pub(crate) struct Look {
-    /// The name above each page.
-    pub(super) name: String,
-    pub(super) versions: Versions,
-    style: Bytes,
-    logo: Option<Logo>,
+    brand: Brand,
+    /// The looks of single clients, by their ids.
+    clients: BTreeMap<String, Brand>,
+    links: Vec<PageLink>,
+    script: String,
+    /// The version of the picture beside the title; empty without one.
+    favicon: String,
+    /// True if the pages load a font, which their policy has to allow.
+    pub(super) has_font: bool,
+    files: Files,
     pub(super) environment: Environment<'static>,
-}
-
-/// The versions of the files, which their URLs end in; that of the picture is empty without one.
-pub(super) struct Versions {
-    pub(super) style: String,
-    pub(super) script: String,
-    pub(super) logo: String,
-}
-
-/// A picture with its media type, which its first bytes show.
-struct Logo {
-    kind: &'static str,
-    bytes: Bytes,
-}
-
-/// The reason why the pages cannot look as configured.
-#[derive(Debug, thiserror::Error)]
-pub enum LookError {
-    /// A file cannot be read.
-    #[error("`{key}`: cannot read {path}: {source}", path = path.display())]
-    File {
-        /// The setting.
-        key: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
-    /// The picture has another format, or is too large.
-    #[error("`pages.logo`: {path} is no PNG or WebP file of at most 256 KiB", path = .0.display())]
-    Logo(PathBuf),
-    /// A file in the folder replaces no template.
-    #[error(
-        "`pages.templates`: {name} replaces no template; those that can be replaced are {known}"
-    )]
-    Unknown {
-        /// The file.
-        name: String,
-        /// The names of the templates.
-        known: String,
-    },
-    /// A template has a fault.
-    #[error("`pages.templates`: {0}")]
-    Template(String),
+    pub(super) languages: Arc<Languages>,
 }
 
 impl Look {
-    /// Reads what is configured. If a template is replaced, tries each with sample data in each language.
+    /// Reads what is configured, and tries the templates with sample data in each language.
+    ///
+    /// # Errors
+    ///
+    /// All faults that can be found at once.
     pub(crate) fn new(pages: &Pages) -> Result<Self, LookError> {
-        let mut environment = templates::environment().map_err(|error| fault(&error))?;
-        // a test tries those that are built in
+        let mut faults = Vec::new();
+        let languages = read_languages(pages, &mut faults);
+        let environment = templates::environment(Arc::clone(&languages));
+        // a test rules it out
+        let mut environment =
+            environment.map_err(|error| Fault::of(trial::KEY, error.to_string()))?;
         if let Some(folder) = &pages.templates {
-            replace(&mut environment, folder)?;
-            samples::try_all(&environment).map_err(|error| fault(&error))?;
+            faults.extend(trial::replace(&mut environment, &languages, folder));
         }
-        let style = Bytes::from(style(pages));
-        let logo = pages.logo.as_deref().map(read_logo).transpose()?;
-        let versions = Versions {
-            style: version(&style),
-            script: version(SCRIPT.as_bytes()),
-            logo: logo
-                .as_ref()
-                .map_or_else(String::new, |logo| version(&logo.bytes)),
+        let read = Read::new(pages, &mut faults);
+        LookError::unless_empty(faults)?;
+        let mut files = Files::default();
+        let script = Content::text("text/javascript; charset=utf-8", SCRIPT.to_owned());
+        let script = files.add("form-post.js", script);
+        let favicon = files.add_optional("favicon", read.favicon);
+        let has_font = read.font.is_some();
+        let base = format!("{STYLE}{}", font_face(&mut files, read.font));
+        let brand = Brand {
+            name: Some(pages.name.clone()),
+            logo: files.add_optional(LOGO, read.logo),
+            style: files.add(STYLE_SHEET, style(&base, pages.color, pages.color_dark)),
         };
+        let clients = client_brands(pages, read.client_logos, &base, &mut files);
         Ok(Self {
-            name: pages.name.clone(),
-            versions,
-            style,
-            logo,
+            brand,
+            clients,
+            links: pages.links.clone(),
+            script,
+            favicon,
+            has_font,
+            files,
             environment,
+            languages,
         })
     }
 
     /// Answers a request for a file of the pages; `None` if there is none of this name.
-    pub(super) fn file(&self, name: &str) -> Option<Response> {
-        let (kind, body) = match name {
-            "style.css" => ("text/css; charset=utf-8", self.style.clone()),
-            "form-post.js" => ("text/javascript; charset=utf-8", Bytes::from(SCRIPT)),
-            "logo" => {
-                let logo = self.logo.as_ref()?;
-                (logo.kind, logo.bytes.clone())
-            }
-            _ => return None,
+    pub(super) fn file(&self, name: &str, version: &str) -> Option<Response> {
+        self.files.answer(name, version)
+    }
+
+    /// Returns the variables that every page has. `base` is the path of the server.
+    pub(super) fn variables(
+        &self,
+        language: Language,
+        base: &str,
+        client: Option<&PageClient>,
+    ) -> Value {
+        let own = client.and_then(|client| Some((client, self.clients.get(&client.id)?)));
+        let style = own.map_or(&self.brand.style, |(_, brand)| &brand.style);
+        // a client that has only colours is shown under the name of the server
+        let own = own.filter(|(_, brand)| brand.has_head());
+        let server = self.brand.name.as_deref().unwrap_or_default();
+        let name = own.map_or(server, |(client, brand)| {
+            brand.name.as_deref().unwrap_or(&client.name)
+        });
+        let links = self.links.iter().map(|link| {
+            context! { label => link.label.as_str(), url => link.url.as_str() }
+        });
+        context! {
+            lang => self.languages.name(language),
+            dir => self.languages.direction(language),
+            language => language.place(),
+            base => base,
+            brand => name,
+            // whoever looks like a client's page still names the server and the place that the answer goes to
+            brand_server => own.map_or("", |_| server),
+            brand_host => own.map_or("", |(client, _)| client.host.as_str()),
+            logo_version => own.map_or(&self.brand, |(_, brand)| brand).logo.as_str(),
+            style_version => style.as_str(),
+            script_version => self.script.as_str(),
+            favicon_version => self.favicon.as_str(),
+            links => links.collect::<Vec<Value>>(),
+        }
+    }
+}
+
+/// The files of the operator.
+struct Read {
+    logo: Option<Content>,
+    favicon: Option<Content>,
+    font: Option<(Content, bool)>,
+    /// In the order of the clients.
+    client_logos: Vec<Option<Content>>,
+}
+
+impl Read {
+    /// Reads the files that can be read.
+    fn new(pages: &Pages, faults: &mut Vec<Fault>) -> Self {
+        let mut keep = |read: Option<Result<Content, Fault>>| {
+            read.and_then(|read| read.map_err(|fault| faults.push(fault)).ok())
         };
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-            (
-                header::CACHE_CONTROL,
-                HeaderValue::from_static("public, max-age=31536000, immutable"),
-            ),
-        ];
-        Some((headers, body).into_response())
+        let logo = pages.logo.as_deref();
+        let favicon = pages.favicon.as_deref();
+        let logo = keep(logo.map(|path| read_picture("pages.logo", path)));
+        let favicon = keep(favicon.map(|path| read_picture("pages.favicon", path)));
+        let client_logo = |(id, look): (&String, &ClientLook)| {
+            let key = format!("pages.clients.{id}.logo");
+            keep(look.logo.as_deref().map(|path| read_picture(&key, path)))
+        };
+        let client_logos = pages.clients.iter().map(client_logo).collect();
+        let font = pages
+            .font
+            .as_deref()
+            .map(|path| read_font("pages.font", path));
+        let font = font.and_then(|read| read.map_err(|fault| faults.push(fault)).ok());
+        Self {
+            logo,
+            favicon,
+            font,
+            client_logos,
+        }
     }
 }
 
-/// Describes a fault with the template and the line.
-fn fault(error: &Error) -> LookError {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    LookError::Template(text)
+/// Reads the operator's texts over the built-in ones.
+fn read_languages(pages: &Pages, faults: &mut Vec<Fault>) -> Arc<Languages> {
+    let read = pages.locales.as_deref().map(locales::read);
+    let languages = read.unwrap_or_else(|| Ok(Languages::new(Vec::new())));
+    Arc::new(languages.unwrap_or_else(|found| {
+        faults.extend(found);
+        Languages::new(Vec::new())
+    }))
 }
 
-/// Returns the style sheet with the configured colours.
-fn style(pages: &Pages) -> String {
-    let mut style = STYLE.to_owned();
-    if let Some(color) = pages.color {
+/// Adds the font and returns the rules that load it; none without a font.
+fn font_face(files: &mut Files, font: Option<(Content, bool)>) -> String {
+    let Some((content, has_weights)) = font else {
+        return String::new();
+    };
+    let version = files.add("font", content);
+    let weights = if has_weights {
+        " font-weight: 1 1000;"
+    } else {
+        ""
+    };
+    format!(
+        "@font-face {{ font-family: \"page\"; src: url(\"font?v={version}\") format(\"woff2\");{weights} font-display: swap; }}\n\
+        html {{ font-family: \"page\", system-ui, sans-serif; }}\n"
+    )
+}
+
+/// Adds the pictures and style sheets of single clients, whose colours are those of the server where they have none.
+fn client_brands(
+    pages: &Pages,
+    logos: Vec<Option<Content>>,
+    base: &str,
+    files: &mut Files,
+) -> BTreeMap<String, Brand> {
+    let clients = pages.clients.iter().zip(logos);
+    let brands = clients.map(|((id, look), logo)| {
+        let color = look.color.or(pages.color);
+        let dark = look.color_dark.or(pages.color_dark);
+        let brand = Brand {
+            name: look.name.clone(),
+            logo: logo.map_or_else(String::new, |logo| files.add_other(LOGO, logo)),
+            style: files.add_other(STYLE_SHEET, style(base, color, dark)),
+        };
+        (id.clone(), brand)
+    });
+    brands.collect()
+}
+
+/// Returns the style sheet with colours.
+fn style(base: &str, color: Option<Color>, dark: Option<Color>) -> Content {
+    let mut style = base.to_owned();
+    if let Some(color) = color {
         let text = color.text();
         let _ = writeln!(style, ":root {{ --accent: {color}; --on-accent: {text}; }}");
     }
     // without a colour of its own, a dark page keeps the one that is built in
-    let dark = pages
-        .color_dark
-        .map(|color| (color.to_string(), color.text().to_string()));
+    let own_dark = dark.map(|color| (color.to_string(), color.text().to_string()));
     let built_in = || ("#9db9ff".to_owned(), "#0f1730".to_owned());
-    let dark = dark.or_else(|| pages.color.map(|_| built_in()));
+    let dark = own_dark.or_else(|| color.map(|_| built_in()));
     if let Some((color, text)) = dark {
         let _ = writeln!(
             style,
             "@media (prefers-color-scheme: dark) {{ :root {{ --accent: {color}; --on-accent: {text}; }} }}"
         );
     }
-    style
-}
-
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, LookError> {
-    files::read(path).map_err(|source| LookError::File {
-        key,
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Reads the picture. Other formats can hold scripts.
-fn read_logo(path: &Path) -> Result<Logo, LookError> {
-    let bytes = read("pages.logo", path)?;
-    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    let kind = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        "image/png"
-    } else if is_webp {
-        "image/webp"
-    } else {
-        return Err(LookError::Logo(path.to_owned()));
-    };
-    if bytes.len() > MAX_LOGO {
-        return Err(LookError::Logo(path.to_owned()));
-    }
-    Ok(Logo {
-        kind,
-        bytes: bytes.into(),
-    })
-}
-
-/// Replaces the templates that are in a folder.
-fn replace(environment: &mut Environment<'static>, folder: &Path) -> Result<(), LookError> {
-    let unreadable = |source| LookError::File {
-        key: "pages.templates",
-        path: folder.to_owned(),
-        source,
-    };
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        if !templates::NAMES.contains(&name.as_str()) {
-            let known = templates::NAMES.join(", ");
-            return Err(LookError::Unknown { name, known });
-        }
-        if entry.metadata().map_err(unreadable)?.len() > MAX_TEMPLATE {
-            return Err(LookError::Template(format!(
-                "{name} is longer than 256 KiB"
-            )));
-        }
-        let text = String::from_utf8(read("pages.templates", &entry.path())?);
-        let text = text.map_err(|_| LookError::Template(format!("{name} is not UTF-8")))?;
-        let added = environment.add_template_owned(name, text);
-        added.map_err(|error| fault(&error))?;
-    }
-    Ok(())
+    Content::text("text/css; charset=utf-8", style)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
+    use crate::pages::samples;
 
     fn looks(change: impl FnOnce(&mut Pages, &Path)) -> Result<Look, LookError> {
         let folder = tempfile::tempdir().unwrap();
@@ -241,53 +250,71 @@ mod tests {
         let page = r#"{% extends "layout.html" %}{% block content %}<p>our own {{ t(heading) }}</p>{% endblock %}"#;
         let look = with_template("message.html", page).unwrap();
         let template = look.environment.get_template("message.html").unwrap();
-        let html = samples::render(&template, "message.html").unwrap();
-        assert!(html.contains("our own"), "{html}");
-        for (name, wrong, why) in [
-            ("message.html", "{{ heading", "message.html"),
-            ("message.html", "{{ no_such_variable }}", "undefined"),
-            ("message.html", "{{ t(\"no-such-text\") }}", "no-such-text"),
-            ("messages.html", "x", "replaces no template"),
+        let pages = samples::render(&template, "message.html", &look.languages).unwrap();
+        assert!(
+            pages.iter().all(|html| html.contains("our own")),
+            "{pages:?}"
+        );
+    }
+
+    #[test]
+    fn all_faults_of_a_configuration_are_found_at_once() {
+        let refused = looks(|pages, folder| {
+            fs::write(folder.join("fr.ftl"), "sign-inn = x").unwrap();
+            pages.templates = Some(folder.to_owned());
+            pages.locales = Some(folder.to_owned());
+            pages.logo = Some(folder.join("none.png"));
+        });
+        let error = refused.err().unwrap();
+        let text = error.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let keys = [
+            "`pages.locales`: fr.ftl, line 1: ",
+            "`pages.templates`: fr.ftl: ",
+            "`pages.logo`: ",
+        ];
+        assert_eq!((lines.len(), error.faults().len()), (3, 3), "{text}");
+        for (line, key) in lines.iter().zip(keys) {
+            assert!(line.starts_with(key), "{line}");
+        }
+    }
+
+    #[test]
+    fn pictures_and_fonts_are_read_like_the_logo() {
+        let refused = looks(|pages, folder| {
+            let path = folder.join("x.svg");
+            fs::write(&path, "<svg onload=alert(1)>").unwrap();
+            let look = ClientLook {
+                logo: Some(path.clone()),
+                ..ClientLook::default()
+            };
+            pages.clients.insert("wiki".to_owned(), look);
+            (pages.logo, pages.favicon) = (Some(path.clone()), Some(path.clone()));
+            pages.font = Some(path);
+        });
+        let text = refused.err().unwrap().to_string();
+        for key in [
+            "pages.logo",
+            "pages.favicon",
+            "pages.font",
+            "pages.clients.wiki.logo",
         ] {
-            let error = with_template(name, wrong).err().unwrap().to_string();
-            assert!(
-                error.contains(why) && error.contains("pages.templates"),
-                "{error}"
-            );
+            assert!(text.contains(&format!("`{key}`: ")), "{key}: {text}");
         }
+        assert_eq!(text.lines().count(), 4);
     }
 
-    #[test]
-    fn i131_a_picture_that_is_no_png_or_webp_is_refused() {
-        let with_logo = |bytes: &[u8]| {
-            looks(|pages, folder| {
-                let path = folder.join("logo.png");
-                fs::write(&path, bytes).unwrap();
-                pages.logo = Some(path);
-            })
-        };
-        let png = b"\x89PNG\r\n\x1a\nrest".to_vec();
-        assert_eq!(with_logo(&png).unwrap().logo.unwrap().kind, "image/png");
-        let webp = with_logo(b"RIFF\0\0\0\0WEBPVP8 ").unwrap();
-        assert_eq!(webp.logo.unwrap().kind, "image/webp");
-        let long = [png, vec![0; MAX_LOGO]].concat();
-        for wrong in [&b"<svg onload=alert(1)>"[..], b"", b"GIF89a", &long] {
-            assert!(matches!(with_logo(wrong), Err(LookError::Logo(_))));
-        }
-        let missing = looks(|pages, folder| pages.logo = Some(folder.join("none.png")));
-        assert!(matches!(
-            missing,
-            Err(LookError::File {
-                key: "pages.logo",
-                ..
-            })
-        ));
+    /// The text of a style sheet.
+    async fn style_of(look: &Look, version: &str) -> String {
+        let response = look.file("style.css", version).unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await;
+        String::from_utf8(body.unwrap().to_vec()).unwrap()
     }
 
-    #[test]
-    fn colors_are_added_to_the_style_sheet() {
+    #[tokio::test]
+    async fn colors_are_added_to_the_style_sheet() {
         let look = looks(|pages, _| pages.color = Some("#7a1fa2".parse().unwrap())).unwrap();
-        let text = std::str::from_utf8(&look.style).unwrap();
+        let text = style_of(&look, "").await;
         assert!(text.contains("--accent: #7a1fa2; --on-accent: #ffffff"));
         // the dark page keeps its own
         assert!(
@@ -295,6 +322,176 @@ mod tests {
                 .ends_with("--accent: #9db9ff; --on-accent: #0f1730; } }")
         );
         let plain = looks(|_, _| ()).unwrap();
-        assert_eq!(plain.style, STYLE);
+        assert_eq!(style_of(&plain, "").await, STYLE);
+    }
+
+    #[tokio::test]
+    async fn a_font_is_loaded_from_this_server_and_only_where_one_is_set() {
+        let with_font = |tables: &[&[u8]]| {
+            looks(|pages, folder| {
+                let path = folder.join("font.woff2");
+                fs::write(&path, crate::pages::font::tests::font(tables)).unwrap();
+                pages.font = Some(path);
+            })
+        };
+        let look = with_font(&[&[5, 8]]).unwrap();
+        let text = style_of(&look, "").await;
+        assert!(
+            look.has_font && text.contains("src: url(\"font?v="),
+            "{text}"
+        );
+        assert!(!text.contains("font-weight: 1 1000"), "{text}");
+        let version = text
+            .split("font?v=")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        let font = look.file("font", version).unwrap();
+        assert_eq!(font.headers()["content-type"], "font/woff2");
+        let text = style_of(&with_font(&[&[47, 8]]).unwrap(), "").await;
+        assert!(text.contains("font-weight: 1 1000"), "{text}");
+        let plain = looks(|_, _| ()).unwrap();
+        assert!(!plain.has_font && plain.file("font", version).is_none());
+    }
+
+    /// A page for one client of a server that has a look for another one.
+    fn page(look: &Look, id: &str) -> String {
+        let client = PageClient {
+            id: id.to_owned(),
+            name: "Registered".to_owned(),
+            host: "wiki.example".to_owned(),
+        };
+        let variables = look.variables(Language::default(), "", Some(&client));
+        let values = context! {
+            client => "Registered", host => "wiki.example", is_shared => false, flow => "x", username => "alice",
+            scopes => Vec::<Value>::new(),
+        };
+        let template = look.environment.get_template("consent.html").unwrap();
+        template.render(context! { ..values, ..variables }).unwrap()
+    }
+
+    fn with_client(own: ClientLook) -> Look {
+        let look = looks(|pages, _| {
+            pages.name = "Example Ltd".to_owned();
+            pages.clients.insert("wiki".to_owned(), own);
+        });
+        look.unwrap()
+    }
+
+    #[test]
+    fn the_look_of_a_client_does_not_hide_who_asks_and_who_answers() {
+        let name = Some("Your Bank <b>".to_owned());
+        let look = with_client(ClientLook {
+            name,
+            ..ClientLook::default()
+        });
+        let html = page(&look, "wiki");
+        for shown in [
+            "<p class=\"brand\">Your Bank &lt;b&gt;</p>",
+            "Allow Registered?",
+            "Registered at wiki.example asks",
+            "Sign-in by Example Ltd for the application at wiki.example",
+        ] {
+            assert!(html.contains(shown), "{shown}: {html}");
+        }
+        // another client has nothing of it
+        let html = page(&look, "other");
+        assert!(
+            html.contains("<p class=\"brand\">Example Ltd</p>"),
+            "{html}"
+        );
+        assert!(
+            !html.contains("Your Bank") && !html.contains("Sign-in by"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn a_client_with_a_picture_alone_has_its_registered_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let logo = folder.path().join("logo.png");
+        fs::write(&logo, b"\x89PNG\r\n\x1a\nrest").unwrap();
+        let look = with_client(ClientLook {
+            logo: Some(logo),
+            ..ClientLook::default()
+        });
+        let html = page(&look, "wiki");
+        assert!(html.contains("class=\"logo\"> Registered</p>"), "{html}");
+        assert!(!page(&look, "other").contains("class=\"logo\""));
+        // and a server without a picture has none
+        assert!(look.file("logo", "").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_client_with_colours_alone_keeps_the_name_of_the_server() {
+        let color = Some("#7a1fa2".parse().unwrap());
+        let look = with_client(ClientLook {
+            color,
+            ..ClientLook::default()
+        });
+        let html = page(&look, "wiki");
+        assert!(
+            html.contains("<p class=\"brand\">Example Ltd</p>"),
+            "{html}"
+        );
+        let version = html
+            .split("style.css?v=")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        assert!(style_of(&look, version).await.contains("--accent: #7a1fa2"));
+        assert_eq!(style_of(&look, "").await, STYLE);
+        assert!(!page(&look, "other").contains(version));
+    }
+
+    #[test]
+    fn links_and_a_picture_for_the_title_are_on_each_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = folder.path().join("icon.png");
+        fs::write(&picture, b"\x89PNG\r\n\x1a\nrest").unwrap();
+        let look = looks(|pages, _| {
+            pages.favicon = Some(picture);
+            pages.links = vec![PageLink {
+                label: "Privacy & more".to_owned(),
+                url: "https://www.example.com/p?a=1&b=2".to_owned(),
+            }];
+        });
+        let look = look.unwrap();
+        for name in templates::NAMES {
+            let template = look.environment.get_template(name).unwrap();
+            let variables = look.variables(Language::default(), "/auth", None);
+            for values in samples::samples(name) {
+                let html = template
+                    .render(context! { ..values, ..variables.clone() })
+                    .unwrap();
+                let html = html.replace("&#x2f;", "/");
+                let link =
+                    "<a href=\"https://www.example.com/p?a=1&amp;b=2\">Privacy &amp; more</a>";
+                assert!(html.contains(link), "{name}: {html}");
+                assert!(
+                    html.contains("<link rel=\"icon\" href=\"/auth/pages/favicon?v="),
+                    "{name}: {html}"
+                );
+            }
+        }
+        let plain = looks(|_, _| ()).unwrap();
+        let html = page(&plain, "wiki");
+        assert!(
+            !html.contains("<footer") && !html.contains("rel=\"icon\""),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn the_samples_have_every_variable_of_a_page() {
+        let look = looks(|_, _| ()).unwrap();
+        let given = look.variables(Language::default(), "", None);
+        let given = given.try_iter().unwrap().map(|name| name.to_string());
+        let given: std::collections::BTreeSet<String> = given.collect();
+        assert_eq!(given, samples::variables("layout.html"));
     }
 }

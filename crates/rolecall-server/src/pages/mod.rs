@@ -3,16 +3,25 @@
 pub(crate) mod account;
 mod answers;
 mod assets;
+mod brand;
 mod choice;
+pub(crate) mod fault;
+mod files;
+mod folder;
+mod font;
 pub(crate) mod handlers;
-mod language;
+mod languages;
+mod locales;
 pub(crate) mod logout;
 pub(crate) mod look;
+mod markup;
+pub(crate) mod own;
 mod render;
 mod samples;
 mod steps;
 mod submitted;
 mod templates;
+mod trial;
 
 pub(crate) use submitted::refuse_foreign;
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Error, Value};
 
-use super::language::Language;
+use super::{brand::PageClient, languages::Language};
 use crate::{
     app::App,
     error::ApiError,
@@ -21,6 +21,8 @@ pub(super) struct Page {
     pub(super) language: Language,
     /// The variables of the template.
     pub(super) values: Value,
+    /// The client whose look the page has, if it has one of its own.
+    pub(super) client: Option<PageClient>,
     /// Where the forms of the page lead beside this server: `form-action` binds the whole chain of redirects.
     pub(super) form_actions: Vec<String>,
 }
@@ -36,15 +38,8 @@ impl Page {
 
     fn write(&self, app: &App) -> Result<String, Error> {
         let look = &app.parts().look;
-        let common = minijinja::context! {
-            lang => self.language.name(),
-            language => self.language.place(),
-            base => path_of(&app.settings().public_url),
-            brand => look.name.as_str(),
-            logo_version => look.versions.logo.as_str(),
-            style_version => look.versions.style.as_str(),
-            script_version => look.versions.script.as_str(),
-        };
+        let base = path_of(&app.settings().public_url);
+        let common = look.variables(self.language, base, self.client.as_ref());
         let template = look.environment.get_template(self.template)?;
         template.render(minijinja::context! { ..self.values.clone(), ..common })
     }
@@ -61,19 +56,20 @@ impl Page {
         };
         let headers = response.headers_mut();
         set(headers, header::CONTENT_TYPE, "text/html; charset=utf-8");
-        protect(headers, &self.form_actions, referrer);
+        let policy = policy(&self.form_actions, app.parts().look.has_font);
+        protect(headers, &policy, referrer);
         response
     }
 }
 
 /// Sets the headers that every page has.
-pub(super) fn protect(headers: &mut HeaderMap, form_actions: &[String], referrer: &'static str) {
+pub(super) fn protect(headers: &mut HeaderMap, policy: &str, referrer: &'static str) {
     set(headers, header::CACHE_CONTROL, "no-store");
     set(headers, header::REFERRER_POLICY, referrer);
     set(headers, header::X_FRAME_OPTIONS, "DENY");
     // for servers that rolecall is embedded in, which need not set it
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    if let Ok(policy) = HeaderValue::from_str(&policy(form_actions)) {
+    if let Ok(policy) = HeaderValue::from_str(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
 }
@@ -83,10 +79,12 @@ fn set(headers: &mut HeaderMap, name: http::HeaderName, value: &'static str) {
 }
 
 /// Returns the `Content-Security-Policy` of a page: no inline script or style, nothing from elsewhere.
-fn policy(form_actions: &[String]) -> String {
-    let mut policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+pub(super) fn policy(form_actions: &[String], has_font: bool) -> String {
+    let font = if has_font { "font-src 'self'; " } else { "" };
+    let mut policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {font}\
         base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-        .to_owned();
+    );
     for source in form_actions {
         let _ = write!(policy, " {source}");
     }
@@ -99,7 +97,14 @@ mod tests {
 
     #[test]
     fn the_policy_lets_forms_lead_to_the_client_and_nowhere_else() {
-        let policy = policy(&["https://app.example".to_owned()]);
+        let leads = ["https://app.example".to_owned()];
+        let with_font = policy(&leads, true);
+        assert_eq!(
+            with_font.replace("font-src 'self'; ", ""),
+            policy(&leads, false)
+        );
+        let policy = policy(&leads, false);
+        assert!(with_font != policy && !policy.contains("font-src"));
         assert!(policy.ends_with("form-action 'self' https://app.example"));
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
     }

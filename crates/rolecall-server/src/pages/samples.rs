@@ -1,105 +1,194 @@
 //! Sample data, with which each template is tried before anybody sees it.
 
-use minijinja::{Environment, Error, Template, Value, context};
+use std::collections::BTreeSet;
+
+use minijinja::{Error, Template, Value, context};
 
 use super::{
-    language::{LANGUAGES, Language},
-    templates::NAMES,
+    languages::{Language, Languages},
+    markup::HOSTILE,
 };
 
-/// Renders each template in each language.
-pub(super) fn try_all(environment: &Environment<'_>) -> Result<(), Error> {
-    for name in NAMES {
-        render(&environment.get_template(name)?, name)?;
-    }
-    Ok(())
-}
-
-/// Renders a template with each of its samples in each language, and returns the last page.
-pub(super) fn render(template: &Template<'_, '_>, name: &str) -> Result<String, Error> {
-    let mut page = String::new();
+/// Renders a template with each of its samples in each language, and returns the pages.
+pub(super) fn render(
+    template: &Template<'_, '_>,
+    name: &str,
+    languages: &Languages,
+) -> Result<Vec<String>, Error> {
+    let mut pages = Vec::new();
     for values in samples(name) {
-        for place in 0..LANGUAGES.len() {
-            let common = context! {
-                lang => Language::at(place).name(),
-                language => place,
-                base => "/auth",
-                brand => "Example",
-                logo_version => "v1",
-                style_version => "v1",
-                script_version => "v1",
-            };
-            page = template.render(context! { ..values.clone(), ..common })?;
+        for language in languages.all() {
+            let common = common(languages, language);
+            // a text without one of its variables is a fault only here
+            let trial = context! { trial => true };
+            let values = context! { ..trial, ..values.clone(), ..common };
+            pages.push(template.render(values)?);
         }
     }
-    Ok(page)
+    Ok(pages)
 }
 
+/// Returns the variables that a template can have.
+pub(super) fn variables(name: &str) -> BTreeSet<String> {
+    let languages = Languages::new(Vec::new());
+    let mut values = samples(name);
+    values.push(common(&languages, Language::default()));
+    let names = values.iter().filter_map(|values| values.try_iter().ok());
+    names.flatten().map(|name| name.to_string()).collect()
+}
+
+/// Returns the variables of every template.
+fn common(languages: &Languages, language: Language) -> Value {
+    context! {
+        lang => languages.name(language),
+        dir => languages.direction(language),
+        language => language.place(),
+        base => BASE,
+        brand => TEXT,
+        logo_version => "v1",
+        style_version => "v1",
+        script_version => "v1",
+        favicon_version => "v1",
+        brand_server => TEXT,
+        brand_host => HOST,
+        links => vec![context! { label => TEXT, url => "https://www.example.com" }],
+    }
+}
+
+/// The path of the server.
+pub(super) const BASE: &str = "/auth";
+/// The host of the client.
+pub(super) const HOST: &str = "wiki.example";
+/// A text as others could choose it.
+const TEXT: &str = HOSTILE;
+
+/// The faults that a form can show, by the keys of their texts.
+const ERRORS: [&str; 6] = [
+    "wrong-password",
+    "too-many",
+    "busy",
+    "passwords-differ",
+    "password-change-required",
+    "wrong-choice",
+];
+
+/// The headings of messages.
+const MESSAGES: [&str; 5] = [
+    "signed-out",
+    "ended",
+    "bad-request",
+    "forbidden",
+    "unavailable",
+];
+
 /// Returns the variables of a template, as full and as empty as they can be.
-fn samples(name: &str) -> Vec<Value> {
-    let some = vec![context! {
-        id => "x", name => "Wiki", address => "203.0.113.7", since => "2026-01-31 12:00", last => "2026-01-31 12:00",
-        scopes => "openid, profile", is_current => true, key => "", text => "Read items",
-    }];
+pub(super) fn samples(name: &str) -> Vec<Value> {
     match name {
-        "sign_in.html" => vec![
-            context! {
-                client => "Wiki", flow => "x", username => "alice", signed_in => "alice", may_stay => true,
-                stays => true, error => "wrong-password", notice => "password-changed", seconds => 3,
-            },
-            context! {
-                client => "", flow => "x", username => "", signed_in => "", may_stay => false,
-                stays => false, error => "", notice => "", seconds => 0,
-            },
-        ],
-        "change.html" => vec![
-            context! { flow => "x", username => "alice", error => "too-many", problem => "", seconds => 3 },
-            context! { flow => "x", username => "", error => "", problem => "too short", seconds => 0 },
-        ],
-        "choose.html" => vec![
-            context! {
-                heading => "choose-roles", legend => "choose-some-roles", field => "role", kind => "checkbox", most => 2,
-                options => vec![context! { value => "payer", text => "Pays" }], client => "Wiki", flow => "x",
-                username => "alice", error => "wrong-choice", seconds => 0,
-            },
-            context! {
-                heading => "choose-tenant", legend => "choose-one-tenant", field => "tenant", kind => "radio", most => 1,
-                options => vec![context! { value => "acme", text => "" }], client => "", flow => "x",
-                username => "alice", error => "", seconds => 0,
-            },
-        ],
-        "consent.html" => vec![
-            context! {
-                client => "Wiki", host => "wiki.example", is_shared => true, flow => "x", username => "alice",
-                resource => "Items (https://items.example)",
-                scopes => [vec![context! { key => "scope-openid" }], some.clone()].concat(),
-            },
-            context! {
-                client => "Wiki", host => "wiki.example", is_shared => false, flow => "x", username => "alice",
-                resource => "",
-                scopes => Vec::<Value>::new(),
-            },
-        ],
-        "message.html" => vec![context! {
-            heading => "ended", text => "ended-text", seconds => 3, detail => "client_id is missing",
-        }],
+        "sign_in.html" => {
+            let errors = ERRORS.map(|error| {
+                context! {
+                    client => TEXT, flow => TEXT, username => TEXT, signed_in => TEXT, may_stay => true,
+                    stays => true, error => error, notice => "password-changed", seconds => 3,
+                }
+            });
+            with_empty(
+                errors,
+                context! {
+                    client => "", flow => "x", username => "", signed_in => "", may_stay => false,
+                    stays => false, error => "", notice => "", seconds => 0,
+                },
+            )
+        }
+        "change.html" => {
+            let errors = ERRORS.map(|error| {
+                context! { flow => TEXT, username => TEXT, error => error, problem => "", seconds => 3 }
+            });
+            with_empty(
+                errors,
+                context! {
+                    flow => "x", username => "", error => "", problem => TEXT, seconds => 0,
+                },
+            )
+        }
+        "choose.html" => choices(),
+        "consent.html" => consents(),
+        "message.html" => {
+            let messages = MESSAGES.map(|heading| {
+                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT }
+            });
+            with_empty(
+                messages,
+                context! {
+                    heading => "unavailable", text => "too-many", seconds => 1, detail => "",
+                },
+            )
+        }
         "form_post.html" => vec![context! {
-            action => "https://wiki.example/cb", parameters => vec![("code", "x")],
+            action => "https://wiki.example/cb", parameters => vec![(TEXT, TEXT)],
         }],
         "logout.html" => vec![context! {
-            username => "alice", parameters => vec![("state", "x")],
+            username => TEXT, parameters => vec![(TEXT, TEXT)],
         }],
-        "account.html" => vec![
-            context! {
-                username => "alice", email => "alice@example.com", sessions => some.clone(),
-                browsers => some.clone(), allowed => some,
-            },
-            context! {
-                username => "alice", email => "", sessions => Vec::<Value>::new(),
-                browsers => Vec::<Value>::new(), allowed => Vec::<Value>::new(),
-            },
-        ],
+        "account.html" => accounts(),
         // only others extend it
         _ => vec![context! {}],
     }
+}
+
+fn with_empty<const N: usize>(full: [Value; N], empty: Value) -> Vec<Value> {
+    full.into_iter().chain([empty]).collect()
+}
+
+fn choices() -> Vec<Value> {
+    let errors = ERRORS.map(|error| {
+        context! {
+            heading => "choose-roles", legend => "choose-some-roles", field => "role", kind => "checkbox", most => 2,
+            options => vec![context! { value => TEXT, text => TEXT }], client => TEXT, flow => TEXT,
+            username => TEXT, error => error, seconds => 3,
+        }
+    });
+    with_empty(
+        errors,
+        context! {
+            heading => "choose-tenant", legend => "choose-one-tenant", field => "tenant", kind => "radio", most => 1,
+            options => vec![context! { value => "acme", text => "" }], client => "", flow => "x",
+            username => "alice", error => "", seconds => 0,
+        },
+    )
+}
+
+fn consents() -> Vec<Value> {
+    let scopes = vec![
+        context! { key => "scope-openid" },
+        context! { key => "", name => TEXT, text => TEXT },
+    ];
+    let full = context! {
+        client => TEXT, host => HOST, is_shared => true, flow => TEXT, username => TEXT, resource => TEXT, scopes => scopes,
+    };
+    let empty = context! {
+        client => "Wiki", host => HOST, is_shared => false, flow => "x", username => "alice",
+        resource => "", scopes => Vec::<Value>::new(),
+    };
+    vec![full, empty]
+}
+
+fn accounts() -> Vec<Value> {
+    let some = vec![
+        context! {
+            id => TEXT, name => TEXT, address => TEXT, since => "2026-01-31 12:00", last => "2026-01-31 12:00",
+            scopes => TEXT, is_current => true,
+        },
+        context! {
+            id => "x", name => "", address => "203.0.113.7", since => "2026-01-31 12:00", last => "2026-01-31 12:00",
+            scopes => "", is_current => false,
+        },
+    ];
+    let full = context! {
+        username => TEXT, email => TEXT, sessions => some.clone(), browsers => some.clone(), allowed => some,
+    };
+    let empty = context! {
+        username => "alice", email => "", sessions => Vec::<Value>::new(),
+        browsers => Vec::<Value>::new(), allowed => Vec::<Value>::new(),
+    };
+    vec![full, empty]
 }

@@ -8,8 +8,8 @@ use minijinja::{Value, context};
 
 use super::{
     answers::{go, refuse},
+    brand::PageClient,
     choice,
-    language::Language,
     render::Page,
     submitted::Browser,
 };
@@ -58,7 +58,7 @@ pub(super) async fn answer(
     next: Result<Next, FlowError>,
     mut entered: Entered,
 ) -> Response {
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(app, None);
     match next {
         Ok(next) => go(app, language, next),
         Err(FlowError::Wrong) => {
@@ -91,7 +91,7 @@ pub(super) async fn answer(
 
 /// Shows the step of a flow that is due.
 pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Entered) -> Response {
-    let language = Language::of(browser.headers(), None);
+    let language = browser.language(app, None);
     match service::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) => step_page(app, browser, &shown, entered),
         Err(error) => refuse(app, language, error),
@@ -177,8 +177,13 @@ fn flow_page(
     let page = Page {
         template,
         status,
-        language: Language::of(browser.headers(), request.ui_locales.as_deref()),
+        language: browser.language(app, request.ui_locales.as_deref()),
         values,
+        client: shown.client.as_ref().map(|client| PageClient {
+            id: client.id.clone(),
+            name: client.name.clone(),
+            host: redirect::shown_host(&request.redirect_uri).to_owned(),
+        }),
         form_actions: if request.is_own() {
             Vec::new()
         } else {

@@ -7,10 +7,14 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ACCEPT_LANGUAGE, CONTENT_TYPE},
+    request::Parts,
+};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::render;
+use super::{languages::Language, render};
 use crate::{
     app::App,
     http::{
@@ -88,8 +92,34 @@ impl<S: Send + Sync> FromRequestParts<S> for Browser {
 }
 
 impl Browser {
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.headers
+    /// Returns the language of a page: what the client asks for, then the one kept for the other pages, then what the
+    /// browser prefers.
+    pub(super) fn language(&self, app: &App, ui_locales: Option<&str>) -> Language {
+        let accepted = self.headers.get(ACCEPT_LANGUAGE);
+        let accepted = accepted.and_then(|value| value.to_str().ok());
+        let languages = &app.parts().look.languages;
+        languages.choose(
+            ui_locales,
+            self.kept_language(app),
+            accepted.unwrap_or_default(),
+        )
+    }
+
+    fn kept_language(&self, app: &App) -> Option<&str> {
+        let jar = CookieJar::of(&app.settings().public_url);
+        jar.get(&self.headers, Cookie::Language)
+    }
+
+    /// Returns the cookie that keeps a language that the client asked for, since later pages do not know the request;
+    /// `None` if the browser has it already.
+    pub(super) fn keep_language(&self, app: &App, ui_locales: Option<&str>) -> Option<HeaderValue> {
+        let languages = &app.parts().look.languages;
+        let name = languages.name(languages.asked(ui_locales)?);
+        if self.kept_language(app) == Some(name) {
+            return None;
+        }
+        let jar = CookieJar::of(&app.settings().public_url);
+        jar.set(Cookie::Language, name, None)
     }
 
     pub(super) fn visitor(&self, app: &App) -> Visitor<'_> {
@@ -146,7 +176,8 @@ fn refused(_: ProtectionError) -> Response {
 fn plain(status: StatusCode, text: &'static str) -> Response {
     let html = (CONTENT_TYPE, "text/html; charset=utf-8");
     let mut response = (status, [html], text).into_response();
-    render::protect(response.headers_mut(), &[], "no-referrer");
+    let policy = render::policy(&[], false);
+    render::protect(response.headers_mut(), &policy, "no-referrer");
     response.extensions_mut().insert(NoCors);
     response
 }

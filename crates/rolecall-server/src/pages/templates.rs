@@ -1,8 +1,16 @@
 //! The templates of the pages, and the function by which they get their texts.
 
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, value::Kwargs};
+use std::sync::Arc;
 
-use super::language::Language;
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, HtmlEscape, Output, State, UndefinedBehavior, Value,
+    escape_formatter, value::Kwargs,
+};
+
+use super::{
+    fault::suggestion,
+    languages::{Argument, Language, Languages},
+};
 
 /// The names of the templates.
 pub(super) const NAMES: [&str; 9] = [
@@ -17,7 +25,7 @@ pub(super) const NAMES: [&str; 9] = [
     "logout.html",
 ];
 
-const TEMPLATES: [(&str, &str); 9] = [
+pub(super) const TEMPLATES: [(&str, &str); 9] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -57,45 +65,82 @@ const TEMPLATES: [(&str, &str); 9] = [
 ];
 
 /// Returns the templates that are built in.
-pub(super) fn environment() -> Result<Environment<'static>, Error> {
+pub(super) fn environment(languages: Arc<Languages>) -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.add_function("t", translate);
+    // no template, also none of the operator's, writes a value as it is
+    environment.remove_filter("safe");
+    environment.set_formatter(escape);
+    let t = move |state: &State<'_, '_>, key: &str, arguments: Kwargs| {
+        translate(&languages, state, key, &arguments)
+    };
+    environment.add_function("t", t);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
     Ok(environment)
 }
 
+/// Writes a value, and escapes it also where a template says `autoescape false`.
+fn escape(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if *state.auto_escape() == AutoEscape::Html {
+        return escape_formatter(out, state, value);
+    }
+    let text = value.to_string();
+    write!(out, "{}", HtmlEscape(&text)).map_err(Error::from)
+}
+
 /// `t("key", name=value)`: a text in the language of the page.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature of a function of the templates"
-)]
-fn translate(state: &State<'_, '_>, key: &str, arguments: Kwargs) -> Result<String, Error> {
+fn translate(
+    languages: &Languages,
+    state: &State<'_, '_>,
+    key: &str,
+    arguments: &Kwargs,
+) -> Result<String, Error> {
     let place = state.lookup("language");
     let place = place.and_then(|value| value.as_usize()).unwrap_or_default();
     let mut values = Vec::new();
     for name in arguments.args() {
-        values.push((name, arguments.get::<Value>(name)?.to_string()));
+        values.push((name, argument(&arguments.get(name)?)));
     }
-    let text = Language::at(place).text(key, values);
-    if text.is_empty() {
-        let detail = format!("there is no text `{key}`");
-        return Err(Error::new(ErrorKind::UndefinedError, detail));
+    let found = languages.text(Language::at(place), key, values);
+    let refused = |detail| Error::new(ErrorKind::UndefinedError, detail);
+    let (text, errors) = found.ok_or_else(|| {
+        let hint = suggestion(key, languages.keys());
+        refused(format!("there is no text `{key}`{hint}"))
+    })?;
+    // a page that people wait for shows the text as far as it can be written
+    let is_trial = state.lookup("trial").is_some_and(|value| value.is_true());
+    if let Some(error) = errors.first().filter(|_| is_trial) {
+        return Err(refused(format!(
+            "the text `{key}` cannot be written: {error}; give all its variables, as in `t(\"{key}\", name=name)`"
+        )));
     }
+    // no safe string: it is escaped as any other value
     Ok(text)
+}
+
+fn argument(value: &Value) -> Argument {
+    match value.as_i64().filter(|_| value.is_number()) {
+        Some(number) => Argument::Number(number),
+        None => Argument::Text(value.to_string()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::samples;
 
     #[test]
     fn every_template_can_be_read_and_is_named() {
-        assert!(environment().is_ok(), "{:?}", environment().err());
+        let languages = Arc::new(Languages::new(Vec::new()));
+        let environment = environment(Arc::clone(&languages)).unwrap();
         assert_eq!(TEMPLATES.map(|(name, _)| name), NAMES);
-        crate::pages::samples::try_all(&environment().unwrap()).unwrap();
+        for (name, _) in TEMPLATES {
+            let template = environment.get_template(name).unwrap();
+            assert!(samples::render(&template, name, &languages).is_ok());
+        }
     }
 
     #[test]

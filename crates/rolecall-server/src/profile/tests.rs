@@ -264,6 +264,7 @@ fn y270_a_value_from_before_the_pattern_is_shown_and_not_put_into_tokens() {
         assert_eq!(shown["plate"], value);
         let claims = fields.claims_of(Claimed {
             email: None,
+            email_verified_at: None,
             profile: stored,
         });
         assert_eq!(claims.contains_key("plate"), is_claim, "{value}");

@@ -64,6 +64,7 @@ mod shared_database;
 mod sign_in;
 mod sign_in_choice;
 mod support;
+mod templates;
 mod tenants;
 mod throttle;
 mod tickets;

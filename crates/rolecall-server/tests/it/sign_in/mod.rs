@@ -1,6 +1,7 @@
 //! Sign-in by the pages, and what comes of it. Tests are numbered as in docs/identity.md.
 
 mod answers;
+mod branding;
 mod codes;
 mod limits;
 mod losses;

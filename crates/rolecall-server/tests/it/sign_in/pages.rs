@@ -10,6 +10,7 @@ on_both![
     i047_i048_every_page_is_protected_and_every_form_is_answered_by_303,
     forms_lead_to_the_client_of_the_flow_alone,
     pages_are_in_the_language_of_the_browser_or_the_request,
+    a_language_that_a_client_asked_for_stays_for_pages_without_a_request,
     links_of_pages_begin_with_the_path_of_the_server,
 ];
 
@@ -202,6 +203,22 @@ async fn pages_are_in_the_language_of_the_browser_or_the_request(site: Site) {
             .begin(&site.other, REDIRECT, &[("ui_locales", ui_locales)])
             .await;
         let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 200);
+        assert!(page.contains(title), "{ui_locales}: {page}");
+    }
+}
+
+async fn a_language_that_a_client_asked_for_stays_for_pages_without_a_request(site: Site) {
+    let mut browser = Browser::new(&site);
+    for (ui_locales, title) in [
+        ("", "This sign-in has ended"),
+        ("fr de-AT", "Diese Anmeldung ist beendet"),
+        // no page is in this language
+        ("xx", "Diese Anmeldung ist beendet"),
+        ("en", "This sign-in has ended"),
+    ] {
+        let more = [("ui_locales", ui_locales)];
+        browser.begin(&site.other, REDIRECT, &more).await;
+        let page = is_page(&browser.open("/login?flow=x").await, 400);
         assert!(page.contains(title), "{ui_locales}: {page}");
     }
 }

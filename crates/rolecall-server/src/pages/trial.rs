@@ -1,0 +1,321 @@
+//! The operator's templates, tried with sample data before anybody sees them.
+
+use std::{collections::BTreeSet, path::Path};
+
+use minijinja::{Environment, Error, ErrorKind};
+
+use super::{
+    fault::{Fault, suggestion},
+    folder,
+    languages::Languages,
+    markup, samples, templates,
+};
+
+/// The setting.
+pub(super) const KEY: &str = "pages.templates";
+
+/// Names that templates have without being given a value.
+const BUILT_IN: [&str; 4] = ["super", "loop", "caller", "varargs"];
+
+/// Replaces the templates that are in a folder, and returns what is wrong with them.
+pub(super) fn replace(
+    environment: &mut Environment<'static>,
+    languages: &Languages,
+    folder: &Path,
+) -> Vec<Fault> {
+    let files = match folder::read(KEY, folder) {
+        Ok(files) => files,
+        Err(faults) => return faults,
+    };
+    let (mut own, mut faults) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let Some(known) = templates::NAMES.into_iter().find(|known| *known == name) else {
+            let names = templates::NAMES.join(", ");
+            let why = format!("replaces no template; those that can be replaced are {names}");
+            faults.push(Fault::of(KEY, why).at(&name, None));
+            continue;
+        };
+        match environment.add_template_owned(known, text) {
+            Ok(()) => own.push(known),
+            Err(error) => faults.push(fault(environment, known, &error)),
+        }
+    }
+    for name in own {
+        faults.extend(unknown_variables(environment, name));
+    }
+    for fault in failing(environment, languages) {
+        // an unknown variable fails too
+        let is_known = |one: &Fault| (&one.file, one.line) == (&fault.file, fault.line);
+        if !faults.iter().any(is_known) {
+            faults.push(fault);
+        }
+    }
+    faults
+}
+
+/// Returns the variables of a template that no page gives it, also those that the samples do not reach.
+fn unknown_variables(environment: &Environment<'_>, name: &str) -> Vec<Fault> {
+    let Ok(template) = environment.get_template(name) else {
+        return Vec::new();
+    };
+    let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    let known = samples::variables(name);
+    let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+    let unknown = used.into_iter().filter(|one| {
+        let one = one.as_str();
+        !known.contains(one) && !functions.contains(one) && !BUILT_IN.contains(&one)
+    });
+    let faults = unknown.map(|variable| {
+        let hint = suggestion(&variable, known.iter().map(String::as_str));
+        let why = if hint.is_empty() {
+            let names: Vec<&str> = known.iter().map(String::as_str).collect();
+            format!(
+                "there is no variable `{variable}`; there are {}",
+                names.join(", ")
+            )
+        } else {
+            format!("there is no variable `{variable}`{hint}")
+        };
+        Fault::of(KEY, why).at(name, line_of(template.source(), &variable))
+    });
+    faults.collect()
+}
+
+/// Returns the line on which a name first stands.
+fn line_of(source: &str, name: &str) -> Option<usize> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let has_name = |line: &str| line.split(|c| !is_part(c)).any(|word| word == name);
+    source.lines().position(has_name).map(|place| place + 1)
+}
+
+/// Writes each page with each sample, and returns the first fault of each.
+fn failing(environment: &Environment<'_>, languages: &Languages) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    // the frame comes first: a fault of it is one of every page
+    for name in templates::NAMES {
+        let tried = environment
+            .get_template(name)
+            .and_then(|template| samples::render(&template, name, languages));
+        let found = match tried {
+            Ok(pages) => written_wrong(name, &pages),
+            Err(error) => Some(fault(environment, name, &error)),
+        };
+        let is_new = |fault: &Fault| !faults.iter().any(|one| one.text == fault.text);
+        faults.extend(found.filter(is_new));
+    }
+    faults
+}
+
+/// Returns a fault of pages that can be written.
+fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
+    let markup = pages
+        .iter()
+        .flat_map(|html| markup::faults(html, samples::BASE));
+    let lacks_host =
+        name == "consent.html" && !pages.iter().all(|html| html.contains(samples::HOST));
+    let host = "the page does not show `host`: a name can be chosen freely, and people have to see where the application is";
+    let host = lacks_host.then(|| host.to_owned());
+    let why = markup.chain(host).next()?;
+    Some(Fault::of(KEY, why).at(name, None))
+}
+
+/// Describes an error of a template.
+fn fault(environment: &Environment<'_>, name: &str, error: &Error) -> Fault {
+    let file = error.name().unwrap_or(name);
+    let mut text = describe(error);
+    if error.kind() == ErrorKind::UndefinedError && error.detail().is_none() {
+        // the error does not say what is undefined
+        let template = environment.get_template(file);
+        let line = template.as_ref().ok().and_then(|template| {
+            let place = error.line()?.checked_sub(1)?;
+            template.source().lines().nth(place)
+        });
+        let line: String = line.unwrap_or_default().trim().chars().take(120).collect();
+        text = format!("a value is missing that this line uses: {line}");
+    }
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    Fault::of(KEY, text).at(file, error.line())
+}
+
+fn describe(error: &Error) -> String {
+    let kind = error.kind();
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use super::*;
+
+    fn faults_of(files: &[(&str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let languages = Arc::new(Languages::new(Vec::new()));
+        let mut environment = templates::environment(Arc::clone(&languages)).unwrap();
+        let faults = replace(&mut environment, &languages, folder.path());
+        faults.iter().map(Fault::to_string).collect()
+    }
+
+    #[test]
+    fn the_built_in_templates_have_no_fault_as_ones_own() {
+        assert_eq!(faults_of(&templates::TEMPLATES), Vec::<String>::new());
+    }
+
+    #[test]
+    fn macros_loops_and_own_variables_are_known() {
+        let page = "{% extends \"layout.html\" %}{% macro row(x, y=1) %}{{ x }}{{ y }}{% endmacro %}\
+            {% block content %}{{ super() }}{{ row(heading) }}{% set mine = text %}{{ mine }}\
+            {% for n in range(3) %}{{ loop.index }}{{ n }}{% endfor %}{{ dict(a=1).a }}{% endblock %}";
+        assert_eq!(faults_of(&[("message.html", page)]), Vec::<String>::new());
+    }
+
+    /// A file, its text, and a part of what is said about it.
+    const FAULTS: &[(&str, &str, &str)] = &[
+        ("message.html", "x\n{{ heading", "message.html, line 2: "),
+        (
+            "message.html",
+            "x\n\n{{ headin }}",
+            "message.html, line 3: there is no variable `headin`; did you mean `heading`?",
+        ),
+        (
+            "message.html",
+            "{{ heading }}\n{{ no_such_thing }}",
+            "line 2: there is no variable `no_such_thing`; there are base, brand, ",
+        ),
+        // no sample reaches it
+        (
+            "message.html",
+            "{% if heading == \"x\" %}\n{{ client_name }}{% endif %}",
+            "line 2: there is no variable `client_name`",
+        ),
+        // other pages have it
+        (
+            "layout.html",
+            "\n{{ flow }}",
+            "layout.html, line 2: there is no variable `flow`",
+        ),
+        (
+            "account.html",
+            "{% for one in sessions %}\n{{ one.nane }}{% endfor %}",
+            "line 2: a value is missing that this line uses: {{ one.nane }}",
+        ),
+        (
+            "message.html",
+            "\n{{ t(\"no-such-text\") }}",
+            "line 2: there is no text `no-such-text`",
+        ),
+        (
+            "message.html",
+            "\n{{ t(\"sign-inn\") }}",
+            "there is no text `sign-inn`; did you mean `sign-in`?",
+        ),
+        (
+            "message.html",
+            "\n{{ t(\"continue-as\") }}",
+            "line 2: the text `continue-as` cannot be written",
+        ),
+        (
+            "sign_in.html",
+            "{% if error %}{{ t(error) }}{% endif %}",
+            "line 1: the text `too-many` cannot be written",
+        ),
+        (
+            "message.html",
+            "{{ heading|nofilter }}",
+            "line 1: filter nofilter is unknown",
+        ),
+        ("message.html", "{% extends \"frame.html\" %}", "frame.html"),
+        (
+            "layout.html",
+            "<body onload=\"x\">{% block content %}{% endblock %}",
+            "layout.html: `onload` in `<body>` is neither run",
+        ),
+        (
+            "logout.html",
+            "<input value={{ username }}>",
+            "logout.html: a value in `<input>` stands outside",
+        ),
+        (
+            "logout.html",
+            "{% set lt %}<{% endset %}{{ username|e|replace(\"&lt;\", lt) }}",
+            "logout.html: a value in `<probe",
+        ),
+        (
+            "logout.html",
+            "{{ username|safe }}",
+            "filter safe is unknown",
+        ),
+        (
+            "consent.html",
+            "{{ client }}",
+            "consent.html: the page does not show `host`",
+        ),
+        (
+            "messages.html",
+            "x",
+            "messages.html: replaces no template; those that can be",
+        ),
+    ];
+
+    #[test]
+    fn a_fault_names_file_line_and_what_is_wrong() {
+        for &(file, text, wanted) in FAULTS {
+            let faults = faults_of(&[(file, text)]);
+            let fault = faults.first().map_or("nothing", String::as_str);
+            assert!(
+                fault.starts_with("`pages.templates`: ") && fault.contains(wanted),
+                "{text}: {fault}"
+            );
+            assert_eq!(faults.len(), 1, "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_template_cannot_leave_a_value_as_it_is() {
+        for template in [
+            "{{ username }}",
+            "{% autoescape false %}{{ username }}{% endautoescape %}",
+            "{% autoescape false %}{% set x %}{{ username }}{% endset %}{{ x }}{% endautoescape %}{{ x }}",
+            "{% autoescape false %}{% macro m(x) %}{{ x }}{% endmacro %}{{ m(username) }}{% endautoescape %}",
+            "{% filter lower %}{{ username }}{% endfilter %}",
+            "{{ username|e|replace(\"&lt;\", \"<\") }}",
+            "{{ [\"x\"|e, username]|join }}",
+            "{{ (\"x\"|e) ~ username }}",
+            "{{ t(\"continue-as\", name=username) }}",
+            "{% autoescape false %}{{ t(\"continue-as\", name=username) }}{% endautoescape %}",
+        ] {
+            let languages = Arc::new(Languages::new(Vec::new()));
+            let mut environment = templates::environment(languages).unwrap();
+            environment.add_template("logout.html", template).unwrap();
+            let page = environment.get_template("logout.html").unwrap();
+            let values =
+                minijinja::context! { username => "<script>alert(1)</script>", language => 0 };
+            let html = page.render(values).unwrap();
+            assert!(
+                html.contains("script") && !html.contains("<script"),
+                "{template}: {html}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_faults_are_found_at_once() {
+        let files = [
+            ("account.html", "{{ one }}\n{{ two }}"),
+            ("message.html", "{% if %}"),
+            ("other.txt", ""),
+        ];
+        assert_eq!(faults_of(&files).len(), 4);
+    }
+}
