@@ -14,35 +14,44 @@ const STACK: usize = 64 * 1024;
 /// A text that names the limit, if the system refuses one.
 pub(super) fn check_limit() -> Result<(), String> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    check(workers + OTHERS, |stop| {
+    let start = |stop: mpsc::Receiver<()>| {
         let builder = thread::Builder::new().stack_size(STACK);
         // ends when the sender is dropped
         builder.spawn(move || {
             let _ = stop.recv();
         })
+    };
+    // the runtime may take their place only once they have ended
+    check(workers + OTHERS, start, |started| {
+        let _ = started.join();
     })
 }
 
 fn check<T>(
     wanted: usize,
     start: impl Fn(mpsc::Receiver<()>) -> io::Result<T>,
+    end: impl Fn(T),
 ) -> Result<(), String> {
     let mut started = Vec::with_capacity(wanted);
-    for _ in 0..wanted {
+    let mut refused = None;
+    while started.len() < wanted && refused.is_none() {
         let (sender, receiver) = mpsc::channel();
         match start(receiver) {
             Ok(thread) => started.push((sender, thread)),
-            Err(error) => {
-                let possible = started.len();
-                return Err(format!(
-                    "cannot start {wanted} threads, only {possible}: {error}; raise the limit on processes of this user{} (`ulimit -u`, \
-                     `LimitNPROC=` and `TasksMax=` of systemd, `--pids-limit` of a container)",
-                    limit().map_or_else(String::new, |limit| format!(", which is {limit}"))
-                ));
-            }
+            Err(error) => refused = Some(error),
         }
     }
-    Ok(())
+    let possible = started.len();
+    for (sender, thread) in started {
+        drop(sender);
+        end(thread);
+    }
+    let Some(error) = refused else { return Ok(()) };
+    Err(format!(
+        "cannot start {wanted} threads, only {possible}: {error}; raise the limit on processes of this user{} (`ulimit -u`, \
+         `LimitNPROC=` and `TasksMax=` of systemd, `--pids-limit` of a container)",
+        limit().map_or_else(String::new, |limit| format!(", which is {limit}"))
+    ))
 }
 
 /// Returns the limit on the processes and threads of this user, if there is one.
@@ -52,43 +61,50 @@ fn limit() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, sync::Mutex};
+    use std::{
+        cell::Cell,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
 
     #[test]
     fn y272_a_refused_thread_is_an_error_that_names_the_limit() {
         for possible in 0..4_usize {
-            let left = Cell::new(possible);
-            let refused = check(4, |_| {
+            let (left, ended) = (Cell::new(possible), Cell::new(0));
+            let start = |_: mpsc::Receiver<()>| -> io::Result<()> {
                 let next = left.get().checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
                 left.set(next);
                 Ok(())
-            });
+            };
+            let refused = check(4, start, |()| ended.set(ended.get() + 1));
             let refused = refused.unwrap_err();
-            let start = format!("cannot start 4 threads, only {possible}: ");
+            let text = format!("cannot start 4 threads, only {possible}: ");
             assert!(
-                refused.starts_with(&start) && refused.contains("ulimit -u"),
+                refused.starts_with(&text) && refused.contains("ulimit -u"),
                 "{refused}"
             );
+            assert_eq!(ended.get(), possible);
         }
-        assert_eq!(check(4, |_| Ok(())), Ok(()));
+        assert_eq!(check(4, |_| Ok(()), |()| ()), Ok(()));
     }
 
     #[test]
-    fn the_threads_of_the_check_run_together_and_end() {
-        let handles = Mutex::new(Vec::new());
-        let done = check(3, |stop| {
-            let spawned = thread::Builder::new().spawn(move || {
+    fn the_threads_of_the_check_run_together_and_end_before_it_does() {
+        let running = Arc::new(Mutex::new((0, 0)));
+        let start = |stop: mpsc::Receiver<()>| {
+            let mut counts = running.lock().unwrap();
+            counts.0 += 1;
+            counts.1 = counts.0.max(counts.1);
+            drop(counts);
+            let running = Arc::clone(&running);
+            thread::Builder::new().spawn(move || {
                 let _ = stop.recv();
-            })?;
-            handles.lock().unwrap().push(spawned);
-            Ok(())
-        });
-        assert_eq!(done, Ok(()));
-        for handle in handles.into_inner().unwrap() {
-            handle.join().unwrap();
-        }
+                running.lock().unwrap().0 -= 1;
+            })
+        };
+        assert_eq!(check(3, start, |one| one.join().unwrap()), Ok(()));
+        assert_eq!(*running.lock().unwrap(), (0, 3));
         assert_eq!(check_limit(), Ok(()));
     }
 }

@@ -39,7 +39,7 @@ impl Dev {
         let log = folder.join(format!("{number}.log"));
         loop {
             let text = fs::read_to_string(&log).unwrap();
-            if text.contains("Stop it with") {
+            if text.contains("Paste these") {
                 let (_, rest) = text.split_once("server    http://").unwrap();
                 let end = rest.find(|sign: char| !sign.is_ascii_digit() && !".:".contains(sign));
                 return rest[..end.unwrap()].parse().unwrap();

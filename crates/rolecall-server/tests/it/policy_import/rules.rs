@@ -94,16 +94,21 @@ async fn y278_a_limited_user_imports_no_password_of_a_realm(app: TestApp) {
     app.create_role("manager", &permissions).await;
     app.create_user("mary", &["manager"]).await;
     let before = counts(&app).await;
-    let realm = r#"{ "realm": "x", "users": [{ "username": "bob", "enabled": true,
-        "credentials": [{ "type": "password", "value": "another password" }] }] }"#;
+    let secret = json!({ "value": "uL/sNVbF3rNOYQa3SSOOzQhcvVcNJ23GXi31Paix19ATF7tUcslvYZfSjm/kR5jje9kK6cgsbNbTi+3oS09m8g==",
+        "salt": "MDEyMzQ1Njc4OWFiY2RlZg==" });
+    let kind = json!({"hashIterations": 27500, "algorithm": "pbkdf2-sha256"});
+    let credential = json!({ "type": "password", "secretData": secret.to_string(), "credentialData": kind.to_string() });
+    let realm = json!({ "realm": "x", "roles": { "realm": [{ "name": "editor" }] },
+        "users": [{ "username": "bob", "enabled": true, "credentials": [credential] }] });
+    let realm = realm.to_string();
     let arguments = ["--apply", "--create-users", "--as", "mary"];
-    let (status, out, error) = import_keycloak(&app, realm, &arguments).await;
+    let (status, out, error) = import_keycloak(&app, &realm, &arguments).await;
     assert!(
         status == 1 && error.contains("without hashes"),
         "{out}{error}"
     );
     assert_eq!(counts(&app).await, before);
-    let (status, out, error) = import_keycloak(&app, realm, &arguments[..2]).await;
+    let (status, out, error) = import_keycloak(&app, &realm, &arguments[..2]).await;
     assert_eq!(status, 0, "{out}{error}");
 }
 

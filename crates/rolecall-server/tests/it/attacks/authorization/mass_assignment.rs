@@ -55,6 +55,7 @@ POST /api/resources admin {"uri": "https://items.example", "name": "Items", "obj
 PATCH /api/resources/ID admin {"name": "Items"}
 POST /api/keys/rotate admin {}
 POST /api/tickets own {"path": "/items/"}
+POST /api/tickets/redeem admin {"ticket": "invented", "path": "/items/"}
 POST /api/assignment-requests/ID/confirm admin {}
 POST /api/decisions admin {"subject": "ID", "permission": "items:read"}
 POST /api/constraints admin {"name": "another", "kind": "static", "roles": ["editor", "user"], "at_most": 1}
