@@ -196,6 +196,17 @@ fn y202_a_faulty_declaration_is_refused_and_names_the_way_out() {
             "read = \"self\"",
         ),
         (string("a").max_length(255).claim(), "`tokens.max_bytes`"),
+    ] {
+        let fault = fault(field);
+        assert!(fault.contains(part), "{fault}");
+        assert!(fault.starts_with("`profile.fields"), "{fault}");
+    }
+}
+
+#[test]
+fn y270_a_faulty_pattern_is_refused_and_names_its_field() {
+    let string = |name: &str| ProfileField::string(name);
+    for (field, part) in [
         (
             string("a").pattern("("),
             "`pattern`: unclosed group, in `(`",
@@ -221,7 +232,7 @@ fn y202_a_faulty_declaration_is_refused_and_names_the_way_out() {
     ] {
         let fault = fault(field);
         assert!(fault.contains(part), "{fault}");
-        assert!(fault.starts_with("`profile.fields"), "{fault}");
+        assert!(fault.starts_with("`profile.fields.a`: "), "{fault}");
     }
 }
 
