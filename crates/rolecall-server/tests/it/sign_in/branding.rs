@@ -57,6 +57,7 @@ async fn the_pages_of_a_client_have_its_look_and_still_say_who_it_is(site: Site)
     let consent = is_page(&browser.open(&format!("/login?flow={flow}")).await, 200);
     assert!(consent.contains("other at app.example asks"), "{consent}");
     shown.push(consent);
+    browser.decide(&flow, "allow").await.is(303);
     for page in &shown {
         assert!(page.contains("&lt;b&gt;Your Bank&lt;/b&gt;</p>"), "{page}");
         let by = "Sign-in by Example Ltd for the application at app.example";

@@ -197,8 +197,9 @@ async fn forms_lead_to_the_client_of_the_flow_alone(site: Site) {
 }
 
 async fn pages_are_in_the_language_of_the_browser_or_the_request(site: Site) {
-    let mut browser = Browser::new(&site);
     for (ui_locales, title) in [("de", "Anmelden"), ("fr de", "Anmelden"), ("xx", "Sign in")] {
+        // a browser keeps a language that it was asked for
+        let mut browser = Browser::new(&site);
         let flow = browser
             .begin(&site.other, REDIRECT, &[("ui_locales", ui_locales)])
             .await;
