@@ -86,7 +86,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     refuse_public(config.listen)?;
     start_logging(&config)?;
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
-    let (server, listener, bound) = listen(&config, seed.as_ref()).await?;
+    let (server, listener, bound) = Box::pin(listen(&config, seed.as_ref())).await?;
     let app = server
         .with_application(demo_routes(server.guard()))
         .document(<DemoDocument as utoipa::OpenApi>::openapi())
@@ -136,7 +136,7 @@ async fn listen(
         let bound = reserved
             .local_addr()
             .map_err(CliError::io("cannot read the address of the listener"))?;
-        let opened = open(configured::options(config, Some(bound)), seed).await?;
+        let opened = Box::pin(open(configured::options(config, Some(bound)), seed)).await?;
         match reserved.listen() {
             Ok(listener) => {
                 let server = Embedded::from_opened(opened, staleness(config))?;

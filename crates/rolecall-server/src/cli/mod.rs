@@ -101,11 +101,11 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
     let done = |(): ()| ExitCode::SUCCESS;
     match command {
         Command::Dev(options) => Box::pin(dev::run(&globals, &options)).await.map(done),
-        Command::Serve(options) => serve::run(&globals, &options).await.map(done),
+        Command::Serve(options) => Box::pin(serve::run(&globals, &options)).await.map(done),
         Command::Completions { shell } => print_completions(shell).map(done),
         Command::Config { command } => config::run(&globals, &command).map(done),
         Command::Templates { command } => templates::run(&globals, &command),
-        Command::Policy { command } => policy::run(&globals, &command).await,
+        Command::Policy { command } => Box::pin(policy::run(&globals, &command)).await,
         Command::Restore { file, force } => {
             recovery::restore(&globals, &file, force).await.map(done)
         }

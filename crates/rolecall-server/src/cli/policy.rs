@@ -83,7 +83,7 @@ pub(super) async fn run(
         PolicyCommand::Test { file, live } => test(globals, file, *live).await,
         PolicyCommand::Lint { file } => lint(globals, file.as_deref()).await,
         PolicyCommand::Import(options) => {
-            return policy_import::run(globals, options).await;
+            return Box::pin(policy_import::run(globals, options)).await;
         }
         PolicyCommand::Rust { file } => {
             generate(globals, file.as_deref(), document::generate_rust).await

@@ -120,9 +120,9 @@ async fn serve_with_metrics(
     tracing::info!(%address, "metrics at /metrics, without authentication");
     let guard = server.api_guard().clone();
     let app_of_metrics = server.app().clone();
-    let (serving, served) = oneshot::channel::<()>();
+    let (serving, ended) = oneshot::channel::<()>();
     // until the API has answered its last request
-    let end = async { drop(served.await) };
+    let end = async { drop(ended.await) };
     let metrics = metrics::listener::serve(metrics, address, app_of_metrics, guard, requests, end);
     let api = async {
         http::serve_until_stopped(listener, app, limits, stop).await;

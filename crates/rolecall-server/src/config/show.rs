@@ -207,12 +207,16 @@ fn client_looks(clients: &BTreeMap<String, ClientLook>) -> String {
         ];
         let members = members.iter().filter(|(_, value)| !value.is_empty());
         let members = members.map(|(name, value)| format!("{name} = {value}"));
-        format!("{} = {}", quoted(id), inline_table(members.collect()))
+        format!(
+            "{} = {}",
+            quoted(id),
+            inline_table(&members.collect::<Vec<_>>())
+        )
     });
-    inline_table(looks.collect())
+    inline_table(&looks.collect::<Vec<_>>())
 }
 
-fn inline_table(members: Vec<String>) -> String {
+fn inline_table(members: &[String]) -> String {
     if members.is_empty() {
         return "{}".to_owned();
     }

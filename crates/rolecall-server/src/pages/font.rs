@@ -65,12 +65,12 @@ pub(super) mod tests {
     #[test]
     fn the_directory_says_whether_a_font_has_weights() {
         let (name, glyphs, places): (&[u8], &[u8], &[u8]) =
-            (&[5, 0x81, 0x00], &[10, 9, 8], &[11 | 0xc0, 9]);
+            (&[5, 0x81, 0x00], &[10, 9, 8], &[0x0b | 0xc0, 9]);
         for (tables, wanted) in [
             (vec![name, glyphs, places], false),
             (vec![name, glyphs, places, &[47, 8]], true),
             (
-                vec![&[63, b'a', b'b', b'c', b'd', 8], &[47 | 0x40, 8, 8]],
+                vec![&[63, b'a', b'b', b'c', b'd', 8], &[0x2f | 0x40, 8, 8]],
                 true,
             ),
             // the length of another table

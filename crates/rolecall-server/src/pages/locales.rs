@@ -64,7 +64,7 @@ fn language_of(file: &str) -> Result<LanguageIdentifier, String> {
         .parse()
         .map_err(|_| format!("`{name}` is no language; {named}"))?;
     // two spellings of one language would replace each other
-    if language.to_string() == name {
+    if language == name {
         Ok(language)
     } else {
         Err(format!("name the file `{language}.ftl`"))

@@ -64,7 +64,7 @@ fn issuer_at(address: SocketAddr) -> String {
     .unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
-    let (_, rest) = answer.split_once("\"issuer\":\"").expect(&answer);
+    let (_, rest) = answer.split_once("\"issuer\":\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
