@@ -3,5 +3,6 @@
 //! Whatever ends a session writes a row for each client to tell, in its own transaction. [`sender`] makes a logout token
 //! of it and posts that until the client takes it.
 
+mod places;
 pub(crate) mod sender;
 pub(crate) mod store;

@@ -1,11 +1,19 @@
 //! Sends logout tokens until the clients take them.
 
-use std::{sync::Weak, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Weak,
+    time::{Duration, Instant},
+};
 
 use http::StatusCode;
-use tokio::task::JoinSet;
+use rolecall_core::Timestamp;
+use tokio::task::{Id, JoinError, JoinSet};
 
-use super::store::{self, Due};
+use super::{
+    places::{Places, TO_QUICK_CLIENT},
+    store::{self, Due},
+};
 use crate::{
     app::{App, Parts},
     clients::store as clients,
@@ -25,26 +33,42 @@ const PAUSES: [Duration; 5] = [
     Duration::from_mins(15),
     Duration::from_mins(35),
 ];
-/// The tokens that are sent at once, and of these the ones to a single client.
-const AT_ONCE: i64 = 16;
-const AT_ONCE_TO_CLIENT: i64 = 4;
+/// The tokens that are looked at for some that can be sent.
+const LOOKED_AT: i64 = 256;
+/// A client that takes longer keeps others waiting.
+const QUICK: Duration = Duration::from_secs(2);
 
 /// The number of attempts for a token.
 const MAX_ATTEMPTS: i64 = 6;
 /// The longest time from the beginning of an attempt to its end.
 const LONGEST_ATTEMPT: Duration = Duration::from_mins(1);
 
+/// What became of a task, and its id.
+type Done = Result<(Id, Result<bool, ApiError>), JoinError>;
+
+/// The tokens that are being sent.
+#[derive(Default)]
+struct Sending {
+    /// Reading the certificates of the system takes a while, and many servers never call anybody.
+    poster: Option<Poster>,
+    /// Dropped with the sender, and then end with it. Each returns whether the client took the token quickly.
+    tasks: JoinSet<Result<bool, ApiError>>,
+    /// The client of each task.
+    clients: HashMap<Id, String>,
+    done: Vec<Done>,
+    places: Places,
+}
+
 /// Runs until the application is dropped.
 pub(crate) async fn run(app: Weak<Parts>) {
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // reading the certificates of the system takes a while, and many servers never call anybody
-    let mut poster: Option<Poster> = None;
+    let mut sending = Sending::default();
     let mut is_failing = false;
-    while wait(&app, &mut poll).await.is_some() {
+    while wait(&app, &mut poll, &mut sending).await.is_some() {
         let Some(parts) = app.upgrade() else { return };
         let app = App::from_parts(parts);
-        match send_all(&app, &mut poster).await {
+        match sending.go_on(&app).await {
             Ok(()) => is_failing = false,
             Err(error) if !is_failing => {
                 is_failing = true;
@@ -55,77 +79,129 @@ pub(crate) async fn run(app: Weak<Parts>) {
     }
 }
 
-/// Waits for the next poll, or for a change of this process; `None` once the application is dropped.
-async fn wait(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Option<()> {
+/// Waits for the next poll, for a change of this process, or for a token that was sent; `None` once the application is
+/// dropped.
+async fn wait(
+    app: &Weak<Parts>,
+    poll: &mut tokio::time::Interval,
+    sending: &mut Sending,
+) -> Option<()> {
     let parts = app.upgrade()?;
     tokio::select! {
         _ = poll.tick() => {}
         () = parts.call_now.notified() => {}
+        Some(done) = sending.tasks.join_next_with_id() => sending.done.push(done),
     }
     Some(())
 }
 
-/// Sends everything that is due.
-async fn send_all(app: &App, poster: &mut Option<Poster>) -> Result<(), ApiError> {
-    let now = app.database_now();
-    // looks first, so that a poll writes nothing
-    if !store::is_due(&mut app.store().read_for_watch().await?, now).await? {
-        return Ok(());
+impl Sending {
+    /// Sends what is due, as far as there are places. A client that does not answer keeps nobody else waiting.
+    async fn go_on(&mut self, app: &App) -> Result<(), ApiError> {
+        let outcome = self.note_done();
+        while !self.places.are_taken() && self.send_some(app).await? {}
+        outcome
     }
-    let poster = if let Some(poster) = poster {
-        poster
-    } else {
-        let new = Poster::new(&app.settings().outgoing).map_err(ApiError::internal)?;
-        poster.insert(new)
-    };
-    while send_next(app, poster).await? {}
-    Ok(())
-}
 
-/// Sends some of what is due, all of it at once. Returns false if there is nothing.
-async fn send_next(app: &App, poster: &Poster) -> Result<bool, ApiError> {
-    let claimed = claim(app).await?;
-    if claimed.is_empty() {
-        return Ok(false);
-    }
-    // dropped with the sender, and then ends with it
-    let mut tasks = JoinSet::new();
-    for due in claimed {
-        let (app, poster) = (app.clone(), poster.clone());
-        tasks.spawn(async move { send(&app, &poster, &due).await });
-    }
-    let mut outcome = Ok(true);
-    while let Some(done) = tasks.join_next().await {
-        let done = done.map_err(ApiError::internal);
-        if let Err(error) = done.and_then(|done| done) {
-            outcome = Err(error);
+    /// Gives back the places of what was sent.
+    fn note_done(&mut self) -> Result<(), ApiError> {
+        while let Some(done) = self.tasks.try_join_next_with_id() {
+            self.done.push(done);
         }
+        let mut outcome = Ok(());
+        for done in std::mem::take(&mut self.done) {
+            let (id, sent) = match done {
+                Ok(done) => done,
+                Err(error) => (error.id(), Err(ApiError::internal(error))),
+            };
+            if let Some(client) = self.clients.remove(&id) {
+                self.places.sent(&client, matches!(sent, Ok(true)));
+            }
+            if let Err(error) = sent {
+                outcome = Err(error);
+            }
+        }
+        outcome
     }
-    outcome
+
+    /// Begins to send some of what is due. Returns false if there is nothing for which a place is free.
+    async fn send_some(&mut self, app: &App) -> Result<bool, ApiError> {
+        let now = app.database_now();
+        // looks first, so that a poll writes nothing
+        let mut conn = app.store().read_for_watch().await?;
+        if !store::is_due(&mut conn, now).await? {
+            return Ok(false);
+        }
+        let of_client = i64::try_from(TO_QUICK_CLIENT).unwrap_or(i64::MAX);
+        let due = store::find_due(&mut conn, now, of_client, LOOKED_AT).await?;
+        drop(conn);
+        let poster = if let Some(poster) = &self.poster {
+            poster.clone()
+        } else {
+            let new = Poster::new(&app.settings().outgoing).map_err(ApiError::internal)?;
+            self.poster.insert(new).clone()
+        };
+        let chosen = self.places.take(due);
+        if chosen.is_empty() {
+            return Ok(false);
+        }
+        let claimed = claim(app, &chosen, now).await;
+        let mut claimed = claimed.inspect_err(|_| {
+            for due in &chosen {
+                self.places.give_back(&due.client_id);
+            }
+        })?;
+        for due in chosen {
+            let attempts = claimed.remove(&due.session_id);
+            let Some(attempts) = attempts else {
+                self.places.give_back(&due.client_id);
+                continue;
+            };
+            let (app, poster) = (app.clone(), poster.clone());
+            let client = due.client_id.clone();
+            let due = Due { attempts, ..due };
+            let task = self
+                .tasks
+                .spawn(async move { send_timed(&app, &poster, &due).await });
+            self.clients.insert(task.id(), client);
+        }
+        Ok(true)
+    }
 }
 
-/// Counts the attempts that this node makes now. A process that dies in one is followed by the next attempt.
-async fn claim(app: &App) -> Result<Vec<Due>, StoreError> {
-    let now = app.database_now();
+/// Counts the attempts that this node makes now, and returns their numbers by session. A process that dies in one is
+/// followed by the next attempt.
+async fn claim(
+    app: &App,
+    chosen: &[Due],
+    now: Timestamp,
+) -> Result<BTreeMap<String, i64>, StoreError> {
     app.store()
         .write(async |conn: &mut Conn| {
-            let mut claimed = Vec::new();
-            for due in store::find_due(conn, now, AT_ONCE_TO_CLIENT, AT_ONCE).await? {
+            let mut claimed = BTreeMap::new();
+            for due in chosen {
                 if due.attempts >= MAX_ATTEMPTS {
                     app.parts().metrics.logout_tokens.add_one("given_up");
-                    give_up(&due, "the process ended during the last attempt");
+                    give_up(due, "the process ended during the last attempt");
                     store::delete(conn, &due.session_id).await?;
                     continue;
                 }
                 let attempts = due.attempts + 1;
                 let next = now.plus(pause_after(attempts));
-                if store::begin_attempt(conn, &due, next).await? {
-                    claimed.push(Due { attempts, ..due });
+                if store::begin_attempt(conn, due, next).await? {
+                    claimed.insert(due.session_id.clone(), attempts);
                 }
             }
             Ok(claimed)
         })
         .await
+}
+
+/// Makes an attempt. Returns true if the client took the token, or no longer wants it, and was quick about it.
+async fn send_timed(app: &App, poster: &Poster, due: &Due) -> Result<bool, ApiError> {
+    let begun = Instant::now();
+    let is_taken = send(app, poster, due).await?;
+    Ok(is_taken && begun.elapsed() <= QUICK)
 }
 
 /// The outcome of an attempt.
@@ -164,15 +240,23 @@ impl From<PostError> for Failure {
     }
 }
 
-async fn send(app: &App, poster: &Poster, due: &Due) -> Result<(), ApiError> {
+/// Makes an attempt, and writes what comes of it. Returns true if the client took the token, or no longer wants it.
+async fn send(app: &App, poster: &Poster, due: &Due) -> Result<bool, ApiError> {
     let session = due.session_id.as_str();
     let outcomes = &app.parts().metrics.logout_tokens;
-    match attempt(app, poster, due).await? {
-        Outcome::Delivered => outcomes.add_one("delivered"),
-        Outcome::Unwanted => outcomes.add_one("unwanted"),
+    let is_taken = match attempt(app, poster, due).await? {
+        Outcome::Delivered => {
+            outcomes.add_one("delivered");
+            true
+        }
+        Outcome::Unwanted => {
+            outcomes.add_one("unwanted");
+            true
+        }
         Outcome::Failed(failure) if due.attempts >= MAX_ATTEMPTS => {
             outcomes.add_one("given_up");
             give_up(due, &failure.text);
+            false
         }
         Outcome::Failed(failure) => {
             outcomes.add_one("failed");
@@ -188,13 +272,15 @@ async fn send(app: &App, poster: &Poster, due: &Due) -> Result<(), ApiError> {
             let noted = app
                 .store()
                 .write(async |conn: &mut Conn| store::note_error(conn, session, kind).await);
-            return Ok(noted.await?);
+            noted.await?;
+            return Ok(false);
         }
-    }
+    };
     let deleted = app
         .store()
         .write(async |conn: &mut Conn| store::delete(conn, session).await);
-    Ok(deleted.await?)
+    deleted.await?;
+    Ok(is_taken)
 }
 
 fn give_up(due: &Due, error: &str) {

@@ -42,7 +42,7 @@ queries! {
         (SELECT session_id, client_id, subject_id, attempts, next_attempt_at, \
             ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY next_attempt_at, session_id) AS place \
          FROM logout_notices WHERE next_attempt_at <= $1) d \
-        WHERE d.place <= $2 ORDER BY d.next_attempt_at, d.session_id LIMIT $3";
+        WHERE d.place <= $2 ORDER BY d.place, d.next_attempt_at, d.session_id LIMIT $3";
     BEGIN_ATTEMPT = "UPDATE logout_notices SET attempts = attempts + 1, next_attempt_at = $3 WHERE session_id = $1 AND attempts = $2";
     NOTE_ERROR = "UPDATE logout_notices SET last_error = $2 WHERE session_id = $1";
     UNDELIVERED = "SELECT c.name AS client, n.last_error AS error, CAST(COUNT(*) AS BIGINT) AS count \
@@ -174,7 +174,8 @@ pub(crate) async fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool, Stor
     Ok(due.is_some())
 }
 
-/// Returns up to `limit` logout tokens to send now, and of one client up to `of_client`.
+/// Returns up to `limit` logout tokens to send now, and of one client up to `of_client`: first one of each client, then
+/// another one of each, and so on.
 pub(crate) async fn find_due(
     conn: &mut Conn,
     now: Timestamp,

@@ -16,6 +16,7 @@ on_both![
     i105_no_redirect_is_followed,
     i105_an_address_is_checked_when_it_is_called,
     a_client_that_hangs_delays_no_other,
+    y263_clients_that_hang_take_no_place_of_one_that_answers,
     a_client_that_no_longer_wants_to_be_told_is_not_told,
 ];
 
@@ -178,6 +179,32 @@ async fn a_client_that_hangs_delays_no_other(site: Site) {
     assert_eq!(site.party.count(1).await[0].sid(), signed_in.sid);
     let to_hanging = hanging.received().len();
     assert!(to_hanging <= 4, "{to_hanging} at once");
+}
+
+async fn y263_clients_that_hang_take_no_place_of_one_that_answers(site: Site) {
+    let mut browser = Browser::default();
+    let mut hanging = Vec::new();
+    for number in 0..4 {
+        let party = RelyingParty::listen().await;
+        party.answer(&[0; 40]);
+        let name = format!("hanging-{number}");
+        let client = create_client(&site, &name, Some(&party.url), "RS256").await;
+        for _ in 0..4 {
+            browser.sign_in(&site, &client, "alice", "openid").await;
+        }
+        hanging.push(party);
+    }
+    for _ in 0..6 {
+        let client = &site.client;
+        browser.sign_in(&site, client, "alice", "openid").await;
+    }
+    let page = browser.log_out(&site, &[]).await;
+    is_page(&browser.confirm(&site, &page).await, 200);
+    site.party.count(6).await;
+    for party in hanging {
+        let sent = party.received().len();
+        assert!(sent <= 2, "{sent} at once");
+    }
 }
 
 async fn a_client_that_no_longer_wants_to_be_told_is_not_told(site: Site) {
