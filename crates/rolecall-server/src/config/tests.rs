@@ -670,6 +670,7 @@ fn public_urls_that_cannot_be_an_issuer_are_refused() {
     for url in [
         "login.example.com",
         "ftp://x",
+        "https://a.example:99999",
         "https://",
         "https://u:p@x.example",
         "https://x.example/?q",

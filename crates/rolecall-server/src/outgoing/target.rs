@@ -22,6 +22,8 @@ pub(crate) enum TargetError {
         "is not an absolute URL with a host, or has user info, a fragment, or a character that has to be encoded"
     )]
     NotUrl,
+    #[error("has a port that is not among 1 to 65535")]
+    NotPort,
     #[error("must begin with https; plain http is only for hosts that `outgoing.allow` names")]
     PlainHttp,
     #[error(
@@ -79,6 +81,11 @@ impl Target {
         if authority.as_str().contains('@') || authority.as_str().ends_with(':') {
             return Err(TargetError::NotUrl);
         }
+        // a port that is none would be called as if there were no port
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(TargetError::NotPort);
+        }
         let host = Host::parse(authority.host()).ok_or(TargetError::NotUrl)?;
         let is_public = match &host {
             Host::Address(address) => allowed.permits(*address),
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn m084_i105_a_url_by_table() {
-        use TargetError::{NotUrl, PlainHttp, SpecialUse};
+        use TargetError::{NotPort, NotUrl, PlainHttp, SpecialUse};
         for (url, expected) in [
             ("https://app.example/out", Ok(())),
             ("https://app.example:8443/out?a=b", Ok(())),
@@ -132,6 +139,12 @@ mod tests {
             ("https://app.example@127.0.0.1/out", Err(NotUrl)),
             ("https://app.example\\@127.0.0.1/out", Err(NotUrl)),
             ("https://app.example:/out", Err(NotUrl)),
+            ("https://app.example:65535/out", Ok(())),
+            ("https://app.example:65536/out", Err(NotPort)),
+            ("https://app.example:99999/out", Err(NotPort)),
+            ("https://app.example:0/out", Err(NotPort)),
+            ("https://1.1.1.1:99999/out", Err(NotPort)),
+            ("https://[2606:4700::1]:99999/out", Err(NotPort)),
             ("https:///out", Err(NotUrl)),
             ("https://app.example/a b", Err(NotUrl)),
             ("ftp://app.example/out", Err(NotUrl)),

@@ -100,6 +100,10 @@ impl Url {
             _ => return None,
         };
         let host = uri.host().filter(|host| !host.is_empty())?;
+        let has_port = uri.authority()?.as_str().len() > host.len();
+        if has_port && uri.port_u16().is_none_or(|port| port == 0) {
+            return None;
+        }
         let ip = host
             .trim_start_matches('[')
             .trim_end_matches(']')
