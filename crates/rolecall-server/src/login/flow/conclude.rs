@@ -43,6 +43,9 @@ use crate::{
 /// The time for which a code can be used.
 const CODE_LIFETIME: Duration = Duration::from_mins(1);
 
+/// The time for which a password counts as typed just now, whatever `max_age` is.
+const TYPED_NOW: Duration = Duration::from_mins(5);
+
 /// A sign-in that lacks nothing.
 pub(crate) struct Conclusion<'a> {
     /// The request as the user has chosen.
@@ -136,6 +139,9 @@ async fn conclude_in(
     }
     let now = app.now();
     let (amr, auth_time) = confirm(conn, conclusion, now).await?;
+    if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {
+        return Err(Refusal::Stale);
+    }
     let subject = subject::read(conn, proven.subject(), request.tenant.as_ref(), now).await?;
     let subject = subject.filter(Subject::is_active_user);
     let subject = subject.ok_or(Refusal::Stale)?;
@@ -260,6 +266,13 @@ async fn confirm(
             Ok((session.amr.clone(), session.auth_time))
         }
     }
+}
+
+/// Returns true if the proof is as recent as the client asks, although pages have waited since. A password that was typed in
+/// this sign-in counts for a while, or nobody who reads a page slowly could ever sign in with `max_age=0`.
+fn is_recent(conclusion: &Conclusion<'_>, auth_time: Timestamp, now: Timestamp) -> bool {
+    let is_typed = matches!(conclusion.proven.proof(), Proof::Password { .. });
+    conclusion.request.is_recent(auth_time, now) || (is_typed && now < auth_time.plus(TYPED_NOW))
 }
 
 /// Returns true if the client may still get an answer at the redirect URI.

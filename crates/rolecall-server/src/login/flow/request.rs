@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::TenantName;
+use rolecall_core::{TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::tokens::{
@@ -111,6 +111,13 @@ impl AuthorizationRequest {
 
     pub(crate) fn prompts(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
+    }
+
+    /// Returns true if somebody who proved who they are at `auth_time` did so recently enough. Nobody did for `max_age=0`.
+    pub(crate) fn is_recent(&self, auth_time: Timestamp, now: Timestamp) -> bool {
+        let age = i64::try_from(now.since(auth_time).as_secs());
+        self.max_age
+            .is_none_or(|most| most > 0 && age.is_ok_and(|age| age <= most))
     }
 
     /// Returns the permissions and roles that tokens are limited to.

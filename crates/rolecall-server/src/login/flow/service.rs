@@ -74,11 +74,9 @@ pub(crate) async fn begin(
 
 /// Returns true if the session of the browser does for the request as it is.
 fn fits(session: &BrowserSession, request: &AuthorizationRequest, now: Timestamp) -> bool {
-    let age = now.since(session.auth_time).as_secs();
-    let is_recent = |most: i64| i64::try_from(age).is_ok_and(|age| age <= most && most > 0);
     let is_hinted = |hint: &String| *hint == session.subject_id;
     !request.prompts(Prompt::Login)
-        && request.max_age.is_none_or(is_recent)
+        && request.is_recent(session.auth_time, now)
         && request.subject.as_ref().is_none_or(is_hinted)
 }
 

@@ -13,6 +13,8 @@ on_both![
     who_stays_signed_in_stays_for_thirty_days,
     tokens_end_with_the_browser_session_unless_they_are_for_longer,
     a_clock_set_back_makes_nothing_last_longer,
+    y265_max_age_counts_until_the_code_is_made,
+    y265_a_password_that_was_just_typed_does_for_any_max_age,
 ];
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -166,4 +168,40 @@ async fn a_clock_set_back_makes_nothing_last_longer(site: Site) {
         .await;
     assert_eq!(error_of(&answer), "login_required");
     assert!(SignInAnswer::of(&answer, REDIRECT).is_some());
+}
+
+/// The session was recent enough when the sign-in began, and then a page waited.
+async fn y265_max_age_counts_until_the_code_is_made(site: Site) {
+    let mut browser = Browser::new(&site);
+    site.sign_in(&mut browser, &[]).await.code();
+    site.pass_time(Duration::from_secs(50));
+    let recent = [("max_age", "60")];
+    let flow = browser.begin(&site.other, REDIRECT, &recent).await;
+    let link = format!("/login?flow={flow}");
+    assert!(is_page(&browser.open(&link).await, 200).contains("name=\"decision\""));
+    site.pass_time(Duration::from_secs(11));
+    leads_to_page(&browser.decide(&flow, "allow").await, &flow);
+    let page = is_page(&browser.open(&link).await, 200);
+    assert!(page.contains("name=\"password\""), "{page}");
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    code_of(&browser.decide(&flow, "allow").await);
+    // without a page in between it is as before
+    site.pass_time(Duration::from_secs(60));
+    code_of(&browser.authorize(&site.first, REDIRECT, &recent).await);
+}
+
+async fn y265_a_password_that_was_just_typed_does_for_any_max_age(site: Site) {
+    for (wait, does) in [(just_below(5 * MINUTE), true), (5 * MINUTE, false)] {
+        let mut browser = Browser::new(&site);
+        let asked = [("max_age", "0"), ("prompt", "consent")];
+        let flow = browser.begin(&site.other, REDIRECT, &asked).await;
+        leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+        site.pass_time(wait);
+        let answer = browser.decide(&flow, "allow").await;
+        if does {
+            code_of(&answer);
+        } else {
+            leads_to_page(&answer, &flow);
+        }
+    }
 }
