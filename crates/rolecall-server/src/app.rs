@@ -28,7 +28,7 @@ use crate::{
     quota::{Quota, Quotas, through},
     settings::Settings,
     store::{Chain, Change, Changed, Conn, Head, PING_TIMEOUT, Store, StoreError, read_time},
-    throttle::{AddressLimiter, InFlight, Repeats, Turn, Turns},
+    throttle::{AddressLimiter, InFlight, Repeats, Room, Turn, Turns},
     vault::MasterKeys,
 };
 
@@ -71,6 +71,9 @@ pub(crate) struct Parts {
     pub(crate) heavy: HeavyWork,
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
+    pub(crate) beginning_addresses: AddressLimiter,
+    /// Room for the sign-ins that strangers begin.
+    pub(crate) room_for_sign_ins: Room,
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,

@@ -35,6 +35,8 @@ pub(crate) enum Quota {
     RefreshesOfClient,
     /// Log-ins of a user with the right password.
     LogIns,
+    /// Sign-ins that somebody begins with a browser in which they are signed in.
+    BegunSignIns,
     /// Tickets that a subject requests through one client.
     Tickets,
 }
@@ -151,7 +153,7 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         // a connection that breaks needs a ticket as a session needs a refresh
         Quota::Refreshes | Quota::Tickets => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
-        Quota::LogIns => limits.log_ins,
+        Quota::LogIns | Quota::BegunSignIns => limits.log_ins,
     }
 }
 

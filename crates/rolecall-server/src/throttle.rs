@@ -8,6 +8,7 @@ mod delay;
 mod in_flight;
 mod network;
 mod repeats;
+mod room;
 mod turns;
 
 pub use address::{AddressLimiter, Budget, Excess, Source};
@@ -16,4 +17,5 @@ pub use in_flight::{InFlight, InFlightGuard};
 pub use network::Network;
 pub(crate) use network::{is_same_place, nearest, network_lane};
 pub(crate) use repeats::Repeats;
+pub(crate) use room::Room;
 pub use turns::{Turn, Turns};

@@ -16,8 +16,11 @@ use crate::{
     authority::policy_store,
     backchannel,
     login::{
-        browser::store as browsers, code_store, failures, flow::store as flows,
-        known::KEEP_ADDRESSES, known_store,
+        browser::store as browsers,
+        code_store, failures,
+        flow::{begun::KEPT as KEEP_SIGN_INS, store as flows},
+        known::KEEP_ADDRESSES,
+        known_store,
     },
     sessions::{self, active_store},
     store::{self, Conn, StoreError, outbox, prune_floors, queries, query},
@@ -44,8 +47,8 @@ const KEEP_ACTIVE_ROLES: Duration = Duration::from_mins(5);
 const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
 /// Entries of the outbox that nobody took, or that were given up.
 const KEEP_NOTICES: Duration = Duration::from_hours(90 * 24);
-/// Sign-ins that nobody went on with, and codes that have expired: a code that is used twice ends what it has opened.
-const KEEP_FLOWS: Duration = Duration::from_hours(1);
+/// Codes that have expired: a code that is used twice ends what it has opened.
+const KEEP_CODES: Duration = Duration::from_hours(1);
 const KEEP_FAILURES: Duration = Duration::from_hours(24);
 
 /// The outcome of a run.
@@ -81,7 +84,10 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         return Ok(Outcome::Skipped);
     }
     let mut deleted = 0_u64;
+    let mut full = None;
     for table in [
+        // strangers fill it, so that it is what makes room again
+        Table::SignInFlows,
         Table::Floors,
         Table::Sessions,
         Table::ActiveRoles,
@@ -93,21 +99,38 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::Outbox,
         Table::Tickets,
         Table::SignedInClients,
-        Table::SignInFlows,
         Table::Codes,
         Table::BrowserSessions,
     ] {
+        let mut most = BATCH_ROWS;
         for _ in 0..MAX_BATCHES {
-            let Some(rows) = delete_batch(app, node, table).await? else {
-                return Ok(Outcome::Skipped);
-            };
-            deleted = deleted.saturating_add(rows);
-            if rows < BATCH_ROWS {
-                break;
+            match delete_batch(app, node, table, most).await {
+                Ok(None) => return Ok(Outcome::Skipped),
+                Ok(Some(rows)) => {
+                    deleted = deleted.saturating_add(rows);
+                    if rows < most {
+                        break;
+                    }
+                    most = (most * 10).min(BATCH_ROWS);
+                }
+                Err(error) => match fewer(most, &error) {
+                    Some(less) => most = less,
+                    // another table may need less room
+                    None if error.is_full() => {
+                        full = Some(error);
+                        break;
+                    }
+                    None => return Err(error),
+                },
             }
         }
     }
-    Ok(Outcome::Done(deleted))
+    full.map_or(Ok(Outcome::Done(deleted)), Err)
+}
+
+/// Returns the number of rows to try after a batch of `most` rows has failed, if fewer may do: to delete takes room too.
+fn fewer(most: u64, error: &StoreError) -> Option<u64> {
+    (most > 1 && error.is_full()).then_some(most / 10)
 }
 
 /// Stores the known time of this node; false if another node has the lease.
@@ -124,8 +147,13 @@ async fn store_known_time(app: &App, node: &str) -> Result<bool, StoreError> {
         .await
 }
 
-/// Deletes a batch of rows and returns their number; `None` if another node has the lease.
-async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, StoreError> {
+/// Deletes up to `most` rows and returns their number; `None` if another node has the lease.
+async fn delete_batch(
+    app: &App,
+    node: &str,
+    table: Table,
+    most: u64,
+) -> Result<Option<u64>, StoreError> {
     let (now, known) = (app.now(), app.parts().known_time.known());
     let idle = app.settings().sessions.idle;
     app.store()
@@ -134,7 +162,7 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
             if !take_lease(conn, node, now).await? {
                 return Ok(None);
             }
-            let limit = i64::try_from(BATCH_ROWS).unwrap_or(i64::MAX);
+            let limit = i64::try_from(most).unwrap_or(i64::MAX);
             let rows = match table {
                 Table::Floors => {
                     let longest = lock_head(conn).await?;
@@ -175,8 +203,8 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                 }
                 Table::Tickets => tickets::store::prune(conn, known, limit).await?,
                 Table::SignedInClients => backchannel::store::prune(conn, known, limit).await?,
-                Table::SignInFlows => flows::prune(conn, known.minus(KEEP_FLOWS), limit).await?,
-                Table::Codes => code_store::prune(conn, known.minus(KEEP_FLOWS), limit).await?,
+                Table::SignInFlows => flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?,
+                Table::Codes => code_store::prune(conn, known.minus(KEEP_CODES), limit).await?,
                 Table::BrowserSessions => {
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?

@@ -299,7 +299,7 @@ async fn a_node_that_hung_deletes_nothing_after_it_was_replaced(nodes: Nodes) {
     nodes.advance(LEASE);
     assert_eq!(nodes.two().await, Outcome::Done(3));
     nodes.insert_old_events(3).await;
-    let late = delete_batch(nodes.one.app(), "one", Table::Events)
+    let late = delete_batch(nodes.one.app(), "one", Table::Events, BATCH_ROWS)
         .await
         .unwrap();
     assert_eq!(late, None);
@@ -409,4 +409,17 @@ async fn a_session_refreshed_during_a_clean_up_stays(nodes: Nodes) {
         .unwrap();
     assert_eq!(cleaned.await.unwrap().unwrap(), Outcome::Done(0));
     assert_eq!(nodes.count("sessions").await, 1);
+}
+
+#[test]
+fn y260_a_full_disk_is_tried_with_fewer_rows() {
+    let full = StoreError::from(sqlx::Error::Io(std::io::ErrorKind::StorageFull.into()));
+    let mut most = BATCH_ROWS;
+    let mut tried = Vec::new();
+    while let Some(less) = fewer(most, &full) {
+        tried.push(less);
+        most = less;
+    }
+    assert_eq!(tried, [100, 10, 1]);
+    assert_eq!(fewer(BATCH_ROWS, &StoreError::timed_out()), None);
 }

@@ -33,6 +33,9 @@ use crate::{
     },
 };
 
+/// The longest request that is stored, in bytes of JSON.
+const MAX_STORED: usize = 8 * 1024;
+
 /// The reason why an authorization request leads nowhere.
 #[derive(Debug)]
 pub(crate) enum AuthorizeError {
@@ -66,7 +69,9 @@ pub(crate) async fn parse(
         state: parameters.get("state").map(str::to_owned),
     };
     let dynamic = dynamic_resource(app, &parameters, &client).await?;
-    match read(app, &parameters, &client, &target, dynamic) {
+    id_token::find_new_key(app, &client).await?;
+    let read = read(app, &parameters, &client, &target, dynamic);
+    match read.and_then(refuse_long) {
         Ok(mut request) => {
             add_default_scope(app, &mut request).await?;
             Ok(request)
@@ -76,6 +81,16 @@ pub(crate) async fn parse(
             Err(AuthorizeError::Answer(Box::new(answer)))
         }
     }
+}
+
+/// Refuses a request that takes too much room in the database: characters that JSON escapes take up to six times theirs.
+fn refuse_long(request: AuthorizationRequest) -> Result<AuthorizationRequest, Refused> {
+    let written = serde_json::to_string(&request);
+    if written.is_ok_and(|text| text.len() <= MAX_STORED) {
+        return Ok(request);
+    }
+    let why = "the request is too long: shorten state, nonce, login_hint, scope or claims";
+    refuse(AnswerError::InvalidRequest, why)
 }
 
 /// Returns the resource that a request names, if it is one that the client was not allowed in advance and may ask for.

@@ -58,6 +58,12 @@ impl Page {
         set(headers, header::CONTENT_TYPE, "text/html; charset=utf-8");
         let policy = policy(&self.form_actions, app.parts().look.has_font);
         protect(headers, &policy, referrer);
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            let seconds = self.values.get_attr("seconds").ok();
+            let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+            let seconds = HeaderValue::from(seconds.unwrap_or_default().max(1));
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
         response
     }
 }

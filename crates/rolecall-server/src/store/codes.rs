@@ -67,6 +67,20 @@ fn needs_somebody(code: &str) -> bool {
     matches!(primary, Ok(3 | 8 | 11 | 14 | 26))
 }
 
+/// Returns true if there is no room left on the disk.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_full_code(&code)),
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+        _ => false,
+    }
+}
+
+/// PostgreSQL: `disk_full`; SQLite: full.
+fn is_full_code(code: &str) -> bool {
+    code == "53100" || code.len() != 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 13)
+}
+
 /// Returns true if the PostgreSQL server has become a standby, or takes no writes for another reason.
 pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
     match error {
@@ -128,6 +142,20 @@ fn class_of_code(code: &str) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn y260_a_full_disk_is_told_apart() {
+        for (code, full) in [
+            ("53100", true),
+            ("13", true),
+            ("269", true),
+            ("53000", false),
+            ("10", false),
+            ("", false),
+        ] {
+            assert_eq!(is_full_code(code), full, "{code}");
+        }
+    }
 
     #[test]
     fn only_trouble_with_the_database_counts_as_an_outage() {

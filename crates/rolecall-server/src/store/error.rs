@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::codes::{
-    Class, class_of, is_damage, is_misconfigured, is_outage, is_read_only, is_wait,
+    Class, class_of, is_damage, is_full, is_misconfigured, is_outage, is_read_only, is_wait,
 };
 
 /// The error of a statement or a connection.
@@ -54,6 +54,11 @@ impl StoreError {
     /// Reports a database that did not answer in time.
     pub(crate) fn timed_out() -> Self {
         sqlx::Error::PoolTimedOut.into()
+    }
+
+    /// Returns true if there is no room left on the disk of the database.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Database(error) if is_full(error))
     }
 
     /// Reports a row that violates an invariant.

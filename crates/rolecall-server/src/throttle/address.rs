@@ -265,13 +265,19 @@ impl AddressLimiter {
     /// Counts a registration from `address`, or returns how long it must wait if there were too many.
     #[must_use]
     pub fn take(&self, address: &str, now: Duration) -> Option<Duration> {
+        self.take_of(1, address, now)
+    }
+
+    /// Counts something else that strangers may do so many times as often as register.
+    #[must_use]
+    pub(crate) fn take_of(&self, times: u32, address: &str, now: Duration) -> Option<Duration> {
         const MINUTE: Duration = Duration::from_mins(1);
         let keys = self.keys(address.into());
         let mut state = self.lock();
         let mut excess = Duration::ZERO;
         for (key, level) in keys.clone() {
             let taken = state.networks.find_or_add(key).registrations_until.max(now);
-            let until = taken + MINUTE / level.registrations;
+            let until = taken + MINUTE / level.registrations.saturating_mul(times);
             excess = excess.max(until.saturating_sub(now + MINUTE));
         }
         if !excess.is_zero() {
@@ -280,7 +286,7 @@ impl AddressLimiter {
         for (key, level) in keys {
             let entry = state.networks.find_or_add(key);
             let taken = entry.registrations_until.max(now);
-            entry.registrations_until = taken + MINUTE / level.registrations;
+            entry.registrations_until = taken + MINUTE / level.registrations.saturating_mul(times);
         }
         None
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    begun::{self, KEPT},
     choice::Choice,
     proof::Proofs,
     request::AuthorizationRequest,
@@ -13,14 +14,17 @@ use crate::{
     app::App,
     error::ApiError,
     ids,
-    login::secret::{self, Kind},
+    login::{
+        browser::store::BrowserSession,
+        secret::{self, Kind},
+    },
     store::Conn,
 };
 
 /// The time that a flow waits for its next step.
 const IDLE: Duration = Duration::from_mins(10);
 /// The longest that a flow takes.
-const MAX: Duration = Duration::from_mins(30);
+const MAX: Duration = KEPT;
 
 /// Returns a flow with nothing proven.
 pub(super) fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow, ApiError> {
@@ -39,12 +43,17 @@ pub(super) fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow,
     })
 }
 
-/// Keeps a new flow. A browser has one secret for all its flows, so that several windows can sign in.
+/// Keeps a new flow. A browser has one secret for all its flows, so that several windows can sign in; beyond some, a new
+/// one replaces the oldest. `current` is the session of the browser.
 pub(super) async fn store_new(
     app: &App,
     flow: &Flow,
     visitor: &Visitor<'_>,
+    current: Option<&BrowserSession>,
 ) -> Result<Next, FlowError> {
+    let bytes = flows::json(&flow.request)?.len();
+    let signed_in = current.map(|one| one.subject_id.as_str());
+    begun::admit(app, bytes, visitor.origin.address, signed_in)?;
     let kept = visitor.flow.filter(|kept| kept.len() >= 43);
     let kept = kept.filter(|kept| secret::hash(app, Kind::Flow, kept).is_some());
     let secret = match kept {
@@ -53,7 +62,10 @@ pub(super) async fn store_new(
     };
     let hash = secret::hash(app, Kind::Flow, &secret).ok_or(FlowError::Ended)?;
     app.store()
-        .write(async |conn: &mut Conn| flows::insert(conn, flow, &hash).await)
+        .write(async |conn: &mut Conn| {
+            flows::insert(conn, flow, &hash).await?;
+            flows::delete_oldest(conn, flow, &hash, begun::OF_BROWSER - 1).await
+        })
         .await?;
     Ok(Next::Page {
         flow: flow.id.clone(),

@@ -58,7 +58,7 @@ pub(crate) async fn begin(
         if is_silent {
             return Ok(Next::refused(app, &flow.request, error, why));
         }
-        return store_new(app, &flow, visitor).await;
+        return store_new(app, &flow, visitor, current.as_ref()).await;
     }
     if is_silent {
         let why = "nobody is signed in who fits the request";
@@ -69,7 +69,8 @@ pub(crate) async fn begin(
             why,
         ));
     }
-    store_new(app, &new_flow(app, request)?, visitor).await
+    let flow = new_flow(app, request)?;
+    store_new(app, &flow, visitor, current.as_ref()).await
 }
 
 /// Returns true if the session of the browser does for the request as it is.

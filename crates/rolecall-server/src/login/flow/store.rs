@@ -15,6 +15,8 @@ queries! {
         version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM sign_in_flows WHERE id = $1 AND version = $2";
     DELETE_ALL = "DELETE FROM sign_in_flows WHERE secret_hash = $1";
+    DELETE_OLDEST = "DELETE FROM sign_in_flows WHERE secret_hash = $1 AND id <> $2 AND id NOT IN \
+        (SELECT id FROM sign_in_flows WHERE secret_hash = $1 AND id <> $2 ORDER BY last_used_at DESC, id DESC LIMIT $3)";
     PRUNE = "DELETE FROM sign_in_flows WHERE id IN (SELECT id FROM sign_in_flows WHERE last_used_at < $1 LIMIT $2)";
 }
 
@@ -135,6 +137,19 @@ pub(crate) async fn delete(conn: &mut Conn, flow: &Flow) -> Result<bool, StoreEr
 /// Ends every flow with this secret.
 pub(crate) async fn delete_all(conn: &mut Conn, secret_hash: &str) -> Result<(), StoreError> {
     query(DELETE_ALL).bind(secret_hash).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes the flows of the same browser beside `flow`, except the `keep` that were used last.
+pub(crate) async fn delete_oldest(
+    conn: &mut Conn,
+    flow: &Flow,
+    secret_hash: &str,
+    keep: i64,
+) -> Result<(), StoreError> {
+    let delete = query(DELETE_OLDEST).bind(secret_hash);
+    let delete = delete.bind(flow.id.as_str()).bind(keep);
+    delete.execute(conn).await?;
     Ok(())
 }
 

@@ -123,4 +123,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "verified addresses",
         include_str!("../../../migrations/0025_verified_addresses.sql"),
     ),
+    (
+        26,
+        "sign-ins of a browser",
+        include_str!("../../../migrations/0026_sign_ins_of_a_browser.sql"),
+    ),
 ];

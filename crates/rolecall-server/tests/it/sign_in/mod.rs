@@ -3,6 +3,7 @@
 mod answers;
 mod branding;
 mod codes;
+mod floods;
 mod limits;
 mod losses;
 mod model;

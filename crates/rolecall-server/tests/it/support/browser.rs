@@ -14,6 +14,7 @@ pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 pub(crate) struct Browser<'a> {
     node: &'a Node,
     cookies: BTreeMap<String, String>,
+    address: Option<String>,
 }
 
 /// The end of a sign-in: what the client gets, and whether the user was asked for their consent.
@@ -56,6 +57,15 @@ impl<'a> Browser<'a> {
         Self {
             node,
             cookies: BTreeMap::new(),
+            address: None,
+        }
+    }
+
+    /// A browser at an address.
+    pub(crate) fn at(node: &'a Node, address: &str) -> Self {
+        Self {
+            address: Some(address.to_owned()),
+            ..Self::new(node)
         }
     }
 
@@ -109,6 +119,9 @@ impl<'a> Browser<'a> {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let mut request = self.node.request(method, path);
+        if let Some(address) = &self.address {
+            request = request.peer(address);
+        }
         if !cookies.is_empty() {
             request = request.header("cookie", &cookies.join("; "));
         }

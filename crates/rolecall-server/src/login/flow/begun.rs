@@ -1,0 +1,48 @@
+//! The limits on sign-ins that are begun. Each is stored until somebody goes on with it, and strangers can begin any
+//! number of them.
+
+use std::time::Duration;
+
+use crate::{app::App, error::ApiError, quota::Quota, throttle::Room};
+
+/// The time after which a sign-in that nobody goes on with is deleted; no sign-in takes longer.
+pub(crate) const KEPT: Duration = Duration::from_mins(30);
+/// The sign-ins that one browser has begun; the next one replaces the oldest.
+pub(super) const OF_BROWSER: i64 = 20;
+
+/// Strangers may begin so many times as many sign-ins as they may register users: 300 a minute from one address.
+const TIMES: u32 = 10;
+/// The bytes that all strangers may store at once: 100 000 usual sign-ins.
+const ROOM: u32 = 128 * 1024 * 1024;
+/// The bytes of a row and its places in indexes beside the request.
+const ROW: usize = 512;
+
+/// Returns the room for the sign-ins of all strangers.
+pub(crate) const fn room() -> Room {
+    Room::new(ROOM, KEPT)
+}
+
+/// Counts a sign-in with a request of so many bytes, which a browser at `address` begins. Whoever is signed in with it
+/// has a quota of their own, so that no flood of strangers keeps them out.
+///
+/// # Errors
+///
+/// [`ApiError::TooMany`] if there are too many.
+pub(super) fn admit(
+    app: &App,
+    bytes: usize,
+    address: &str,
+    signed_in: Option<&str>,
+) -> Result<(), ApiError> {
+    if let Some(subject) = signed_in {
+        return app.take_quota(Quota::BegunSignIns, subject);
+    }
+    let parts = app.parts();
+    let now = parts.clock.monotonic();
+    let of_address = parts.beginning_addresses.take_of(TIMES, address, now);
+    let wait = of_address.or_else(|| parts.room_for_sign_ins.take(bytes.saturating_add(ROW), now));
+    match wait {
+        Some(retry_after) => Err(ApiError::TooMany { retry_after }),
+        None => Ok(()),
+    }
+}

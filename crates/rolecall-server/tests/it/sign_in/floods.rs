@@ -1,0 +1,142 @@
+//! Floods of sign-ins: what strangers store, what one user stores, and who goes on.
+
+use std::time::Duration;
+
+use rolecall_server::config::Quotas;
+use serde_json::json;
+
+use super::{REDIRECT, Site, code_of, create_client, error_of, has_ended, is_page};
+use crate::support::{
+    Browser, Database, Fixture, PASSWORD, Response, TestApp, on_both, session_id,
+};
+
+on_both![
+    y260_sign_ins_that_strangers_begin_are_limited_by_address,
+    y260_a_new_sign_in_of_a_browser_replaces_the_oldest_of_many,
+    y260_no_request_takes_much_room,
+    y260_a_user_begins_so_many_sign_ins_and_no_more,
+];
+
+/// A site on which each quota of a user is ten an hour.
+struct Few(Site);
+
+impl Fixture for Few {
+    async fn on(db: Database) -> Self {
+        let quotas = Quotas {
+            log_ins_per_hour: 10,
+            ..Quotas::default()
+        };
+        let app = TestApp::configured(db, |builder| builder.quotas(quotas)).await;
+        Self(Site::with(app).await)
+    }
+}
+
+/// Expects a page that says when to come back.
+#[track_caller]
+fn is_too_many(response: &Response) {
+    let page = is_page(response, 429);
+    let seconds = response.header("retry-after").unwrap();
+    assert!((1..=360).contains(&seconds.parse::<u64>().unwrap()));
+    assert!(page.contains(seconds), "{page}");
+}
+
+async fn y260_sign_ins_that_strangers_begin_are_limited_by_address(site: Site) {
+    let stranger = |address: &'static str| Browser::at(&site, address);
+    let mut known = stranger("203.0.113.7");
+    site.sign_in(&mut known, &[]).await.code();
+    for number in 1..300 {
+        let begun = if number % 100 == 0 {
+            stranger("203.0.113.7").open("/account").await
+        } else {
+            let mut browser = stranger("203.0.113.7");
+            browser.authorize(&site.other, REDIRECT, &[]).await
+        };
+        begun.is(303);
+    }
+    let flows = site.db.count("sign_in_flows").await;
+    assert_eq!(flows, 299);
+    let refused = stranger("203.0.113.7")
+        .authorize(&site.other, REDIRECT, &[])
+        .await;
+    is_too_many(&refused);
+    is_too_many(&stranger("203.0.113.7").open("/account").await);
+    assert_eq!(site.db.count("sign_in_flows").await, flows);
+    // others go on, and so does whoever is signed in
+    for mut browser in [stranger("203.0.113.8"), stranger("198.51.100.7"), known] {
+        browser
+            .begin(&site.other, REDIRECT, &[("prompt", "login")])
+            .await;
+    }
+    // who asks for no page stores nothing
+    let silent = [("prompt", "none")];
+    let answer = stranger("203.0.113.7")
+        .authorize(&site.other, REDIRECT, &silent)
+        .await;
+    assert_eq!(error_of(&answer), "login_required");
+    site.pass_time(Duration::from_secs(1));
+    stranger("203.0.113.7")
+        .begin(&site.other, REDIRECT, &[])
+        .await;
+}
+
+async fn y260_a_new_sign_in_of_a_browser_replaces_the_oldest_of_many(site: Site) {
+    let mut bystander = Browser::new(&site);
+    let of_bystander = bystander.begin(&site.other, REDIRECT, &[]).await;
+    let mut browser = Browser::new(&site);
+    let mut flows = Vec::new();
+    for _ in 0..25 {
+        flows.push(browser.begin(&site.other, REDIRECT, &[]).await);
+        site.pass_time(Duration::from_secs(1));
+    }
+    assert_eq!(site.db.count("sign_in_flows").await, 21);
+    for (place, flow) in flows.iter().enumerate() {
+        let page = browser.open(&format!("/login?flow={flow}")).await;
+        if place < 5 {
+            has_ended(&page);
+        } else {
+            is_page(&page, 200);
+        }
+    }
+    let page = bystander.open(&format!("/login?flow={of_bystander}")).await;
+    is_page(&page, 200);
+}
+
+async fn y260_no_request_takes_much_room(site: Site) {
+    let (plain, escaped) = ("s".repeat(4096), "\u{1}".repeat(4000));
+    let mut browser = Browser::new(&site);
+    for (state, hint, fits) in [
+        (&*plain, "", true),
+        (&escaped, "", false),
+        ("s", &escaped, false),
+        (&plain, &plain, false),
+    ] {
+        let more = [("state", state), ("login_hint", hint)];
+        let answer = browser.authorize(&site.other, REDIRECT, &more).await;
+        if fits {
+            answer.is(303);
+            assert!(answer.header("location").unwrap().starts_with("/login"));
+        } else {
+            assert_eq!(error_of(&answer), "invalid_request");
+        }
+    }
+    assert_eq!(site.db.count("sign_in_flows").await, 1);
+    let longest = "SELECT MAX(LENGTH(request)) FROM sign_in_flows";
+    assert!(site.db.number(longest).await <= 8192);
+}
+
+async fn y260_a_user_begins_so_many_sign_ins_and_no_more(site: Few) {
+    let site = site.0;
+    let mut browser = Browser::new(&site);
+    site.sign_in(&mut browser, &[]).await.code();
+    let again = [("prompt", "login")];
+    for _ in 0..10 {
+        browser.begin(&site.first, REDIRECT, &again).await;
+    }
+    is_too_many(&browser.authorize(&site.first, REDIRECT, &again).await);
+    // the session alone does, and strangers go on
+    code_of(&browser.authorize(&site.first, REDIRECT, &[]).await);
+    Browser::new(&site).begin(&site.first, REDIRECT, &[]).await;
+    site.pass_time(Duration::from_mins(6));
+    browser.begin(&site.first, REDIRECT, &again).await;
+}
+
