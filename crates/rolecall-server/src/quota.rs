@@ -37,6 +37,8 @@ pub(crate) enum Quota {
     LogIns,
     /// Sign-ins that somebody begins with a browser in which they are signed in.
     BegunSignIns,
+    /// Sign-ins by the session of a browser alone.
+    SignIns,
     /// Tickets that a subject requests through one client.
     Tickets,
 }
@@ -153,7 +155,7 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         // a connection that breaks needs a ticket as a session needs a refresh
         Quota::Refreshes | Quota::Tickets => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
-        Quota::LogIns | Quota::BegunSignIns => limits.log_ins,
+        Quota::LogIns | Quota::BegunSignIns | Quota::SignIns => limits.log_ins,
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) async fn end(
     let subject = current.subject_id.as_str();
     match what {
         Ends::Session(session) => end_session(app, subject, session).await,
-        Ends::Browser(browser) => browsers::end(app, subject, browser).await,
+        Ends::Browser(browser) => end_browser(app, subject, browser).await,
         Ends::Consent(client) => {
             let caller = Caller::As { user_id: subject };
             consents::withdraw(app, caller, subject, client).await?;
@@ -97,7 +97,20 @@ pub(crate) async fn end(
 }
 
 async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiError> {
+async fn end_browser(app: &App, subject: &str, browser: &str) -> Result<(), ApiError> {
+    let own = browsers::list(app, subject).await?;
+    // as below
+    if own.iter().all(|one| one.id != browser) {
+        return Ok(());
+    }
+    browsers::end(app, subject, browser).await
+}
+
     let caller = Caller::As { user_id: subject };
+    // every change waits for all others, so that none is begun for a session that is not there
+    if !sessions::service::exists(app, session, subject).await? {
+        return Ok(());
+    }
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         sessions::service::end(change, "session.ended", session, subject).await?;

@@ -13,6 +13,7 @@ queries! {
         AND era = (SELECT h.era FROM head h WHERE h.id = 1) \
         RETURNING client_id, subject_id, browser_session, request, amr, auth_time, session_id, expires_at";
     FIND_SPENT = "SELECT subject_id, session_id FROM authorization_codes WHERE hash = $1 AND spent = $2";
+    FORGET_SPENT = "DELETE FROM authorization_codes WHERE hash = $1 AND spent = $2";
     PRUNE = "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes WHERE expires_at < $1 LIMIT $2)";
 }
 
@@ -79,6 +80,12 @@ pub(crate) async fn spend(conn: &mut Conn, hash: &str) -> Result<Option<Code>, S
 pub(crate) async fn find_spent(conn: &mut Conn, hash: &str) -> Result<Option<Spent>, StoreError> {
     let find = query(FIND_SPENT).bind(hash).bind(true);
     find.fetch_optional(conn).await
+}
+
+/// Forgets a code that was spent; false if another request was faster.
+pub(crate) async fn forget_spent(conn: &mut Conn, hash: &str) -> Result<bool, StoreError> {
+    let forget = query(FORGET_SPENT).bind(hash).bind(true);
+    Ok(forget.execute(conn).await? == 1)
 }
 
 /// Deletes up to `limit` codes that expired before `before`, and returns their number.

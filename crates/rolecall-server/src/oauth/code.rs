@@ -19,6 +19,7 @@ use crate::{
     },
     backchannel::{self, store::SignedIn},
     clients::store::GrantType,
+    error::ApiError,
     login::{
         browser::{service as browsers, store::BrowserSession},
         code_store::{self, Code, Spent},
@@ -75,7 +76,7 @@ pub(crate) async fn by_code(app: &App, request: &CodeGrant<'_>) -> Result<Issued
         Outcome::Unknown => {
             let spent = code_store::find_spent(&mut app.store().read().await?, &hash).await?;
             if let Some(spent) = spent {
-                end_replayed(app, &spent, address).await?;
+                end_replayed(app, &hash, &spent, address).await?;
             }
             Err(OAuthError::InvalidCode)
         }
@@ -247,14 +248,30 @@ fn matches_challenge(challenge: &str, verifier: &str) -> bool {
         ))
 }
 
-/// Ends what the first use of a code has opened: somebody has a copy of it.
-async fn end_replayed(app: &App, spent: &Spent, address: &str) -> Result<(), OAuthError> {
+/// Ends what the first use of a code has opened: somebody has a copy of it. Then the code is forgotten, so that whoever
+/// sends it again and again writes nothing more.
+async fn end_replayed(
+    app: &App,
+    hash: &str,
+    spent: &Spent,
+    address: &str,
+) -> Result<(), OAuthError> {
     let (session, subject) = (spent.session_id.as_str(), spent.subject_id.as_str());
-    app.change(Caller::System, async |change| {
-        sessions::service::end(change, "session.replayed", session, subject).await
-    })
-    .await?;
-    events::record(app, "code_replayed", Some(subject), address, session).await?;
+    // every change waits for all others, so that none is begun for a session that has ended before
+    if sessions::service::exists(app, session, subject).await? {
+        app.change(Caller::System, async |change| {
+            sessions::service::end(change, "session.replayed", session, subject).await
+        })
+        .await?;
+    }
+    app.store()
+        .write(async |conn: &mut Conn| {
+            if code_store::forget_spent(conn, hash).await? {
+                events::record_in(conn, app, "code_replayed", subject, address, session).await?;
+            }
+            Ok::<_, ApiError>(())
+        })
+        .await?;
     Ok(())
 }
 

@@ -71,7 +71,14 @@ pub(super) async fn answer(
         }
         Err(FlowError::TooMany(retry_after)) => {
             entered.wait(retry_after);
-            show(app, browser, flow, &entered).await
+            match service::show(app, flow, &browser.visitor(app)).await {
+                // it has no place for what is wrong
+                Ok(shown) if matches!(shown.step, Step::Consent { .. }) => {
+                    refuse(app, language, FlowError::TooMany(retry_after))
+                }
+                Ok(shown) => step_page(app, browser, &shown, &entered),
+                Err(error) => refuse(app, language, error),
+            }
         }
         Err(FlowError::Failed(ApiError::Busy)) => {
             entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);

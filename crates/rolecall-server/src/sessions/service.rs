@@ -79,7 +79,8 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     .await
 }
 
-async fn exists(app: &App, session: &str, subject: &str) -> Result<bool, ApiError> {
+/// Returns true if a user has a session with this id.
+pub(crate) async fn exists(app: &App, session: &str, subject: &str) -> Result<bool, ApiError> {
     let mut conn = app.store().read().await?;
     let found = store::find_shown(&mut conn, session, subject).await?;
     Ok(found.is_some())

@@ -285,6 +285,10 @@ async fn finish(
     device: Option<String>,
 ) -> Result<Next, FlowError> {
     let proven = Proven::of(flow.subject_id.as_deref(), &flow.proofs).ok_or(FlowError::Ended)?;
+    if let Proof::BrowserSession { .. } = proven.proof() {
+        // a password was counted when it was typed
+        app.take_quota(Quota::SignIns, proven.subject())?;
+    }
     let request = flow.choice.apply(&flow.request);
     let conclusion = Conclusion {
         request: &request,

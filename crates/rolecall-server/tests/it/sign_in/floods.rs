@@ -15,6 +15,9 @@ on_both![
     y260_a_new_sign_in_of_a_browser_replaces_the_oldest_of_many,
     y260_no_request_takes_much_room,
     y260_a_user_begins_so_many_sign_ins_and_no_more,
+    y261_signing_in_by_a_session_has_a_quota,
+    y262_a_code_that_is_sent_again_and_again_is_one_event,
+    y262_what_has_ended_is_no_change,
 ];
 
 /// A site on which each quota of a user is ten an hour.
@@ -138,5 +141,104 @@ async fn y260_a_user_begins_so_many_sign_ins_and_no_more(site: Few) {
     Browser::new(&site).begin(&site.first, REDIRECT, &[]).await;
     site.pass_time(Duration::from_mins(6));
     browser.begin(&site.first, REDIRECT, &again).await;
+}
+
+async fn y261_signing_in_by_a_session_has_a_quota(site: Few) {
+    let site = site.0;
+    let mut browser = Browser::new(&site);
+    site.sign_in(&mut browser, &[]).await.code();
+    for _ in 0..10 {
+        let answer = browser.authorize(&site.first, REDIRECT, &[]).await;
+        site.redeem_first(&code_of(&answer)).await.is(200);
+    }
+    let stored = async || {
+        (
+            site.db.count("authorization_codes").await,
+            site.db.revision().await,
+        )
+    };
+    let before = stored().await;
+    is_too_many(&browser.authorize(&site.first, REDIRECT, &[]).await);
+    let silent = [("prompt", "none")];
+    let answer = browser.authorize(&site.first, REDIRECT, &silent).await;
+    assert_eq!(error_of(&answer), "temporarily_unavailable");
+    assert_eq!(stored().await, before);
+    // the password does, so that nothing keeps anybody out who knows it
+    let again = [("prompt", "login")];
+    site.sign_in(&mut browser, &again).await.code();
+    // so does somebody else's session
+    let mut other = Browser::new(&site);
+    other
+        .sign_in_as("bob", &site.first, REDIRECT, &[])
+        .await
+        .code();
+    code_of(&other.authorize(&site.first, REDIRECT, &[]).await);
+    site.pass_time(Duration::from_mins(6));
+    code_of(&browser.authorize(&site.first, REDIRECT, &[]).await);
+    // a page that waits says so, too
+    let flow = browser.begin(&site.other, REDIRECT, &[]).await;
+    is_too_many(&browser.decide(&flow, "allow").await);
+    site.pass_time(Duration::from_mins(6));
+    code_of(&browser.decide(&flow, "allow").await);
+}
+
+async fn y262_a_code_that_is_sent_again_and_again_is_one_event(site: Site) {
+    let mut browser = Browser::new(&site);
+    let answer = site.sign_in(&mut browser, &[("scope", "openid")]).await;
+    let tokens = site.redeem_first(answer.code()).await;
+    let access = tokens.is(200).text("access_token");
+    let refused = site.redeem_first(answer.code()).await;
+    refused.oauth_error(400, "invalid_grant");
+    let stored = async || {
+        (
+            site.db.revision().await,
+            site.db.count("audit").await,
+            site.db.count("audit_events").await,
+        )
+    };
+    let after_first = stored().await;
+    let replayed = "audit_events WHERE kind = 'code_replayed'";
+    assert_eq!(site.db.count(replayed).await, 1);
+    site.get("/userinfo", &access).await.is(401);
+    for _ in 0..5 {
+        let refused = site.redeem_first(answer.code()).await;
+        refused.oauth_error(400, "invalid_grant");
+    }
+    assert_eq!(stored().await, after_first);
+    // the event is written although the session has ended before
+    let answer = site.sign_in(&mut browser, &[("scope", "openid")]).await;
+    let tokens = site.redeem_first(answer.code()).await;
+    let session = session_id(&tokens.is(200).text("access_token"));
+    let end = [("session", session.as_str())];
+    browser.submit("/account/end", &end).await.is(303);
+    let before = site.db.revision().await;
+    site.redeem_first(answer.code()).await.is(400);
+    assert_eq!(site.db.count(replayed).await, 2);
+    assert_eq!(site.db.revision().await, before);
+}
+
+async fn y262_what_has_ended_is_no_change(site: Site) {
+    let mut browser = Browser::new(&site);
+    site.sign_in(&mut browser, &[]).await.code();
+    // every change waits for this row
+    let mut other = Browser::new(&site);
+    other
+        .sign_in_as("bob", &site.first, REDIRECT, &[])
+        .await
+        .code();
+    let sql = "SELECT id FROM browser_sessions ORDER BY id";
+    let all = site.db.texts(sql).await;
+    let before = site.db.revision().await;
+    for id in all.iter().map(String::as_str).chain(["none"]) {
+        let end = [("session", id)];
+        browser.submit("/account/end", &end).await.is(303);
+    }
+    browser
+        .submit("/account/end", &[("browser", "none")])
+        .await
+        .is(303);
+    assert_eq!(site.db.revision().await, before);
+    assert_eq!(site.db.texts(sql).await, all);
+    assert!(site.is_signed_in(&mut browser).await);
 }
 
