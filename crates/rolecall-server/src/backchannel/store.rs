@@ -11,7 +11,6 @@ queries! {
     FORGET_OLDER = "DELETE FROM signed_in_clients WHERE browser_session = $1 AND client_id = $2 AND session_id <> $3 \
         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = signed_in_clients.session_id)";
     FIND = "SELECT browser_session FROM signed_in_clients WHERE session_id = $1 AND subject_id = $2";
-    OPENED_IN = "SELECT session_id FROM signed_in_clients WHERE browser_session = $1 AND subject_id = $2 ORDER BY session_id";
     // a quotation mark inside of a value is escaped, so that only the member itself can look like this
     NOTE_SESSION = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
@@ -28,6 +27,11 @@ queries! {
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
         WHERE p.subject_id = $2 AND p.session_id <> $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
         ON CONFLICT (session_id) DO NOTHING";
+    NOTE_OTHER_BROWSERS = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
+        SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
+        FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
+        WHERE p.subject_id = $2 AND p.browser_session <> $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
+        ON CONFLICT (session_id) DO NOTHING";
     NOTE_ALL = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
@@ -35,6 +39,7 @@ queries! {
     FORGET_ALL = "DELETE FROM signed_in_clients";
     FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2";
     FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2";
+    FORGET_OTHER_BROWSERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2";
     FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2";
     IS_DUE = "SELECT session_id FROM logout_notices WHERE next_attempt_at <= $1 LIMIT 1";
     // a client that does not answer takes only some of the places
@@ -70,6 +75,8 @@ pub(crate) enum Ending<'a> {
     Session(&'a str),
     /// The session of a browser, and those of clients that were opened in it.
     Browser(&'a str),
+    /// All browser sessions except one, and those of clients that were opened in them.
+    OtherBrowsers(&'a str),
     /// All except one session of a client; all if the id is empty.
     Others(&'a str),
 }
@@ -129,16 +136,6 @@ pub(crate) async fn find(
     find.fetch_optional(conn).await
 }
 
-/// Returns the sessions of clients that were opened in a browser session, also those that outlive it.
-pub(crate) async fn opened_in(
-    conn: &mut Conn,
-    browser_session: &str,
-    subject: &str,
-) -> Result<Vec<String>, StoreError> {
-    let opened = query(OPENED_IN).bind(browser_session).bind(subject);
-    opened.fetch_all(conn).await
-}
-
 /// Writes a logout token to send for each client that is to hear of the end of these sessions, and forgets them.
 ///
 /// INVARIANT: it runs in the transaction that ends the sessions.
@@ -151,6 +148,7 @@ pub(crate) async fn end(
     let (note, forget, id) = match ending {
         Ending::Session(id) => (NOTE_SESSION, FORGET_SESSION, id),
         Ending::Browser(id) => (NOTE_BROWSER, FORGET_BROWSER, id),
+        Ending::OtherBrowsers(id) => (NOTE_OTHER_BROWSERS, FORGET_OTHER_BROWSERS, id),
         Ending::Others(id) => (NOTE_OTHERS, FORGET_OTHERS, id),
     };
     let note = query(note).bind(now).bind(subject).bind(id);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::Timestamp;
+use rolecall_core::FloorKind;
+use serde_json::json;
 
 use super::browser::{
     service as browsers,
@@ -12,7 +13,6 @@ use crate::{
     accounts::store::{self as accounts, User},
     app::App,
     authority::{caller::Caller, rights::Rights},
-    backchannel::store as backchannel,
     clients::store as clients,
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
@@ -21,15 +21,16 @@ use crate::{
 
 /// The most applications and sessions that the page shows.
 const MAX_SHOWN: i64 = 200;
-/// More sessions than a user has.
-const MAX_ENDED: i64 = 10_000;
+
+/// The most sessions whose tokens are refused one by one.
+const SINGLE_FLOORS: usize = 32;
 
 /// The contents of the page.
 pub(crate) struct Overview {
     pub(crate) user: User,
     /// The browsers in which the user is signed in, the last used one first.
     pub(crate) browsers: Vec<BrowserSession>,
-    /// The sessions of applications, each with the application's name.
+    /// The sessions of applications, each with the application's name, the last used one first.
     pub(crate) sessions: Vec<(Shown, String)>,
     pub(crate) allowed: Vec<AllowedClient>,
 }
@@ -42,7 +43,7 @@ pub(crate) async fn overview(app: &App, subject: &str) -> Result<Option<Overview
         return Ok(None);
     };
     let used_after = now.minus(app.settings().sessions.idle);
-    let found = sessions::store::list(&mut conn, subject, "", now, used_after, MAX_SHOWN).await?;
+    let found = sessions::store::newest(&mut conn, subject, now, used_after, MAX_SHOWN).await?;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for session in &found {
         if !names.contains_key(&session.client_id) {
@@ -96,7 +97,6 @@ pub(crate) async fn end(
     }
 }
 
-async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiError> {
 async fn end_browser(app: &App, subject: &str, browser: &str) -> Result<(), ApiError> {
     let own = browsers::list(app, subject).await?;
     // as below
@@ -106,11 +106,12 @@ async fn end_browser(app: &App, subject: &str, browser: &str) -> Result<(), ApiE
     browsers::end(app, subject, browser).await
 }
 
-    let caller = Caller::As { user_id: subject };
+async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiError> {
     // every change waits for all others, so that none is begun for a session that is not there
     if !sessions::service::exists(app, session, subject).await? {
         return Ok(());
     }
+    let caller = Caller::As { user_id: subject };
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         sessions::service::end(change, "session.ended", session, subject).await?;
@@ -119,27 +120,29 @@ async fn end_browser(app: &App, subject: &str, browser: &str) -> Result<(), ApiE
     .await
 }
 
-/// Ends every other browser session, and the sessions of applications that were not opened in this one. Those that
-/// outlive a browser session (`offline_access`) belong to the browser that they were opened in, too.
+/// Ends every other browser session, and the sessions of applications that were not opened in this one, whether the page
+/// shows them or not. Those that outlive a browser session (`offline_access`) belong to the browser that they were opened
+/// in, too.
 async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError> {
-    let subject = current.subject_id.as_str();
+    let (subject, keep) = (current.subject_id.as_str(), current.id.as_str());
     let caller = Caller::As { user_id: subject };
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
-        let now = change.now();
-        for browser in browser_store::list(change.conn(), subject, now).await? {
-            if browser.id != current.id {
-                browsers::end_in(change, subject, &browser.id).await?;
+        let sessions = sessions::store::end_of_other_browsers(change, subject, keep).await?;
+        let browsers = browser_store::end_others(change, subject, keep).await?;
+        if sessions.len() > SINGLE_FLOORS {
+            // the sessions of this browser get new tokens with their next refresh
+            change.raise_floor(FloorKind::Subject, subject);
+        } else {
+            for session in &sessions {
+                change.raise_floor_of(subject, FloorKind::Sid, session);
             }
         }
-        let conn = change.conn();
-        let mut own = browser_store::sessions_in(conn, &current.id, subject).await?;
-        own.extend(backchannel::opened_in(conn, &current.id, subject).await?);
-        let all = sessions::store::list(conn, subject, "", now, Timestamp::default(), MAX_ENDED);
-        for session in all.await? {
-            if !own.contains(&session.id) {
-                sessions::service::end(change, "session.ended", &session.id, subject).await?;
-            }
+        if !browsers.is_empty() || !sessions.is_empty() {
+            change.record(json!({
+                "action": "other_browsers.ended", "subject": subject, "kept": keep,
+                "browser_sessions": browsers.len(), "sessions": sessions.len(),
+            }));
         }
         Ok(())
     })

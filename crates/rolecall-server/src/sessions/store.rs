@@ -25,6 +25,8 @@ queries! {
         WHERE id = $1 AND generation = $2 AND graced_generation < $2";
     LIST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND id > $2 AND expires_at > $3 AND (salt IS NULL OR last_used_at > $4) ORDER BY id LIMIT $5";
+    NEWEST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
+        WHERE subject_id = $1 AND expires_at > $2 AND (salt IS NULL OR last_used_at > $3) ORDER BY last_used_at DESC, id DESC LIMIT $4";
     FIND_SHOWN = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions WHERE id = $1 AND subject_id = $2";
     IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NOT NULL \
         ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
@@ -36,6 +38,8 @@ queries! {
     END_ALL_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1";
     END_OTHER_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1 \
         AND id NOT IN (SELECT browser_session FROM sessions WHERE id = $2 AND browser_session IS NOT NULL)";
+    END_OF_OTHER_BROWSERS = "DELETE FROM sessions WHERE subject_id = $1 AND (browser_session IS NULL OR browser_session <> $2) \
+        AND id NOT IN (SELECT session_id FROM signed_in_clients WHERE browser_session = $2 AND subject_id = $1) RETURNING id";
     FORGET_ACTIVE_OF_CLIENT = "DELETE FROM active_roles WHERE session_id IN (SELECT id FROM sessions WHERE client_id = $1)";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
     // PostgreSQL checks the outer condition again for a session that is refreshed meanwhile, and keeps it
@@ -222,6 +226,18 @@ pub(crate) async fn list(
         .await
 }
 
+/// Returns up to `limit` sessions of a subject that have not ended, like [`live`], the last used one first.
+pub(crate) async fn newest(
+    conn: &mut Conn,
+    subject: &str,
+    now: Timestamp,
+    used_after: Timestamp,
+    limit: i64,
+) -> Result<Vec<Shown>, StoreError> {
+    let newest = query(NEWEST).bind(subject).bind(now);
+    newest.bind(used_after).bind(limit).fetch_all(conn).await
+}
+
 /// Finds a session of a subject as its owner sees it.
 pub(crate) async fn find_shown(
     conn: &mut Conn,
@@ -297,6 +313,19 @@ pub(crate) async fn end_others(
     let delete = query(END_OTHERS).bind(subject).bind(keep);
     delete.execute(change.conn()).await?;
     Ok(())
+}
+
+/// Ends every session of a subject that was not opened in the browser session `keep`, and returns their ids. What was
+/// opened in it and outlives it stays, too.
+pub(crate) async fn end_of_other_browsers(
+    change: &mut Change<'_>,
+    subject: &str,
+    keep: &str,
+) -> Result<Vec<String>, StoreError> {
+    let end = query(END_OF_OTHER_BROWSERS).bind(subject).bind(keep);
+    let ended = end.fetch_all(change.conn()).await?;
+    backchannel::end(change, subject, Ending::OtherBrowsers(keep)).await?;
+    Ok(ended)
 }
 
 /// Deletes up to `limit` sessions that have ended or were idle for too long, and returns their number. Takes nothing

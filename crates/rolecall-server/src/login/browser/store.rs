@@ -26,6 +26,7 @@ queries! {
         WHERE id = $1 AND secret_hash = $2";
     TOUCH = "UPDATE browser_sessions SET last_used_at = $2 WHERE id = $1";
     END = "DELETE FROM browser_sessions WHERE id = $1 AND subject_id = $2";
+    END_OTHERS = "DELETE FROM browser_sessions WHERE subject_id = $1 AND id <> $2 RETURNING id";
     SESSIONS = "SELECT id FROM sessions WHERE browser_session = $1 AND subject_id = $2 ORDER BY id";
     SURPLUS = "SELECT id FROM browser_sessions WHERE subject_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $2";
     PRUNE = "DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE expires_at < $1 OR last_used_at < $2 LIMIT $3)";
@@ -159,6 +160,16 @@ pub(crate) async fn end(
 ) -> Result<bool, StoreError> {
     let end = query(END).bind(id).bind(subject);
     Ok(end.execute(change.conn()).await? > 0)
+}
+
+/// Ends every session of a user except `keep`, and returns their ids.
+pub(crate) async fn end_others(
+    change: &mut Change<'_>,
+    subject: &str,
+    keep: &str,
+) -> Result<Vec<String>, StoreError> {
+    let end = query(END_OTHERS).bind(subject).bind(keep);
+    end.fetch_all(change.conn()).await
 }
 
 /// Returns the sessions of clients that were opened in a browser session.

@@ -18,6 +18,7 @@ on_both![
     y261_signing_in_by_a_session_has_a_quota,
     y262_a_code_that_is_sent_again_and_again_is_one_event,
     y262_what_has_ended_is_no_change,
+    y264_all_others_end_whether_the_page_shows_them_or_not,
 ];
 
 /// A site on which each quota of a user is ten an hour.
@@ -240,5 +241,46 @@ async fn y262_what_has_ended_is_no_change(site: Site) {
     assert_eq!(site.db.revision().await, before);
     assert_eq!(site.db.texts(sql).await, all);
     assert!(site.is_signed_in(&mut browser).await);
+}
+
+async fn y264_all_others_end_whether_the_page_shows_them_or_not(site: Site) {
+    let mut elsewhere = Browser::new(&site);
+    let answer = site.sign_in(&mut elsewhere, &[]).await;
+    site.redeem_first(answer.code()).await.is(200);
+    let of_bob = site.open_session("bob").await;
+    // more than the page shows, and more than a list of them would hold
+    site.db
+        .execute(
+            "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at) \
+             SELECT 'copy-' || CAST(numbers.n AS TEXT), s.subject_id, s.client_id, s.address, s.created_at, s.last_used_at, \
+                 s.expires_at \
+             FROM sessions s CROSS JOIN (WITH RECURSIVE numbers (n) AS \
+                 (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 11999) SELECT n FROM numbers) numbers \
+             WHERE s.browser_session IS NOT NULL",
+        )
+        .await;
+    site.pass_time(Duration::from_secs(1));
+    let mut browser = Browser::new(&site);
+    let answer = site.sign_in(&mut browser, &[]).await;
+    let tokens = site.redeem_first(answer.code()).await;
+    let own = session_id(&tokens.is(200).text("access_token"));
+    let page = is_page(&browser.open("/account").await, 200);
+    assert!(page.contains(&own), "the newest session is shown");
+    let end = [("others", "all")];
+    browser.submit("/account/end", &end).await.is(303);
+    let of_alice = "SELECT s.id FROM sessions s JOIN users u ON u.id = s.subject_id WHERE u.username = 'alice'";
+    assert_eq!(site.db.texts(of_alice).await, [own]);
+    assert!(!site.is_signed_in(&mut elsewhere).await);
+    assert!(site.is_signed_in(&mut browser).await);
+    let refreshed = site
+        .refresh_through(&site.first, &tokens.text("refresh_token"))
+        .await;
+    let access = refreshed.is(200).text("access_token");
+    site.get("/api/me", &access).await.is(200);
+    site.get("/api/me", &of_bob.access).await.is(200);
+    // it is done, so that there is nothing more to change
+    let before = site.db.revision().await;
+    browser.submit("/account/end", &end).await.is(303);
+    assert_eq!(site.db.revision().await, before);
 }
 
