@@ -10,6 +10,7 @@ use crate::{
     app::App,
     clients::{sign_in::IdTokenAlgorithm, store::Client},
     error::ApiError,
+    store::read_head,
 };
 
 /// The authentication context class of a sign-in with one factor (NIST SP 800-63B-4).
@@ -38,6 +39,16 @@ pub(crate) struct IdToken<'a> {
 pub(crate) fn can_sign(app: &App, client: &Client) -> bool {
     let algorithm = client.sign_in.id_token_alg.algorithm();
     app.parts().keys.signing().id_token_key(algorithm).is_some()
+}
+
+/// Reads the signing keys if there is none for the ID tokens of this client: another node may just have made one.
+pub(crate) async fn find_new_key(app: &App, client: &Client) -> Result<(), ApiError> {
+    if can_sign(app, client) {
+        return Ok(());
+    }
+    let mut conn = app.store().read().await?;
+    let head = read_head(&mut conn).await?;
+    app.catch_up_keys(&mut conn, &head).await
 }
 
 /// Makes and signs an ID token.

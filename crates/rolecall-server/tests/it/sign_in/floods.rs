@@ -19,6 +19,7 @@ on_both![
     y262_a_code_that_is_sent_again_and_again_is_one_event,
     y262_what_has_ended_is_no_change,
     y264_all_others_end_whether_the_page_shows_them_or_not,
+    y266_a_client_with_a_new_algorithm_is_known_to_every_node_at_once,
 ];
 
 /// A site on which each quota of a user is ten an hour.
@@ -284,3 +285,14 @@ async fn y264_all_others_end_whether_the_page_shows_them_or_not(site: Site) {
     assert_eq!(site.db.revision().await, before);
 }
 
+async fn y266_a_client_with_a_new_algorithm_is_known_to_every_node_at_once(site: Site) {
+    let second = site.node(|builder| builder).await;
+    let members = json!({ "consent": "skip", "id_token_alg": "EdDSA" });
+    let client = create_client(&site, "new", members).await;
+    let mut browser = Browser::new(&second);
+    let asked = [("scope", "openid")];
+    let flow = browser.begin(&client, REDIRECT, &asked).await;
+    let code = code_of(&browser.log_in(&flow, "alice", PASSWORD).await);
+    let tokens = second.redeem(&client, &code, REDIRECT, &[]).await;
+    assert!(!tokens.is(200).text("id_token").is_empty());
+}
