@@ -1,13 +1,11 @@
 //! Which client asks, and the proof of it: alike at `/token`, `/revoke` and `/introspect`.
 
 use http::HeaderMap;
-use rolecall_core::Policy;
 use secrecy::ExposeSecret as _;
 
 use super::{basic, error::OAuthError, form::Form};
 use crate::{
     app::App,
-    authority::subject::Subject,
     clients::{
         secret,
         store::{self, Client, GrantType},
@@ -43,28 +41,6 @@ impl RequestingClient {
         match self {
             Self::FirstParty => None,
             Self::Client(client) => Some(client),
-        }
-    }
-
-    /// Reads the client once more, for tokens of a user who signed in with a browser, and returns true if they may carry
-    /// rolecall's own permissions: not those of an application of somebody else.
-    ///
-    /// # Errors
-    ///
-    /// If the client is gone, or does not admit a user with these roles any more.
-    pub(super) async fn admit_now(
-        &self,
-        conn: &mut Conn,
-        policy: &Policy,
-        subject: &Subject,
-    ) -> Result<bool, OAuthError> {
-        let client = store::find(conn, self.client_id()).await?;
-        let client = client.ok_or(OAuthError::InvalidClient { basic: false })?;
-        let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
-        if client.sign_in.admits(&held) {
-            Ok(client.is_first_party())
-        } else {
-            Err(OAuthError::InvalidGrant)
         }
     }
 

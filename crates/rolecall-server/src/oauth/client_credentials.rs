@@ -8,7 +8,7 @@ use crate::{
     authority::subject,
     clients::store::GrantType,
     tokens::{
-        access_token::{Basis, Issued},
+        access_token::{Basis, Issued, Limits},
         effective::TokenSubject,
         fitting::{self, Wish},
         grant::{check_active, check_held_together},
@@ -65,6 +65,7 @@ pub(crate) async fn for_client(
         client_id: &registered.id,
         audience: request.audience,
         granted: &granted,
+        limits: Limits::NONE,
         session: None,
         now,
     };

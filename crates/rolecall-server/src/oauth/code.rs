@@ -131,13 +131,14 @@ async fn redeem(
     let ceiling = request.client.ceiling_now(app, conn, grant_type, audience);
     let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let carries_own = request.client.admit_now(conn, &policy, &subject).await?;
+    let admission = request.client.admit_now(conn, &policy, &subject, now);
+    let admission = admission.await?;
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,
-        own_audience: carries_own && asked.audience == app.settings().issuer,
+        own_audience: admission.carries_own() && asked.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
         now,
     };
@@ -168,6 +169,7 @@ async fn redeem(
         address: request.origin.address,
         device: &request.origin.device_name().unwrap_or_default(),
         wants_refresh: true,
+        limits: admission.limits(),
         browser: Some((in_browser, latest)),
     };
     let (mut issued, surplus) =

@@ -21,7 +21,10 @@ use crate::{
     sessions::{self, active},
     store::Conn,
     tokens::{
-        access_token::Issued, effective::TokenSubject, fitting::Wish, grant::check_active,
+        access_token::{Issued, Limits},
+        effective::TokenSubject,
+        fitting::Wish,
+        grant::check_active,
         requested::RequestedScope,
     },
 };
@@ -182,6 +185,7 @@ async fn log_in(
         address: request.origin.address,
         device: &device.name(),
         wants_refresh: request.wants_refresh,
+        limits: Limits::NONE,
         browser: None,
     };
     let (mut issued, surplus) =

@@ -1,5 +1,6 @@
 //! The OAuth endpoints: `/authorize`, `/token`, `/userinfo`, `/revoke`, `/introspect`, the metadata and the JWK Set.
 
+mod admission;
 pub(crate) mod authorize;
 pub(crate) mod basic;
 mod claims_parameter;

@@ -14,7 +14,7 @@ use crate::{
     },
     store::Conn,
     tokens::{
-        access_token::{Basis, Issued},
+        access_token::{Basis, Issued, Limits},
         effective::{Grant, TokenSubject},
         fitting::{self, Wish},
         refresh_token::Binding,
@@ -38,6 +38,7 @@ pub(super) struct Opening<'a> {
     pub(super) address: &'a str,
     pub(super) device: &'a str,
     pub(super) wants_refresh: bool,
+    pub(super) limits: Limits,
     /// For a sign-in with a browser, with the time at which the session ends at the latest.
     pub(super) browser: Option<(InBrowser<'a>, Timestamp)>,
 }
@@ -64,6 +65,7 @@ pub(super) async fn open_session(
         client_id: opening.client.client_id(),
         audience: opening.audience,
         granted,
+        limits: opening.limits,
         session: Some((&id, auth_time)),
         now,
     };

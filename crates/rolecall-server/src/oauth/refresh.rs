@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_core::{TenantName, Timestamp};
 
 use super::{
+    admission::Admission,
     client_auth::RequestingClient,
     error::OAuthError,
     identity::{self, Identified},
@@ -28,7 +29,7 @@ use crate::{
     },
     store::Conn,
     tokens::{
-        access_token::{Basis, Issued},
+        access_token::{Basis, Issued, Limits},
         effective::{Grant, TokenSubject},
         fitting::{self, Wish},
         grant::check_active,
@@ -246,10 +247,14 @@ async fn continue_session(
     let ceiling = ceiling_now(app, conn, request, audience).await?;
     check_consent(app, conn, request, session).await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let carries_own = match session.identity {
-        Some(_) => request.client.admit_now(conn, &policy, &subject).await?,
-        None => true,
+    let admission = match session.identity {
+        Some(_) => {
+            let admission = request.client.admit_now(conn, &policy, &subject, now);
+            Some(admission.await?)
+        }
+        None => None,
     };
+    let carries_own = admission.as_ref().is_none_or(Admission::carries_own);
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
@@ -269,6 +274,7 @@ async fn continue_session(
         client_id: &session.client_id,
         audience,
         granted: &granted,
+        limits: admission.map_or(Limits::NONE, |admission| admission.limits()),
         session: Some((id, session.auth_time.unwrap_or(session.created_at))),
         now,
     };

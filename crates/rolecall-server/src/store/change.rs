@@ -16,6 +16,7 @@ use super::{
     open::{PING_TIMEOUT, Store},
     pools::Lane,
     query::{queries, query},
+    role_losses::clients_reached,
 };
 
 queries! {
@@ -25,8 +26,6 @@ queries! {
     RECORD_POLICY_CHANGE = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
     WRITE_DETAILS = "INSERT INTO audit_details (revision, part, changes) VALUES ($1, $2, $3)";
-    // the object `role` is reserved, so a value that begins with `role:` is a role
-    CLIENTS_THAT_HIDE_ROLES = "SELECT id FROM clients WHERE scope IS NOT NULL AND (' ' || scope) NOT LIKE '% role:%'";
 }
 
 /// The time for which a floor is kept after the last token below it has expired: the leeway of guards and some slack.
@@ -196,19 +195,18 @@ impl Change<'_> {
         self.keys = true;
     }
 
-    /// If a role loses something, ends the tokens through clients whose ceiling names no role as well.
+    /// If a role loses something or is lost, ends the tokens that depend on it without its name as well: those through
+    /// clients whose ceiling names no role, and those through clients to which a user may sign in by the role.
     ///
-    /// INVARIANT: such tokens carry the permissions of a role without its name, so its floor does not reach them.
+    /// INVARIANT: a floor of the role does not reach such tokens.
     async fn end_tokens_without_role_names(&mut self) -> Result<(), StoreError> {
-        if !self
-            .floors
-            .iter()
-            .any(|one| one.floor.kind == FloorKind::Role)
-        {
+        let roles = self.floors.iter();
+        let roles = roles.filter(|one| one.floor.kind == FloorKind::Role);
+        let roles: BTreeSet<&str> = roles.map(|one| one.floor.key.as_str()).collect();
+        if roles.is_empty() {
             return Ok(());
         }
-        let query = query(CLIENTS_THAT_HIDE_ROLES);
-        let clients: Vec<String> = query.fetch_all(self.conn).await?;
+        let clients = clients_reached(self.conn, &roles).await?;
         for client in clients {
             self.raise_floor(FloorKind::Client, &client);
         }

@@ -20,6 +20,7 @@ mod open;
 pub(crate) mod outbox;
 mod pools;
 mod query;
+mod role_losses;
 mod row;
 mod target;
 #[cfg(test)]

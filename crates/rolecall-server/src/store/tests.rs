@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
     Conn, Store, StoreError, chain, change, floors, head, known_time, leases, open, outbox, query,
-    testing::postgres,
+    role_losses, testing::postgres,
 };
 use crate::{
     accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, keys, legacy,
@@ -58,6 +58,7 @@ const MODULES: &[Module] = &[
     ("store/known_time.rs", known_time::ALL),
     ("store/leases.rs", leases::ALL),
     ("store/open.rs", open::ALL),
+    ("store/role_losses.rs", role_losses::ALL),
     ("store/outbox.rs", outbox::ALL),
 ];
 

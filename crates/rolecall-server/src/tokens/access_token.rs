@@ -26,6 +26,19 @@ pub(crate) struct Issued {
     pub(crate) device_token: Option<String>,
 }
 
+/// What limits a token beside what is granted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The end of what lets the subject have the token at all.
+    pub(crate) until: Timestamp,
+}
+
+impl Limits {
+    pub(crate) const NONE: Self = Self {
+        until: Timestamp::MAX,
+    };
+}
+
 /// Whom and what a token is made for.
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<'a> {
@@ -33,6 +46,7 @@ pub(crate) struct Basis<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) audience: &'a str,
     pub(crate) granted: &'a Grant,
+    pub(crate) limits: Limits,
     /// The session, and when its user logged in.
     pub(crate) session: Option<(&'a str, Timestamp)>,
     pub(crate) now: Timestamp,
@@ -88,7 +102,7 @@ fn claims(
 ) -> Result<AccessClaims, ApiError> {
     let settings = app.settings();
     let (now, granted) = (basis.now, basis.granted);
-    let latest = now.plus(settings.access_ttl);
+    let latest = now.plus(settings.access_ttl).min(basis.limits.until);
     let exp = granted
         .ends_at
         .map_or(latest, |ends| ends.min(latest))

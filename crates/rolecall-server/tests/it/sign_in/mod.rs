@@ -10,6 +10,7 @@ mod model;
 mod pages;
 mod passwords;
 mod replays;
+mod roles;
 mod steps;
 mod tokens;
 
