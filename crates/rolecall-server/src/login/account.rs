@@ -128,6 +128,12 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
     let caller = Caller::As { user_id: subject };
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
+        let sign_ins = sessions::store::forget_proofs(change, subject).await?;
+        if sign_ins > 0 {
+            change.record(json!({
+                "action": "sign_ins.ended", "subject": subject, "sign_ins": sign_ins,
+            }));
+        }
         let sessions = sessions::store::end_of_other_browsers(change, subject, keep).await?;
         let browsers = browser_store::end_others(change, subject, keep).await?;
         if sessions.len() > SINGLE_FLOORS {

@@ -35,6 +35,9 @@ queries! {
     END_ONE = "DELETE FROM sessions WHERE id = $1 AND subject_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
+    // as a flow begins
+    BEGIN_FLOWS_AGAIN = "UPDATE sign_in_flows SET subject_id = NULL, proofs = '[]', choice = '{}', consented = $2, \
+        version = version + 1 WHERE subject_id = $1";
     END_ALL_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1";
     END_OTHER_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1 \
         AND id NOT IN (SELECT browser_session FROM sessions WHERE id = $2 AND browser_session IS NOT NULL)";
@@ -282,8 +285,20 @@ pub(crate) async fn end(
     Ok(delete.execute(change.conn()).await? > 0)
 }
 
-/// Ends every session of a subject, those with a browser too, and returns the number of those of clients.
+/// Forgets in every sign-in of a subject that they have proven who they are, and returns the number of these sign-ins. One
+/// that comes to its end just now has opened a browser session, so that whoever ends these calls this first: it waits.
+pub(crate) async fn forget_proofs(
+    change: &mut Change<'_>,
+    subject: &str,
+) -> Result<u64, StoreError> {
+    let forget = query(BEGIN_FLOWS_AGAIN).bind(subject).bind(false);
+    forget.execute(change.conn()).await
+}
+
+/// Ends every session of a subject, those with a browser and every sign-in under way, and returns the number of those
+/// of clients.
 pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u64, StoreError> {
+    forget_proofs(change, subject).await?;
     backchannel::end(change, subject, Ending::Others("")).await?;
     let browsers = query(END_ALL_BROWSERS).bind(subject);
     browsers.execute(change.conn()).await?;
@@ -301,12 +316,14 @@ pub(crate) async fn end_of_client(
     delete.execute(change.conn()).await
 }
 
-/// Ends every session of a subject but one and the browser session that this one was opened in.
+/// Ends every session of a subject but one and the browser session that this one was opened in. Sign-ins under
+/// way begin again.
 pub(crate) async fn end_others(
     change: &mut Change<'_>,
     subject: &str,
     keep: &str,
 ) -> Result<(), StoreError> {
+    forget_proofs(change, subject).await?;
     backchannel::end(change, subject, Ending::Others(keep)).await?;
     let browsers = query(END_OTHER_BROWSERS).bind(subject).bind(keep);
     browsers.execute(change.conn()).await?;

@@ -14,6 +14,7 @@ on_both![
     recover_ends_every_sign_in,
     a_loss_on_one_node_ends_sign_ins_of_the_other,
     a_proof_that_holds_no_longer_is_asked_for_again,
+    y281_a_sign_in_under_way_does_not_outlast_a_log_out_everywhere,
 ];
 
 /// Everything that a sign-in of a user has opened, in several browsers.
@@ -257,4 +258,43 @@ async fn a_proof_that_holds_no_longer_is_asked_for_again(site: Site) {
     is_page(&browser.log_in(&flow, "alice", PASSWORD).await, 401);
     leads_to_page(&browser.log_in(&flow, "alice", NEW_PASSWORD).await, &flow);
     code_of(&browser.decide(&flow, "allow").await);
+}
+
+/// A password that was given before everything ended opens nothing after it.
+async fn y281_a_sign_in_under_way_does_not_outlast_a_log_out_everywhere(site: Site) {
+    let admin = site.admin().await;
+    let path = format!("/api/users/{}", site.id_of("alice").await);
+    let mut signed_in = Browser::new(&site);
+    site.sign_in(&mut signed_in, &[]).await.code();
+    let again = [("prompt", "consent")];
+    for loss in ["others", "others", "sessions", "disabled"] {
+        let mut browser = Browser::new(&site);
+        let flow = browser.begin(&site.other, REDIRECT, &again).await;
+        leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+        let mut bobs = Browser::new(&site);
+        let of_bob = bobs.begin(&site.other, REDIRECT, &again).await;
+        leads_to_page(&bobs.log_in(&of_bob, "bob", PASSWORD).await, &of_bob);
+        match loss {
+            "others" => {
+                let ended = signed_in.submit("/account/end", &[("others", "all")]).await;
+                ended.is(303);
+            }
+            "sessions" => {
+                let ended = site.delete(format!("{path}/sessions"), admin).await;
+                ended.no_content();
+            }
+            _ => {
+                for status in ["disabled", "active"] {
+                    let change = json!({ "status": status });
+                    site.patch(&path, admin, change).await.is(200);
+                }
+            }
+        }
+        leads_to_page(&browser.decide(&flow, "allow").await, &flow);
+        assert!(!site.is_signed_in(&mut browser).await, "{loss}");
+        // the same sign-in goes on with the password, and that of somebody else as if nothing had been
+        leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+        code_of(&browser.decide(&flow, "allow").await);
+        code_of(&bobs.decide(&of_bob, "allow").await);
+    }
 }
