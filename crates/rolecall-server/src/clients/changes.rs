@@ -105,13 +105,16 @@ pub(super) fn is_narrowed(before: &Client, after: &Client) -> bool {
     scope || audiences || !before.grants.is_subset(&after.grants)
 }
 
-/// Returns `true` if somebody who was signed in may not sign in any more, or if the client stops being the operator's
-/// own: its tokens carry none of rolecall's permissions then.
+/// Returns `true` if somebody who was signed in may not sign in any more, or only for another tenant, or if the client stops
+/// being the operator's own: its tokens carry none of rolecall's permissions then.
 pub(super) fn admits_fewer(before: &Client, after: &Client) -> bool {
     let (who, still) = (&before.sign_in.who, &after.sign_in.who);
     let is_narrowed =
         !still.is_empty() && (who.is_empty() || who.iter().any(|role| !still.contains(role)));
+    let (tenant, still) = (&before.sign_in.tenant, &after.sign_in.tenant);
+    let is_elsewhere = still.is_some() && tenant != still;
     is_narrowed
+        || is_elsewhere
         || (before.sign_in.consent == Consent::Skip && after.sign_in.consent == Consent::Ask)
 }
 

@@ -216,6 +216,14 @@ impl SignIn {
     pub(crate) fn admits(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.who.is_empty() || self.who.iter().any(|role| roles.contains(role))
     }
+
+    /// Returns true if a sign-in for this tenant, or for none, may be one of this client.
+    pub(crate) fn is_for(&self, tenant: Option<&TenantName>) -> bool {
+        match &self.tenant {
+            Some(SignInTenant::Named(own)) => tenant == Some(own),
+            Some(SignInTenant::Ask) | None => true,
+        }
+    }
 }
 
 impl FromRow for Option<Application> {
@@ -271,6 +279,22 @@ mod tests {
         assert!("".parse::<SignInTenant>().is_err() && "a b".parse::<SignInTenant>().is_err());
         let json = serde_json::to_string(&[SignInTenant::Ask, named]).unwrap();
         assert_eq!(json, r#"["ask","acme"]"#);
+    }
+
+    #[test]
+    fn y282_only_a_tenant_of_its_own_binds_a_client() {
+        let (acme, beta) = ("acme".parse().unwrap(), "beta".parse().unwrap());
+        let client = |tenant| SignIn {
+            tenant,
+            ..SignIn::default()
+        };
+        for free in [None, Some(SignInTenant::Ask)] {
+            let client = client(free);
+            assert!(client.is_for(None) && client.is_for(Some(&acme)));
+        }
+        let own = client(Some(SignInTenant::Named(acme.clone())));
+        assert!(own.is_for(Some(&acme)));
+        assert!(!own.is_for(None) && !own.is_for(Some(&beta)));
     }
 
     #[test]

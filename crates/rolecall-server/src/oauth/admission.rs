@@ -1,16 +1,16 @@
 //! The admission of a user to a client with each token, by what a sign-in asks for.
 
-use rolecall_core::{Policy, Timestamp};
+use rolecall_core::{Policy, TenantName, Timestamp};
 
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     authority::subject::{Assigned, Subject},
     clients::{
         sign_in::SignIn,
-        store::{self, Client},
+        store::{self, Client, GrantType},
     },
     store::Conn,
-    tokens::access_token::Limits,
+    tokens::{access_token::Limits, effective::Grant},
 };
 
 /// A client that admits a user.
@@ -18,12 +18,26 @@ pub(super) struct Admission {
     client: Client,
     /// The end of the last assignment by which the user may sign in.
     until: Timestamp,
+    /// The tenant of the sign-in.
+    tenant: Option<TenantName>,
 }
 
 impl Admission {
     /// Returns true if tokens may carry rolecall's own permissions: not those of an application of somebody else.
     pub(super) fn carries_own(&self) -> bool {
         self.client.is_first_party()
+    }
+
+    /// Checks that a token is for the tenant that its client is for, as a new sign-in would have to be.
+    ///
+    /// # Errors
+    ///
+    /// If the user has no role in that tenant any more.
+    pub(super) fn check_tenant(&self, granted: &Grant) -> Result<(), OAuthError> {
+        if self.client.sign_in.tenant.is_some() && granted.tenant != self.tenant {
+            return Err(OAuthError::InvalidGrant);
+        }
+        Ok(())
     }
 
     /// Returns what limits a token beside its grant.
@@ -37,19 +51,29 @@ impl RequestingClient {
     ///
     /// # Errors
     ///
-    /// If the client is gone, or does not admit a user with these roles any more.
+    /// If the client is gone, signs nobody in any more, is for another `tenant`, or does not admit a user with these roles
+    /// any more.
     pub(super) async fn admit_now(
         &self,
         conn: &mut Conn,
         policy: &Policy,
         subject: &Subject,
+        tenant: Option<&TenantName>,
         now: Timestamp,
     ) -> Result<Admission, OAuthError> {
         let client = store::find(conn, self.client_id()).await?;
         let client = client.ok_or(OAuthError::InvalidClient { basic: false })?;
+        let signs_in = client.grants.contains(&GrantType::AuthorizationCode);
+        if !signs_in || !client.sign_in.is_for(tenant) {
+            return Err(OAuthError::InvalidGrant);
+        }
         let until = admits_until(&client.sign_in, policy, &subject.assigned, now);
         let until = until.ok_or(OAuthError::InvalidGrant)?;
-        Ok(Admission { client, until })
+        Ok(Admission {
+            client,
+            until,
+            tenant: tenant.cloned(),
+        })
     }
 }
 

@@ -131,7 +131,8 @@ async fn redeem(
     let ceiling = request.client.ceiling_now(app, conn, grant_type, audience);
     let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let admission = request.client.admit_now(conn, &policy, &subject, now);
+    let client = request.client;
+    let admission = client.admit_now(conn, &policy, &subject, tenant, now);
     let admission = admission.await?;
     let holder = TokenSubject {
         policy: &policy,
@@ -144,6 +145,7 @@ async fn redeem(
     };
     let scope = asked.asked();
     let granted = grant(&holder, scope.as_ref())?;
+    admission.check_tenant(&granted)?;
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
     let identity = asked.granted_identity();

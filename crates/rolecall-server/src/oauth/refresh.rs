@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{TenantName, Timestamp};
+use rolecall_core::{Policy, TenantName, Timestamp};
 
 use super::{
     admission::Admission,
@@ -225,6 +225,22 @@ async fn read_subject(
     subject.ok_or(OAuthError::InvalidGrant)
 }
 
+/// Asks again what a sign-in asks for; `None` for a session that a password opened.
+async fn admit(
+    conn: &mut Conn,
+    request: &RefreshGrant<'_>,
+    session: &Session,
+    (policy, subject): (&Policy, &Subject),
+    now: Timestamp,
+) -> Result<Option<Admission>, OAuthError> {
+    if session.identity.is_none() {
+        return Ok(None);
+    }
+    let (client, tenant) = (request.client, session.tenant.as_ref());
+    let admission = client.admit_now(conn, policy, subject, tenant, now);
+    admission.await.map(Some)
+}
+
 /// `None` if the session is no longer as it was read.
 async fn continue_session(
     app: &App,
@@ -247,13 +263,7 @@ async fn continue_session(
     let ceiling = ceiling_now(app, conn, request, audience).await?;
     check_consent(app, conn, request, session).await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let admission = match session.identity {
-        Some(_) => {
-            let admission = request.client.admit_now(conn, &policy, &subject, now);
-            Some(admission.await?)
-        }
-        None => None,
-    };
+    let admission = admit(conn, request, session, (&policy, &subject), now).await?;
     let carries_own = admission.as_ref().is_none_or(Admission::carries_own);
     let holder = TokenSubject {
         policy: &policy,
@@ -267,6 +277,9 @@ async fn continue_session(
     let opened = opened(session)?;
     let wish = Wish::Refresh(&opened, request.scope.as_ref());
     let granted = wish.grant(&holder)?;
+    if let Some(admission) = &admission {
+        admission.check_tenant(&granted)?;
+    }
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
     let basis = Basis {

@@ -275,10 +275,11 @@ fn is_recent(conclusion: &Conclusion<'_>, auth_time: Timestamp, now: Timestamp) 
     conclusion.request.is_recent(auth_time, now) || (is_typed && now < auth_time.plus(TYPED_NOW))
 }
 
-/// Returns true if the client may still get an answer at the redirect URI.
+/// Returns true if the client may still get an answer at the redirect URI, for the tenant of the request.
 pub(crate) fn accepts(client: &Client, request: &AuthorizationRequest) -> bool {
     let uri = &request.redirect_uri;
     client.grants.contains(&GrantType::AuthorizationCode)
+        && client.sign_in.is_for(request.tenant.as_ref())
         && client
             .redirect_uris
             .iter()

@@ -12,6 +12,7 @@ mod passwords;
 mod replays;
 mod roles;
 mod steps;
+mod tenants;
 mod tokens;
 
 use serde_json::{Value, json};

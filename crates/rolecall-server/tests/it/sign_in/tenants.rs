@@ -1,0 +1,118 @@
+//! The tenant of a client, and its grants, in later tokens.
+
+use serde_json::{Value, json};
+
+use super::{REDIRECT, Site, create_client, error_of, has_ended};
+use crate::support::{Browser, Credentials, PASSWORD, SignInAnswer, claims, on_both};
+
+on_both![
+    y282_a_refresh_is_for_the_tenant_of_the_client_or_refused,
+    y282_a_client_that_changes_its_tenant_keeps_nobody_of_the_old_one,
+    y282_a_session_without_a_tenant_of_the_client_goes_on_without_it,
+    y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in,
+];
+
+impl Site {
+    /// Creates an application of the operator's own with this `tenant`.
+    async fn client_for(&self, tenant: Value) -> Credentials {
+        let members = json!({ "consent": "skip", "tenant": tenant });
+        create_client(self, "tenants", members).await
+    }
+
+    /// Signs alice in, and returns her access token and her refresh token.
+    async fn alice_in(&self, client: &Credentials, more: &[(&str, &str)]) -> (String, String) {
+        let mut browser = Browser::new(self);
+        let scope = [&[("scope", "openid items:read")], more].concat();
+        let answer = browser.sign_in(client, REDIRECT, &scope).await;
+        let tokens = self.redeem(client, answer.code(), REDIRECT, &[]).await;
+        let access = tokens.is(200).text("access_token");
+        self.get("/items/", &access).await.is(200);
+        (access, tokens.text("refresh_token"))
+    }
+
+    /// Changes a client as an administrator.
+    async fn change_client(&self, client: &Credentials, change: Value) {
+        let path = format!("/api/clients/{}", client.id);
+        self.patch(path, self.admin().await, change).await.is(200);
+    }
+}
+
+async fn y282_a_refresh_is_for_the_tenant_of_the_client_or_refused(site: Site) {
+    let alice = site.id_of("alice").await;
+    for (tenant, more) in [("acme", &[][..]), ("ask", &[])] {
+        site.assign_in(&alice, "reader", "acme").await;
+        let client = site.client_for(json!(tenant)).await;
+        let (access, refresh) = site.alice_in(&client, more).await;
+        assert_eq!(claims(&access)["tenant"], "acme");
+        let next = site.refresh_through(&client, &refresh).await;
+        let access = next.is(200).text("access_token");
+        assert_eq!(claims(&access)["tenant"], "acme");
+        site.unassign_in(&alice, "reader", "acme").await;
+        site.get("/items/", &access).await.is(401);
+        let refresh = next.text("refresh_token");
+        let refused = site.refresh_through(&client, &refresh).await;
+        refused.oauth_error(400, "invalid_grant");
+        let path = format!("/api/clients/{}", client.id);
+        site.delete(path, site.admin().await).await.no_content();
+    }
+}
+
+async fn y282_a_client_that_changes_its_tenant_keeps_nobody_of_the_old_one(site: Site) {
+    let alice = site.id_of("alice").await;
+    for tenant in ["acme", "beta"] {
+        site.assign_in(&alice, "reader", tenant).await;
+    }
+    let client = site.client_for(json!("acme")).await;
+    let (access, refresh) = site.alice_in(&client, &[]).await;
+    let mut browser = Browser::new(&site);
+    let code = browser.sign_in(&client, REDIRECT, &[]).await;
+    let mut other = Browser::new(&site);
+    let flow = other.begin(&client, REDIRECT, &[]).await;
+    site.change_client(&client, json!({ "tenant": "beta" }))
+        .await;
+    site.get("/items/", &access).await.is(401);
+    let refused = site.refresh_through(&client, &refresh).await;
+    refused.oauth_error(400, "invalid_grant");
+    let refused = site.redeem(&client, code.code(), REDIRECT, &[]).await;
+    refused.oauth_error(400, "invalid_grant");
+    has_ended(&other.open(&format!("/login?flow={flow}")).await);
+    let answer = other.log_in(&flow, "alice", PASSWORD).await;
+    assert!(SignInAnswer::of(&answer, REDIRECT).is_none());
+    let (access, _) = site.alice_in(&client, &[]).await;
+    assert_eq!(claims(&access)["tenant"], "beta");
+    // a client that is for any tenant again takes nothing from anybody
+    site.change_client(&client, json!({ "tenant": null })).await;
+    site.get("/items/", &access).await.is(200);
+}
+
+async fn y282_a_session_without_a_tenant_of_the_client_goes_on_without_it(site: Site) {
+    let alice = site.id_of("alice").await;
+    site.assign_in(&alice, "reader", "acme").await;
+    let client = site.client_for(Value::Null).await;
+    let (access, refresh) = site.alice_in(&client, &[("tenant", "acme")]).await;
+    assert_eq!(claims(&access)["tenant"], "acme");
+    site.unassign_in(&alice, "reader", "acme").await;
+    let next = site.refresh_through(&client, &refresh).await;
+    let access = next.is(200).text("access_token");
+    assert_eq!(claims(&access)["tenant"], Value::Null);
+    // as before, nobody signs in to a tenant in which they have no role
+    let mut browser = Browser::new(&site);
+    let asked = [("tenant", "acme"), ("scope", "openid items:read")];
+    let flow = browser.begin(&client, REDIRECT, &asked).await;
+    let answer = browser.log_in(&flow, "alice", PASSWORD).await;
+    assert_eq!(error_of(&answer), "invalid_scope");
+}
+
+async fn y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in(site: Site) {
+    let client = site.client_for(Value::Null).await;
+    let (access, refresh) = site.alice_in(&client, &[]).await;
+    let change = json!({ "grants": ["refresh_token", "password"] });
+    site.change_client(&client, change).await;
+    site.get("/items/", &access).await.is(401);
+    let refused = site.refresh_through(&client, &refresh).await;
+    refused.oauth_error(400, "invalid_grant");
+    // what a password opened goes on
+    let tokens = site.log_in_through(&client, &[]).await;
+    let refresh = tokens.is(200).text("refresh_token");
+    site.refresh_through(&client, &refresh).await.is(200);
+}
