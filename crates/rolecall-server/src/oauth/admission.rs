@@ -42,7 +42,10 @@ impl Admission {
 
     /// Returns what limits a token beside its grant.
     pub(super) fn limits(&self) -> Limits {
-        Limits { until: self.until }
+        Limits {
+            until: self.until,
+            for_others: !self.carries_own(),
+        }
     }
 }
 

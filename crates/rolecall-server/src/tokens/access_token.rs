@@ -31,11 +31,14 @@ pub(crate) struct Issued {
 pub(crate) struct Limits {
     /// The end of what lets the subject have the token at all.
     pub(crate) until: Timestamp,
+    /// The token is for less than the whole account, whatever was granted: an application of somebody else has it.
+    pub(crate) for_others: bool,
 }
 
 impl Limits {
     pub(crate) const NONE: Self = Self {
         until: Timestamp::MAX,
+        for_others: false,
     };
 }
 
@@ -69,7 +72,7 @@ pub(crate) async fn access_token(
     let claims = claims(app, basis, other)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {
-        access_token: sign(app, claims, basis.granted)?,
+        access_token: sign(app, claims)?,
         lifetime,
         scope: basis.granted.answer.clone(),
         tenant: basis.granted.tenant.clone(),
@@ -107,6 +110,8 @@ fn claims(
         .ends_at
         .map_or(latest, |ends| ends.min(latest))
         .seconds();
+    // elsewhere it says nothing, and a token that is too long may leave out its scope
+    let for_others = basis.limits.for_others && basis.audience == settings.issuer;
     let global = granted.global.as_ref().map(|global| GlobalClaims {
         roles: global.roles.iter().map(ToString::to_string).collect(),
         scope: Some(joined(&global.permissions)),
@@ -131,7 +136,7 @@ fn claims(
         scope: Some(joined(&granted.permissions)),
         tenant: granted.tenant.as_ref().map(ToString::to_string),
         global,
-        narrowed: granted.narrowed,
+        narrowed: granted.narrowed || for_others,
         rev: basis.subject.head.revision,
         era: basis.subject.head.era.clone(),
         other,
@@ -140,7 +145,7 @@ fn claims(
 
 /// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
 /// from the roles.
-fn sign(app: &App, mut claims: AccessClaims, granted: &Grant) -> Result<String, TokenError> {
+fn sign(app: &App, mut claims: AccessClaims) -> Result<String, TokenError> {
     let signing = app.parts().keys.signing();
     let longest = app.settings().max_token_bytes;
     // far too long a token is not even signed
@@ -152,7 +157,7 @@ fn sign(app: &App, mut claims: AccessClaims, granted: &Grant) -> Result<String, 
     if let Some(token) = fitting(&claims)? {
         return Ok(token);
     }
-    if granted.narrowed {
+    if claims.narrowed {
         return Err(TokenError::TooLong);
     }
     claims.scope = None;

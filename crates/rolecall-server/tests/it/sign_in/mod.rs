@@ -7,6 +7,7 @@ mod floods;
 mod limits;
 mod losses;
 mod model;
+mod others;
 mod pages;
 mod passwords;
 mod replays;

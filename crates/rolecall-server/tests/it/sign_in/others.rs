@@ -1,0 +1,64 @@
+//! Applications of others: what their tokens may do with the account of a user.
+
+use serde_json::{Value, json};
+
+use super::{REDIRECT, Site, create_client};
+use crate::support::{Browser, NEW_PASSWORD, PASSWORD, claims, on_both, session_id};
+
+on_both![
+    y285_a_token_of_somebody_else_s_application_is_never_for_the_whole_account,
+    y285_a_token_of_the_operator_s_own_application_is_for_the_whole_account,
+];
+
+/// All that the user may do, as far as the application may have it.
+const ALL: [(&str, &str); 1] = [("scope", "openid profile roles")];
+
+async fn y285_a_token_of_somebody_else_s_application_is_never_for_the_whole_account(site: Site) {
+    let own = site.log_in("alice").await;
+    let mut browser = Browser::new(&site);
+    let answer = browser.sign_in(&site.other, REDIRECT, &ALL).await;
+    let tokens = site.redeem(&site.other, answer.code(), REDIRECT, &[]).await;
+    let refreshed = tokens.is(200).text("refresh_token");
+    let refreshed = site.refresh_through(&site.other, &refreshed).await;
+    for token in [tokens.text("access_token"), refreshed.is(200).text("access_token")] {
+        assert_eq!(claims(&token)["narrowed"], true);
+        site.get("/items/", &token).await.is(200);
+        site.get("/userinfo", &token).await.is(200);
+        let change = json!({ "email": "mallory@mail.example" });
+        site.patch("/api/me", &token, change).await.is(403);
+        let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
+        site.put_json("/api/me/password", &token, body).await.is(403);
+        let path = format!("/api/me/sessions/{}", session_id(&own));
+        site.delete(path, &token).await.is(403);
+        let seen = site.get("/api/me/sessions", &token).await;
+        assert_eq!(seen.is(200).items("id"), [session_id(&token)]);
+        site.get("/api/consents", &token).await.is(403);
+        let path = format!("/api/consents/{}", site.first.id);
+        site.delete(path, &token).await.is(403);
+    }
+    let me = site.get("/api/me", &own).await;
+    assert_eq!(me.is(200).json["email"], Value::Null);
+    // it may log itself out
+    let token = refreshed.text("access_token");
+    let path = format!("/api/me/sessions/{}", session_id(&token));
+    site.delete(path, &token).await.no_content();
+    site.get("/items/", &token).await.is(401);
+}
+
+async fn y285_a_token_of_the_operator_s_own_application_is_for_the_whole_account(site: Site) {
+    let mut browser = Browser::new(&site);
+    let answer = browser.sign_in(&site.first, REDIRECT, &ALL).await;
+    let token = site.redeem_first(answer.code()).await.text("access_token");
+    assert_eq!(claims(&token)["narrowed"], Value::Null);
+    let change = json!({ "email": "alice@mail.example" });
+    site.patch("/api/me", &token, change).await.is(200);
+    // a token for another server says nothing about the account
+    let members = json!({ "audiences": ["https://items.example"] });
+    let client = create_client(&site, "elsewhere", members).await;
+    let answer = Browser::new(&site).sign_in(&client, REDIRECT, &ALL).await;
+    let tokens = site.redeem(&client, answer.code(), REDIRECT, &[]).await;
+    let token = tokens.is(200).text("access_token");
+    assert_eq!(claims(&token)["aud"], "https://items.example");
+    assert_eq!(claims(&token)["narrowed"], Value::Null);
+    site.get("/api/me", &token).await.is(401);
+}
