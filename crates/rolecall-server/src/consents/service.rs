@@ -314,6 +314,35 @@ mod tests {
     }
 
     #[test]
+    fn y284_claims_count_as_the_scopes_that_give_them() {
+        let client = client();
+        for (claim, scope) in [
+            ("email", "email"),
+            ("email_verified", "email"),
+            ("name", "profile"),
+            ("roles", "roles"),
+            ("groups", "groups"),
+        ] {
+            let by_claim = |in_id_token: bool| {
+                let mut asked = request(&[IdentityScope::Openid], Some("items:read"));
+                let claims = if in_id_token {
+                    &mut asked.id_token_claims
+                } else {
+                    &mut asked.userinfo_claims
+                };
+                claims.insert(claim.to_owned());
+                asked
+            };
+            for asked in [by_claim(true), by_claim(false)] {
+                let allowed = |scopes: &str| covers(&given(&client, scopes), &client, &asked);
+                assert!(!allowed("items:read openid"), "{claim}");
+                assert!(!allowed("* openid"), "{claim}");
+                assert!(allowed(&format!("items:read openid {scope}")), "{claim}");
+            }
+        }
+    }
+
+    #[test]
     fn a_client_that_became_another_is_asked_for_again() {
         let before = client();
         let asked = request(&[IdentityScope::Openid], Some(""));

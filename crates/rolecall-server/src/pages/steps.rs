@@ -212,7 +212,8 @@ fn scopes(shown: &Shown) -> Vec<Value> {
         IdentityScope::Roles | IdentityScope::Groups => "scope-roles",
         IdentityScope::OfflineAccess => "scope-offline",
     };
-    let mut keys: Vec<&str> = request.identity.iter().map(key).collect();
+    let identity = request.asked_identity();
+    let mut keys: Vec<&str> = identity.iter().map(key).collect();
     keys.dedup();
     if request.scope.is_none() {
         keys.push("scope-all");

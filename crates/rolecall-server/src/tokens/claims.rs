@@ -23,6 +23,17 @@ pub(crate) fn is_user_claim(name: &str) -> bool {
     USER_CLAIMS.contains(&name)
 }
 
+/// Returns the scope that gives a claim, if it is one of a user.
+pub(crate) fn scope_of(claim: &str) -> Option<IdentityScope> {
+    match claim {
+        "preferred_username" | "name" | "updated_at" => Some(IdentityScope::Profile),
+        "email" | "email_verified" => Some(IdentityScope::Email),
+        "roles" => Some(IdentityScope::Roles),
+        "groups" => Some(IdentityScope::Groups),
+        _ => None,
+    }
+}
+
 /// A user as relying parties see them.
 pub(crate) struct UserFacts<'a> {
     pub(crate) username: &'a str,
@@ -94,6 +105,17 @@ mod tests {
         let named = named.iter().map(|name| (*name).to_owned()).collect();
         let claims = of_user(&user, &scopes.iter().copied().collect(), &named);
         claims.into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn y284_each_claim_that_can_be_named_comes_with_its_scope() {
+        for claim in USER_CLAIMS {
+            let scope = scope_of(claim).unwrap();
+            let given = names(&[scope], &[], Some("a@b.example"));
+            assert!(given.contains(&claim.to_owned()), "{claim}");
+            assert_eq!(names(&[], &[claim], Some("a@b.example")), [claim]);
+        }
+        assert_eq!(scope_of("sub"), None);
     }
 
     #[test]

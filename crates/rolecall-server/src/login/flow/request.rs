@@ -7,6 +7,7 @@ use rolecall_core::{TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::tokens::{
+    claims,
     identity::{Identity, IdentityScope},
     requested::RequestedScope,
 };
@@ -142,9 +143,18 @@ impl AuthorizationRequest {
         }
     }
 
-    /// Returns all scopes that the request asks for, in words that a consent is kept under.
+    /// Returns what the request asks about the user: by scopes, and by claims that it names one by one.
+    pub(crate) fn asked_identity(&self) -> BTreeSet<IdentityScope> {
+        let claims = self.id_token_claims.union(&self.userinfo_claims);
+        let by_claims = claims.filter_map(|claim| claims::scope_of(claim));
+        self.identity.iter().copied().chain(by_claims).collect()
+    }
+
+    /// Returns all scopes that the request asks for, in words that a consent is kept under: what gives the same by another
+    /// parameter counts as its scope.
     pub(crate) fn scopes(&self) -> BTreeSet<String> {
-        let identity = self.identity.iter().map(|scope| scope.as_str().to_owned());
+        let identity = self.asked_identity().into_iter();
+        let identity = identity.map(|scope| scope.as_str().to_owned());
         let named = self.scope.as_deref().unwrap_or("*").split(' ');
         let named = named.filter(|value| !value.is_empty()).map(str::to_owned);
         identity.chain(named).collect()

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{REDIRECT, Site, create_client};
+use super::{REDIRECT, Site, code_of, create_client, error_of, is_page};
 use crate::support::{Browser, NEW_PASSWORD, PASSWORD, claims, on_both, session_id};
 
 on_both![
     y285_a_token_of_somebody_else_s_application_is_never_for_the_whole_account,
     y285_a_token_of_the_operator_s_own_application_is_for_the_whole_account,
+    y284_claims_give_nothing_that_was_not_allowed,
 ];
 
 /// All that the user may do, as far as the application may have it.
@@ -61,4 +62,41 @@ async fn y285_a_token_of_the_operator_s_own_application_is_for_the_whole_account
     assert_eq!(claims(&token)["aud"], "https://items.example");
     assert_eq!(claims(&token)["narrowed"], Value::Null);
     site.get("/api/me", &token).await.is(401);
+}
+
+async fn y284_claims_give_nothing_that_was_not_allowed(site: Site) {
+    let id = site.id_of("alice").await;
+    let change = json!({ "email": "alice@mail.example" });
+    let path = format!("/api/users/{id}");
+    site.patch(path, site.admin().await, change).await.is(200);
+    let mut browser = Browser::new(&site);
+    let openid = ("scope", "openid items:read");
+    browser.sign_in(&site.other, REDIRECT, &[openid]).await.code();
+    let silent = ("prompt", "none");
+    for claims in [
+        r#"{"userinfo":{"email":null}}"#,
+        r#"{"id_token":{"email":null}}"#,
+        r#"{"id_token":{"roles":{"essential":true}}}"#,
+        r#"{"userinfo":{"preferred_username":null}}"#,
+    ] {
+        let asked = [openid, silent, ("claims", claims)];
+        let answer = browser.authorize(&site.other, REDIRECT, &asked).await;
+        assert_eq!(error_of(&answer), "consent_required", "{claims}");
+    }
+    // the page says so, and what was allowed is given from then on
+    let claims = ("claims", r#"{"userinfo":{"email":null},"id_token":{"email":null}}"#);
+    let flow = browser.begin(&site.other, REDIRECT, &[openid, claims]).await;
+    let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 200);
+    assert!(page.contains("e-mail address"), "{page}");
+    browser.decide(&flow, "allow").await.is(303);
+    let answer = browser.authorize(&site.other, REDIRECT, &[openid, silent, claims]).await;
+    let code = code_of(&answer);
+    let tokens = site.redeem(&site.other, &code, REDIRECT, &[]).await;
+    let about = site.get("/userinfo", &tokens.is(200).text("access_token")).await;
+    assert_eq!(about.is(200).json["email"], "alice@mail.example");
+    assert_eq!(about.json["preferred_username"], Value::Null);
+    // a claim that nobody has is no reason to ask, and neither is one about no user
+    let claims = ("claims", r#"{"userinfo":{"phone_number":null,"sub":null}}"#);
+    let answer = browser.authorize(&site.other, REDIRECT, &[openid, silent, claims]).await;
+    code_of(&answer);
 }
