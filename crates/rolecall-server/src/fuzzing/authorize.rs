@@ -17,7 +17,7 @@ use crate::{
     },
     oauth::{
         authorize::{AuthorizeError, parse},
-        parameters::{KNOWN, MAX_REQUEST, MAX_VALUE},
+        parameters::{HINT, KNOWN, MAX_HINT, MAX_REQUEST, MAX_VALUE},
     },
 };
 
@@ -112,8 +112,10 @@ impl Sent {
     /// Whether the client may hear of the request, whatever else is wrong with it.
     fn may_be_answered(&self, client: &str) -> bool {
         let once = |name: &&str| *name == "resource" || self.all(name).len() <= 1;
-        let fits =
-            |(_, value): &(String, String)| value.len() <= MAX_VALUE && !value.contains('\0');
+        let longest = |name: &str| if name == HINT { MAX_HINT } else { MAX_VALUE };
+        let fits = |(name, value): &(String, String)| {
+            value.len() <= longest(name) && !value.contains('\0')
+        };
         let uri = self.get("redirect_uri");
         KNOWN.iter().all(once)
             && self.0.iter().all(fits)

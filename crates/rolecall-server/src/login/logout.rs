@@ -3,6 +3,7 @@
 //! Without a hint of this browser's own session a page asks: a link on another site must not sign anybody out. The
 //! browser is sent only to an address that is registered for the one client that the request names.
 
+use rolecall::token::MAX_TOKEN_BYTES;
 use subtle::ConstantTimeEq as _;
 
 use super::{
@@ -31,7 +32,7 @@ const KNOWN: [&str; 7] = [
 /// The parameter of the page's own form.
 pub(crate) const CONFIRMED: &str = "confirmed";
 /// The longest request, in bytes.
-pub(crate) const MAX_REQUEST: usize = 16 * 1024;
+pub(crate) const MAX_REQUEST: usize = 16 * 1024 + MAX_TOKEN_BYTES;
 
 /// A request to log out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use rolecall_core::{Permission, RoleName, TenantName};
 
 use super::{
     claims_parameter::read_claims,
-    parameters::{Parameters, RESOURCE},
+    parameters::{HINT, Parameters, RESOURCE},
     refused::{Refused, refuse},
 };
 use crate::{
@@ -171,7 +171,7 @@ fn read(
     if let Some(claims) = parameters.get("claims") {
         read_claims(&mut request, claims)?;
     }
-    if let Some(hint) = parameters.get("id_token_hint") {
+    if let Some(hint) = parameters.get(HINT) {
         let hint = Hint::read(app, hint).filter(|hint| hint.client == client.id);
         let Some(hint) = hint else {
             let why = "id_token_hint is no ID token of this application";

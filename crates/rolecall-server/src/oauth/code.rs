@@ -157,11 +157,7 @@ async fn redeem(
         auth_time: code.auth_time,
         amr: &code.amr,
     };
-    let latest = if outlives {
-        now.plus(app.settings().sessions.lifetime)
-    } else {
-        session.expires_at
-    };
+    let latest = latest_end(app, &session, outlives, now);
     let opening = Opening {
         id: Some(&code.session_id),
         client: request.client,
@@ -174,8 +170,8 @@ async fn redeem(
         limits: admission.limits(),
         browser: Some((in_browser, latest)),
     };
-    let (mut issued, surplus) =
-        open_session(app, conn, &opening, &subject, &holder, &granted).await?;
+    let opened = open_session(app, conn, &opening, &subject, &holder, &granted).await?;
+    let mut issued = opened.issued;
     note_sign_in(conn, code, &session, latest).await?;
     let identified = Identified {
         client: request.client,
@@ -186,11 +182,21 @@ async fn redeem(
         nonce: asked.nonce.as_deref(),
         identity: &identity,
         named: &asked.id_token_claims,
-        granted: &granted,
+        // both tokens say the same
+        granted: opened.less.as_ref().unwrap_or(&granted),
         now,
     };
     identity::add_to(app, conn, &mut issued, &identified).await?;
-    Ok((issued, surplus))
+    Ok((issued, opened.surplus))
+}
+
+/// Returns the latest end of a session that outlives the browser session in which it is opened, or of one that ends with it.
+fn latest_end(app: &App, session: &BrowserSession, outlives: bool, now: Timestamp) -> Timestamp {
+    if outlives {
+        now.plus(app.settings().sessions.lifetime)
+    } else {
+        session.expires_at
+    }
 }
 
 /// Notes that the client has to hear when the user logs out.

@@ -188,8 +188,8 @@ async fn log_in(
         limits: Limits::NONE,
         browser: None,
     };
-    let (mut issued, surplus) =
-        open_session(app, conn, &opening, &subject, &holder, &granted).await?;
+    let opened = open_session(app, conn, &opening, &subject, &holder, &granted).await?;
+    let (mut issued, surplus) = (opened.issued, opened.surplus);
     issued.device_token = token;
     events::record_in(
         conn,

@@ -43,7 +43,16 @@ pub(super) struct Opening<'a> {
     pub(super) browser: Option<(InBrowser<'a>, Timestamp)>,
 }
 
-/// Opens a session and issues its tokens; also returns the sessions of the user that are now too many.
+/// A session that was opened.
+pub(super) struct Opened {
+    pub(super) issued: Issued,
+    /// What of the grant fitted into the access token, if that is less.
+    pub(super) less: Option<Grant>,
+    /// The sessions of the user that are now too many.
+    pub(super) surplus: Vec<String>,
+}
+
+/// Opens a session and issues its tokens.
 pub(super) async fn open_session(
     app: &App,
     conn: &mut Conn,
@@ -51,7 +60,7 @@ pub(super) async fn open_session(
     subject: &Subject,
     holder: &TokenSubject<'_>,
     granted: &Grant,
-) -> Result<(Issued, Vec<String>), OAuthError> {
+) -> Result<Opened, OAuthError> {
     let now = holder.now;
     let id = match opening.id {
         Some(id) => id.to_owned(),
@@ -115,5 +124,9 @@ pub(super) async fn open_session(
     });
     let is_lasting = issued.refresh_token.is_some();
     let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
-    Ok((issued, surplus))
+    Ok(Opened {
+        issued,
+        less,
+        surplus,
+    })
 }

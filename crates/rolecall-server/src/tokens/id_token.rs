@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA512, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rolecall::token::{Algorithm, jws};
+use rolecall::token::{Algorithm, SignError, jws};
 use rolecall_core::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,8 @@ pub(crate) async fn find_new_key(app: &App, client: &Client) -> Result<(), ApiEr
     app.catch_up_keys(&mut conn, &head).await
 }
 
-/// Makes and signs an ID token.
+/// Makes and signs an ID token. One that would be longer than anybody accepts loses the roles, which `/userinfo` tells too:
+/// other people assign them, and must not block a sign-in with them.
 ///
 /// # Errors
 ///
@@ -81,7 +82,20 @@ pub(crate) fn sign(app: &App, token: &IdToken<'_>) -> Result<String, ApiError> {
     if let Some(nonce) = token.nonce {
         claims.insert("nonce".to_owned(), json!(nonce));
     }
-    key.sign_typed(TYPE, &claims).map_err(ApiError::internal)
+    let mut spare = ["groups", "roles"].into_iter();
+    loop {
+        let signed = key.sign_typed(TYPE, &claims);
+        let is_too_long = matches!(signed, Err(SignError::TooLong));
+        let left_out = spare.find(|name| is_too_long && claims.remove(*name).is_some());
+        let Some(left_out) = left_out else {
+            return signed.map_err(ApiError::internal);
+        };
+        tracing::warn!(
+            subject = %token.subject,
+            left_out,
+            "an ID token would be too long: a claim is left out of it"
+        );
+    }
 }
 
 /// No key signs with the algorithm that a client wants.
@@ -133,7 +147,75 @@ fn verify(app: &App, token: &str) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rolecall::token::MAX_TOKEN_BYTES;
+
     use super::*;
+    use crate::clients::sign_in::{Application, SignIn};
+
+    fn client() -> Client {
+        Client {
+            id: "c".to_owned(),
+            name: "app".to_owned(),
+            public: false,
+            grants: BTreeSet::new(),
+            audiences: Vec::new(),
+            scope: None,
+            redirect_uris: Vec::new(),
+            secret_hash: None,
+            previous_secret: None,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            application: Some(Application::Web),
+            sign_in: SignIn {
+                // the algorithm of access tokens, whose key exists
+                id_token_alg: IdTokenAlgorithm::Es256,
+                ..SignIn::default()
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn y283_roles_that_do_not_fit_are_left_out_of_an_id_token() {
+        let server = crate::Embedded::builder("sqlite::memory:");
+        let server = server.open().await.unwrap();
+        let client = client();
+        // in quarters of the longest token, before base64
+        let text = |quarters: usize| json!("r".repeat(MAX_TOKEN_BYTES * quarters * 3 / 16));
+        let signed = |claims: Value| {
+            let Value::Object(claims) = claims else {
+                panic!("no object");
+            };
+            let token = IdToken {
+                client: &client,
+                subject: "u",
+                session: "s",
+                auth_time: Timestamp::default(),
+                amr: "pwd",
+                nonce: None,
+                access_token: "a.b.c",
+                claims,
+                now: Timestamp::from_seconds(1_900_000_000),
+            };
+            let token = sign(server.app(), &token)?;
+            assert!(token.len() <= MAX_TOKEN_BYTES);
+            Ok::<_, ApiError>(verify(server.app(), &token).unwrap())
+        };
+        let names = |claims: Value| {
+            let signed = signed(claims).unwrap();
+            ["name", "roles", "groups"].map(|name| signed.contains_key(name))
+        };
+        let all = json!({ "name": "n", "roles": text(1), "groups": text(1) });
+        assert_eq!(names(all), [true; 3]);
+        let twice = json!({ "name": "n", "roles": text(2), "groups": text(2) });
+        assert_eq!(names(twice), [true, true, false]);
+        let much = json!({ "name": "n", "roles": text(4), "groups": text(4) });
+        assert_eq!(names(much), [true, false, false]);
+        let one = json!({ "name": "n", "roles": text(4) });
+        assert_eq!(names(one), [true, false, false]);
+        assert!(signed(json!({ "name": text(4), "roles": "r" })).is_err());
+    }
 
     #[test]
     fn the_hash_of_an_access_token_is_that_of_the_specification() {

@@ -5,6 +5,7 @@ mod branding;
 mod codes;
 mod floods;
 mod limits;
+mod long_tokens;
 mod losses;
 mod model;
 mod others;
