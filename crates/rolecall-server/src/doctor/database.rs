@@ -17,7 +17,8 @@ use crate::{
     backchannel::store::{self as backchannel, Undelivered},
     bootstrap::{self, Missing},
     clean_up::clock,
-    config::Config,
+    clients::store as clients,
+    config::{Config, SigningAlgorithm},
     configured,
     error::{ApiError, chain_of},
     prepared,
@@ -91,6 +92,7 @@ async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
     match start::open(configured::options(config, None)).await {
         Ok(opened) => {
             findings.extend(check_open(&opened.app).await);
+            findings.extend(id_tokens(config, &opened.app).await);
             opened.app.store().close().await;
         }
         Err(error) => findings.push(Finding::fault("database", chain_of(&error))),
@@ -182,6 +184,22 @@ async fn logout_tokens(app: &App) -> Vec<Finding> {
         )
     };
     undelivered.iter().map(report).collect()
+}
+
+/// Reports applications that sign people in where nothing signs ID tokens.
+async fn id_tokens(config: &Config, app: &App) -> Option<Finding> {
+    if config.tokens.algorithm != SigningAlgorithm::Hs256 {
+        return None;
+    }
+    let read = async { clients::id_token_algorithms(&mut app.store().read().await?).await };
+    match read.await {
+        Ok(wanted) if wanted.is_empty() => None,
+        Ok(_) => Some(Finding::warning(
+            "algorithm",
+            "`tokens.algorithm` is HS256, which cannot sign ID tokens, and clients sign people in: a sign-in with `openid` is refused, and sessions go on without ID tokens; use ES256",
+        )),
+        Err(error) => Some(Finding::fault("algorithm", chain_of(&error))),
+    }
 }
 
 async fn registration_roles(app: &App) -> Option<Finding> {

@@ -459,6 +459,31 @@ async fn clients_that_take_no_logout_tokens_are_named_with_the_error() {
 }
 
 #[tokio::test]
+async fn y286_clients_that_get_no_id_tokens_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(&config(folder.path(), &[])).await;
+    let secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
+    let shared = [("tokens.algorithm", "HS256"), ("tokens.secret", secret)];
+    let says = async |settings: &[(&str, &str)]| {
+        let findings = run_checks(&config(folder.path(), settings), Depth::Quick).await;
+        let mut found = findings
+            .iter()
+            .filter(|finding| finding.check == "algorithm");
+        found.any(|finding| finding.text.contains("clients sign people in"))
+    };
+    assert!(!says(&shared).await);
+    for row in [
+        "INSERT INTO subjects (id, kind) VALUES ('c', 'client')",
+        "INSERT INTO clients (id, name, public, grants, audiences, redirect_uris, secret_hash, created_at, updated_at, application, sign_in) \
+         VALUES ('c', 'wiki', FALSE, 'authorization_code', '[]', '[]', 'x', 0, 0, 'web', '{}')",
+    ] {
+        execute(&app, row).await;
+    }
+    assert!(!says(&[]).await);
+    assert!(says(&shared).await);
+}
+
+#[tokio::test]
 async fn every_check_is_listed_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);

@@ -10,6 +10,7 @@ use rolecall_core::{Permission, RoleName, TenantName};
 
 use super::{
     claims_parameter::read_claims,
+    identity::NO_ID_TOKENS,
     parameters::{HINT, Parameters, RESOURCE},
     refused::{Refused, refuse},
 };
@@ -261,8 +262,7 @@ fn scope(
         return refuse(AnswerError::InvalidScope, why);
     }
     if identity.contains(&IdentityScope::Openid) && !id_token::can_sign(app, client) {
-        let why = "this server signs with a shared secret, which cannot sign ID tokens: ask without openid";
-        return refuse(AnswerError::InvalidScope, why);
+        return refuse(AnswerError::InvalidScope, NO_ID_TOKENS);
     }
     // who asks for the roles has them in the access token too; who asks for neither gets none
     let asks_for_roles =

@@ -181,6 +181,7 @@ async fn redeem(
         amr: &code.amr,
         nonce: asked.nonce.as_deref(),
         identity: &identity,
+        is_first: true,
         named: &asked.id_token_claims,
         // both tokens say the same
         granted: opened.less.as_ref().unwrap_or(&granted),

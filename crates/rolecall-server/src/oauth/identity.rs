@@ -19,6 +19,10 @@ use crate::{
     },
 };
 
+/// The reason why a sign-in of `OpenID` Connect is refused.
+pub(super) const NO_ID_TOKENS: &str =
+    "this server signs with a shared secret, which cannot sign ID tokens: ask without openid";
+
 /// A user whose session was granted something about their identity.
 pub(super) struct Identified<'a> {
     pub(super) client: &'a RequestingClient,
@@ -29,6 +33,9 @@ pub(super) struct Identified<'a> {
     /// Only for the first ID token of a session.
     pub(super) nonce: Option<&'a str>,
     pub(super) identity: &'a Identity,
+    /// The sign-in just ends, and an ID token belongs to its answer. A refresh need not have one (`OpenID` Connect Core
+    /// section 12.2).
+    pub(super) is_first: bool,
     /// Claims that the request named for the ID token.
     pub(super) named: &'a BTreeSet<String>,
     pub(super) granted: &'a Grant,
@@ -50,6 +57,14 @@ pub(super) async fn add_to(
     let Some(client) = identified.client.registered().filter(|_| is_asked) else {
         return Ok(());
     };
+    if id_token::has_shared_secret(app, client) {
+        // the sign-in began before the operator changed `tokens.algorithm`
+        return if identified.is_first {
+            Err(OAuthError::InvalidScope(NO_ID_TOKENS.to_owned()))
+        } else {
+            Ok(())
+        };
+    }
     let none = BTreeSet::new();
     let scopes = if client.sign_in.claims_in_id_token {
         &identified.identity.scopes

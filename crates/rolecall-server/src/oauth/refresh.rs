@@ -344,6 +344,7 @@ async fn add_identity(
         amr: session.amr.as_deref().unwrap_or_default(),
         nonce: None,
         identity: &identity,
+        is_first: false,
         named: &BTreeSet::new(),
         granted,
         now,

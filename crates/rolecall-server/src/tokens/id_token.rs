@@ -51,6 +51,14 @@ pub(crate) async fn find_new_key(app: &App, client: &Client) -> Result<(), ApiEr
     app.catch_up_keys(&mut conn, &head).await
 }
 
+/// Returns true if this server signs with a secret that it shares with those who verify, which cannot sign ID tokens for
+/// this client: anybody who verifies could make them.
+pub(crate) fn has_shared_secret(app: &App, client: &Client) -> bool {
+    let signing = app.parts().keys.signing();
+    let algorithm = client.sign_in.id_token_alg.algorithm();
+    signing.key.algorithm().is_symmetric() && signing.id_token_key(algorithm).is_none()
+}
+
 /// Makes and signs an ID token. One that would be longer than anybody accepts loses the roles, which `/userinfo` tells too:
 /// other people assign them, and must not block a sign-in with them.
 ///

@@ -1,9 +1,10 @@
 //! The tokens of a sign-in: who may use and refresh them.
 
 use http::Method;
+use rolecall_server::SigningAlgorithm;
 use serde_json::json;
 
-use super::{REDIRECT, Site, create_client, is_active};
+use super::{REDIRECT, Site, create_client, error_of, is_active};
 use crate::support::{Browser, PASSWORD, Response, claims, on_both, part};
 
 on_both![
@@ -15,6 +16,7 @@ on_both![
     the_tokens_of_a_sign_in_say_who_when_and_how,
     m038_userinfo_reads_the_token_in_one_place,
     m038_i026_userinfo_takes_no_other_token_from_the_form,
+    y286_a_shared_secret_breaks_no_session_and_signs_no_id_token,
 ];
 
 /// Signs alice in to the application that is no first party.
@@ -111,7 +113,7 @@ async fn i026_an_id_token_is_no_access_token(site: Site) {
     // nor is an access token the hint of anybody
     let more = [("id_token_hint", access.as_str())];
     let answer = browser.authorize(&site.other, REDIRECT, &more).await;
-    assert_eq!(super::error_of(&answer), "invalid_request");
+    assert_eq!(error_of(&answer), "invalid_request");
 }
 
 async fn i027_a_token_for_another_resource_is_not_for_us(site: Site) {
@@ -249,4 +251,28 @@ async fn m038_i026_userinfo_takes_no_other_token_from_the_form(site: Site) {
     let path = format!("/api/users/{alice}/sessions");
     site.delete(&path, site.admin().await).await.no_content();
     with(&token).await.is(401);
+}
+
+async fn y286_a_shared_secret_breaks_no_session_and_signs_no_id_token(site: Site) {
+    let mut browser = Browser::new(&site);
+    let scope = [("scope", "openid items:read")];
+    let answer = browser.sign_in(&site.first, REDIRECT, &scope).await;
+    let tokens = site.redeem_first(answer.code()).await;
+    let refresh = tokens.is(200).text("refresh_token");
+    assert!(tokens.json["id_token"].is_string());
+    let code = browser.sign_in(&site.first, REDIRECT, &scope).await;
+    let Site { app, first, .. } = site;
+    let configure =
+        |builder: rolecall_server::EmbeddedBuilder| builder.algorithm(SigningAlgorithm::Hs256);
+    let app = app.restart_as(configure, async |_| {}).await;
+    let next = app.refresh_through(&first, &refresh).await;
+    let access = next.is(200).text("access_token");
+    assert_eq!(part(&access, 0)["alg"], "HS256");
+    assert_eq!(next.json.get("id_token"), None);
+    app.get("/items/", &access).await.is(200);
+    let refused = app.redeem(&first, code.code(), REDIRECT, &[]).await;
+    refused.oauth_error(400, "invalid_scope");
+    let mut browser = Browser::new(&app);
+    let answer = browser.authorize(&first, REDIRECT, &scope).await;
+    assert_eq!(error_of(&answer), "invalid_scope");
 }
