@@ -37,6 +37,14 @@ pub(super) fn cover_sign_in(
     }
 }
 
+/// Applies the delegation limit to whoever gets the secret of a client, or takes the client away: as to changing it.
+pub(super) fn cover_secret(rights: &Rights, client: &Client) -> Result<(), ApiError> {
+    match client.sign_in.consent {
+        Consent::Skip => cover_ceiling(rights, client),
+        Consent::Ask => Ok(()),
+    }
+}
+
 /// Requires that the caller holds all that tokens through the client may carry.
 fn cover_ceiling(rights: &Rights, client: &Client) -> Result<(), ApiError> {
     let ceiling = client.scope.as_deref().and_then(RequestedScope::parse_any);

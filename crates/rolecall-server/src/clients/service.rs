@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     changes::{Changes, admits_fewer, is_narrowed},
-    delegation::cover_sign_in,
+    delegation::{cover_secret, cover_sign_in},
     logout_uri, redirect,
     registration::{ClientRegistration, refused},
     secret,
@@ -246,7 +246,8 @@ pub(crate) async fn rotate_secret(
     let secret = secret::generate().map_err(ApiError::internal)?;
     let hash = secret::hash(secret.expose_secret());
     app.change(caller, async |change| {
-        let (_, client) = require_authority_over(app, change, caller, id).await?;
+        let (rights, client) = require_authority_over(app, change, caller, id).await?;
+        cover_secret(&rights, &client)?;
         let Some(previous) = client.secret_hash.filter(|_| !client.public) else {
             let detail = format!("client `{}` is public: it has no secret", client.name);
             return Err(ApiError::rule("public_client", detail, Vec::new()));
@@ -269,10 +270,11 @@ pub(crate) async fn rotate_secret(
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
-        if store::find(change.conn(), id).await?.is_none() {
+        let Some(client) = store::find(change.conn(), id).await? else {
             return Ok(());
-        }
+        };
         cover(change, &rights, id).await?;
+        cover_secret(&rights, &client)?;
         sessions::store::end_of_client(change, id).await?;
         store::delete(change, id).await?;
         change.raise_floor(FloorKind::Client, id);

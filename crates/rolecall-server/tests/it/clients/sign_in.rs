@@ -11,6 +11,7 @@ on_both![
     m131_m137_a_native_client_is_public_and_proves_its_requests,
     m132_m134_m135_native_clients_have_schemes_and_free_ports,
     consent_skip_needs_all_that_the_client_can_get,
+    y288_the_secret_of_a_client_that_asks_nobody_needs_all_that_it_can_get,
     who_is_bound_by_the_delegation_limit_and_narrowing_it_ends_sessions,
     i099_rolecall_s_own_permissions_are_for_first_parties,
     a_client_of_one_tenant_signs_in_to_no_other,
@@ -389,6 +390,43 @@ async fn a_client_of_one_tenant_signs_in_to_no_other(app: TestApp) {
     let other = [("tenant", "other")];
     let refused = Browser::new(&app).sign_in(&client, REDIRECT, &other).await;
     assert_eq!(refused.error(), "invalid_request");
+}
+
+async fn y288_the_secret_of_a_client_that_asks_nobody_needs_all_that_it_can_get(app: TestApp) {
+    let admin = app.admin().await;
+    app.create_permission("items:write").await;
+    let held = ["rolecall.clients:write", "items:read"];
+    app.create_role("clerk", &held).await;
+    app.create_user("alice", &["clerk"]).await;
+    let clerk = app.log_in("alice").await;
+    let skip = |scope: Value| json!({ "consent": "skip", "scope": scope });
+    for (number, (members, missing)) in [
+        (skip(Value::Null), Some("rolecall.assignments:any")),
+        (skip(json!("items:write")), Some("items:write")),
+        (skip(json!("items:read")), None),
+        (json!({ "scope": "items:write" }), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let client = app
+            .create_client(&format!("app{number}"), web(members))
+            .await;
+        let path = format!("/api/clients/{}", client.id);
+        let rotated = app.post(format!("{path}/secret"), &clerk, json!({})).await;
+        match missing {
+            Some(missing) => {
+                rotated.forbidden(missing);
+                app.delete(&path, &clerk).await.forbidden(missing);
+                app.delete(&path, admin).await.no_content();
+            }
+            None => {
+                rotated.is(200);
+                app.delete(&path, &clerk).await.no_content();
+            }
+        }
+        app.get(&path, admin).await.is(404);
+    }
 }
 
 /// The command that registers a client with everything.
