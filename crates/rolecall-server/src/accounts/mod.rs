@@ -17,3 +17,4 @@ pub(crate) mod service;
 pub(crate) mod shown;
 pub(crate) mod store;
 pub(crate) mod views;
+mod withheld;

@@ -11,6 +11,7 @@ use super::{
     registration::{ResetCode, hash_new, parse_email, parse_username},
     shown::ShownUser,
     store::{self, ResetOrigin, User, UserFilter},
+    withheld::withhold,
 };
 use crate::authority::reads;
 use crate::{
@@ -94,7 +95,7 @@ pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<Shown
 /// Returns the caller's own account.
 pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<ShownUser, ApiError> {
     let user = find(app, caller.subject()).await?;
-    Ok(ShownUser::to(app, Party::Owner, user))
+    withhold(app, caller, ShownUser::to(app, Party::Owner, user)).await
 }
 
 pub(super) async fn find(app: &App, id: &str) -> Result<User, ApiError> {

@@ -19,6 +19,19 @@ pub(crate) struct ShownUser {
 }
 
 impl ShownUser {
+    /// Leaves out the e-mail address.
+    pub(super) fn without_address(mut self) -> Self {
+        self.user.email = None;
+        self.user.email_verified_at = None;
+        self
+    }
+
+    /// Leaves out the profile fields.
+    pub(super) fn without_profile(mut self) -> Self {
+        self.profile = None;
+        self
+    }
+
     pub(crate) fn to(app: &App, party: Party, user: User) -> Self {
         Self {
             profile: rules::visible(&app.settings().profile, party, &user.profile),
