@@ -224,7 +224,7 @@ impl ApiError {
 
     /// Returns `true` if the database answers, but another change kept this one waiting for too long.
     pub(crate) fn is_contention(&self) -> bool {
-        matches!(self.store_error(), Some(StoreError::Contended))
+        self.store_error().is_some_and(StoreError::is_contention)
     }
 
     /// Returns `true` if the database did not answer, or this node cannot work for another reason, which is temporary.

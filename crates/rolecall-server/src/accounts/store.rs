@@ -5,7 +5,7 @@ use rolecall_core::{RoleName, Timestamp};
 use crate::{
     authority::subject::Status,
     profile::stored::StoredProfile,
-    store::{Change, Conn, StoreError, queries, query, rows},
+    store::{Change, Conn, StoreError, gate, queries, query, rows},
     usernames::folded,
 };
 
@@ -244,6 +244,7 @@ pub(crate) async fn insert_user(
 /// Writes user name, e-mail and status. A user who must change the password still must after being disabled and
 /// enabled again.
 pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<(), StoreError> {
+    gate::hold(change.conn(), &user.id).await?;
     let now = change.now();
     query(UPDATE_USER)
         .bind(user.id.as_str())
@@ -266,6 +267,7 @@ pub(crate) async fn set_password(
     id: &str,
     hash: &str,
 ) -> Result<(), StoreError> {
+    gate::hold(change.conn(), id).await?;
     let now = change.now();
     query(SET_PASSWORD)
         .bind(id)
@@ -284,6 +286,7 @@ pub(crate) async fn set_reset_code(
     hash: &str,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
+    gate::hold(change.conn(), id).await?;
     let now = change.now();
     query(SET_RESET_CODE)
         .bind(id)
@@ -302,6 +305,7 @@ pub(crate) async fn set_reset_origin(
     id: &str,
     origin: &ResetOrigin,
 ) -> Result<(), StoreError> {
+    gate::hold(change.conn(), id).await?;
     query(SET_RESET_ORIGIN)
         .bind(id)
         .bind(origin.by.as_deref())
@@ -357,6 +361,7 @@ pub(crate) async fn is_id_used(conn: &mut Conn, id: &str) -> Result<bool, StoreE
 
 /// Deletes a user with assignments and sessions. Returns `false` if the user does not exist.
 pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
+    gate::hold(change.conn(), id).await?;
     let conn = change.conn();
     // in the order in which a log-in locks the rows, or the two could deadlock
     query(DELETE_USER).bind(id).execute(conn).await?;

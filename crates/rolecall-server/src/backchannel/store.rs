@@ -12,35 +12,22 @@ queries! {
         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = signed_in_clients.session_id)";
     FIND = "SELECT browser_session FROM signed_in_clients WHERE session_id = $1 AND subject_id = $2";
     // a quotation mark inside of a value is escaped, so that only the member itself can look like this
-    NOTE_SESSION = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
-        SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
-        FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
-        WHERE p.subject_id = $2 AND p.session_id = $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
-        ON CONFLICT (session_id) DO NOTHING";
-    NOTE_BROWSER = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
-        SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
-        FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
-        WHERE p.subject_id = $2 AND p.browser_session = $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
-        ON CONFLICT (session_id) DO NOTHING";
-    NOTE_OTHERS = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
-        SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
-        FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
-        WHERE p.subject_id = $2 AND p.session_id <> $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
-        ON CONFLICT (session_id) DO NOTHING";
-    NOTE_OTHER_BROWSERS = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
-        SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
-        FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
-        WHERE p.subject_id = $2 AND p.browser_session <> $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' \
-        ON CONFLICT (session_id) DO NOTHING";
+    NOTE = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
+        SELECT $2, c.id, $4, 0, 0, CAST($1 AS BIGINT) FROM clients c \
+        WHERE c.id = $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     NOTE_ALL = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
         WHERE c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     FORGET_ALL = "DELETE FROM signed_in_clients";
-    FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2";
-    FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2";
-    FORGET_OTHER_BROWSERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2";
-    FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2";
+    FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2 \
+        RETURNING session_id, client_id, subject_id";
+    FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2 \
+        RETURNING session_id, client_id, subject_id";
+    FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2 \
+        RETURNING session_id, client_id, subject_id";
+    FORGET_OTHER_BROWSERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2 \
+        RETURNING session_id, client_id, subject_id";
     IS_DUE = "SELECT session_id FROM logout_notices WHERE next_attempt_at <= $1 LIMIT 1";
     // a client that does not answer takes only some of the places
     FIND_DUE = "SELECT d.session_id, d.client_id, d.subject_id, d.attempts FROM \
@@ -53,6 +40,7 @@ queries! {
     UNDELIVERED = "SELECT c.name AS client, n.last_error AS error, CAST(COUNT(*) AS BIGINT) AS count \
         FROM logout_notices n JOIN clients c ON c.id = n.client_id WHERE n.last_error IS NOT NULL \
         GROUP BY c.name, n.last_error ORDER BY c.name, n.last_error LIMIT $1";
+    BY_TLS = "SELECT name FROM clients WHERE sign_in LIKE '%\"backchannel_logout_uri\":\"https:%' ORDER BY name LIMIT 1";
     DELETE = "DELETE FROM logout_notices WHERE session_id = $1";
     PRUNE = "DELETE FROM signed_in_clients WHERE session_id IN (SELECT session_id FROM signed_in_clients WHERE ends_at < $1 LIMIT $2)";
 }
@@ -79,6 +67,15 @@ pub(crate) enum Ending<'a> {
     OtherBrowsers(&'a str),
     /// All except one session of a client; all if the id is empty.
     Others(&'a str),
+}
+
+rows! {
+    /// A session of a client that ends.
+    struct Gone {
+        session_id: String,
+        client_id: String,
+        subject_id: String,
+    }
 }
 
 rows! {
@@ -138,27 +135,35 @@ pub(crate) async fn find(
 
 /// Writes a logout token to send for each client that is to hear of the end of these sessions, and forgets them.
 ///
-/// INVARIANT: it runs in the transaction that ends the sessions.
+/// INVARIANT: it runs in the transaction that ends the sessions, and which holds the subject.
 pub(crate) async fn end(
     change: &mut Change<'_>,
     subject: &str,
     ending: Ending<'_>,
 ) -> Result<(), StoreError> {
     let now = change.now();
-    let (note, forget, id) = match ending {
-        Ending::Session(id) => (NOTE_SESSION, FORGET_SESSION, id),
-        Ending::Browser(id) => (NOTE_BROWSER, FORGET_BROWSER, id),
-        Ending::OtherBrowsers(id) => (NOTE_OTHER_BROWSERS, FORGET_OTHER_BROWSERS, id),
-        Ending::Others(id) => (NOTE_OTHERS, FORGET_OTHERS, id),
+    let (forget, id) = match ending {
+        Ending::Session(id) => (FORGET_SESSION, id),
+        Ending::Browser(id) => (FORGET_BROWSER, id),
+        Ending::OtherBrowsers(id) => (FORGET_OTHER_BROWSERS, id),
+        Ending::Others(id) => (FORGET_OTHERS, id),
     };
-    let note = query(note).bind(now).bind(subject).bind(id);
-    note.execute(change.conn()).await?;
+    // what is noted is what was deleted, and not what another statement would see
     let forget = query(forget).bind(subject).bind(id);
-    forget.execute(change.conn()).await?;
+    let gone: Vec<Gone> = forget.fetch_all(change.conn()).await?;
+    for one in &gone {
+        query(NOTE)
+            .bind(now)
+            .bind(one.session_id.as_str())
+            .bind(one.client_id.as_str())
+            .bind(one.subject_id.as_str())
+            .execute(change.conn())
+            .await?;
+    }
     Ok(())
 }
 
-/// The same for all sessions of all users.
+/// The same for all sessions of all users. INVARIANT: the change holds all users.
 pub(crate) async fn end_all(change: &mut Change<'_>) -> Result<(), StoreError> {
     let now = change.now();
     query(NOTE_ALL).bind(now).execute(change.conn()).await?;
@@ -217,6 +222,11 @@ pub(crate) async fn undelivered(
     limit: i64,
 ) -> Result<Vec<Undelivered>, StoreError> {
     query(UNDELIVERED).bind(limit).fetch_all(conn).await
+}
+
+/// Returns the name of a client that is told of log-outs by https, if there is one.
+pub(crate) async fn by_tls(conn: &mut Conn) -> Result<Option<String>, StoreError> {
+    query(BY_TLS).fetch_optional(conn).await
 }
 
 /// Deletes a logout token that was delivered or given up.

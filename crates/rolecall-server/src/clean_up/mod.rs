@@ -202,10 +202,20 @@ async fn delete_batch(
                     outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?
                 }
                 Table::Tickets => tickets::store::prune(conn, known, limit).await?,
-                Table::SignedInClients => backchannel::store::prune(conn, known, limit).await?,
-                Table::SignInFlows => flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?,
-                Table::Codes => code_store::prune(conn, known.minus(KEEP_CODES), limit).await?,
+                Table::SignedInClients => {
+                    lock_head(conn).await?;
+                    backchannel::store::prune(conn, known, limit).await?
+                }
+                Table::SignInFlows => {
+                    lock_head(conn).await?;
+                    flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?
+                }
+                Table::Codes => {
+                    lock_head(conn).await?;
+                    code_store::prune(conn, known.minus(KEEP_CODES), limit).await?
+                }
                 Table::BrowserSessions => {
+                    lock_head(conn).await?;
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?
                 }

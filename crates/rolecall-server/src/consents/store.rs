@@ -2,7 +2,7 @@
 
 use rolecall_core::Timestamp;
 
-use crate::store::{Change, Conn, StoreError, queries, query, rows};
+use crate::store::{Change, Conn, StoreError, gate, queries, query, rows};
 
 queries! {
     FIND = "SELECT client_id, resource, scopes, registration, created_at, last_used_at FROM consents \
@@ -116,7 +116,8 @@ pub(crate) async fn withdraw(
     client: &str,
 ) -> Result<bool, StoreError> {
     let conn = change.conn();
-    // first of all: it waits for a sign-in that comes to its end now, so that its consent and code are seen below
+    // it waits for a sign-in that comes to its end now, so that its consent and code are seen below
+    gate::hold(conn, subject).await?;
     let delete = query(DELETE_FLOWS).bind(subject).bind(client).bind(true);
     let flows = delete.execute(conn).await?;
     // waits for a sign-in that uses the consent, so that its code is among those deleted

@@ -17,6 +17,7 @@ use crate::{
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
     sessions::{self, store::Shown},
+    store::gate,
 };
 
 /// The most applications and sessions that the page shows.
@@ -128,6 +129,7 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
     let caller = Caller::As { user_id: subject };
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
+        gate::hold(change.conn(), subject).await?;
         let sign_ins = sessions::store::forget_proofs(change, subject).await?;
         if sign_ins > 0 {
             change.record(json!({

@@ -12,6 +12,7 @@ queries! {
     SPEND = "UPDATE authorization_codes SET spent = $2 WHERE hash = $1 AND spent = $3 \
         AND era = (SELECT h.era FROM head h WHERE h.id = 1) \
         RETURNING client_id, subject_id, browser_session, request, amr, auth_time, session_id, expires_at";
+    FIND_SUBJECT = "SELECT subject_id FROM authorization_codes WHERE hash = $1";
     FIND_SPENT = "SELECT subject_id, session_id FROM authorization_codes WHERE hash = $1 AND spent = $2";
     FORGET_SPENT = "DELETE FROM authorization_codes WHERE hash = $1 AND spent = $2";
     PRUNE = "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes WHERE expires_at < $1 LIMIT $2)";
@@ -68,6 +69,14 @@ pub(crate) async fn insert(conn: &mut Conn, code: &NewCode<'_>) -> Result<(), St
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Finds the user whom a code is for, whether it was spent or not.
+pub(crate) async fn find_subject(
+    conn: &mut Conn,
+    hash: &str,
+) -> Result<Option<String>, StoreError> {
+    query(FIND_SUBJECT).bind(hash).fetch_optional(conn).await
 }
 
 /// Spends a code; `None` if there is none or it was spent before.

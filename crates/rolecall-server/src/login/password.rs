@@ -18,7 +18,7 @@ use crate::{
     authority::subject::Status,
     error::ApiError,
     ids,
-    store::{Conn, StoreError},
+    store::{Conn, StoreError, gate},
     throttle::{
         Excess, InFlightGuard, MAX_FAILURES, Network, account_delay, nearest, network_lane,
     },
@@ -88,6 +88,7 @@ impl Proven {
     ) -> Result<bool, StoreError> {
         let hash = self.credentials.password_hash.as_deref();
         let (hash, rehash) = (hash.unwrap_or_default(), self.rehash.as_deref());
+        gate::hold(conn, &self.id).await?;
         if !store::confirm_password(conn, &self.id, hash, rehash).await?
             || self.slot.failures(conn).await?.is_locked()
         {

@@ -27,7 +27,7 @@ use crate::{
         secret::{self, Kind},
     },
     sessions::{self, active, store::InBrowser},
-    store::{Conn, StoreError},
+    store::{Conn, StoreError, gate},
     tokens::{
         access_token::Issued,
         effective::TokenSubject,
@@ -89,6 +89,10 @@ async fn spend(
     request: &CodeGrant<'_>,
     hash: &str,
 ) -> Result<Outcome, OAuthError> {
+    let Some(subject) = code_store::find_subject(conn, hash).await? else {
+        return Ok(Outcome::Unknown);
+    };
+    gate::hold_with(conn, &subject, request.client.client_id()).await?;
     let Some(code) = code_store::spend(conn, hash).await? else {
         return Ok(Outcome::Unknown);
     };

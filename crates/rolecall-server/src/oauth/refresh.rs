@@ -27,7 +27,7 @@ use crate::{
         service,
         store::{self, Session},
     },
-    store::Conn,
+    store::{Conn, gate},
     tokens::{
         access_token::{Basis, Issued, Limits},
         effective::{Grant, TokenSubject},
@@ -250,6 +250,7 @@ async fn continue_session(
     standing: Standing,
     now: Timestamp,
 ) -> Result<Option<Issued>, OAuthError> {
+    gate::hold_with(conn, &session.subject_id, &session.client_id).await?;
     // first the row of the browser session and then that of this one, as whoever ends the former does
     keep_browser_session(app, conn, session, app.now()).await?;
     let Some(newest) = hold(conn, request, session, standing, now).await? else {

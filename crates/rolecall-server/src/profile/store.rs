@@ -3,7 +3,7 @@
 use rolecall_core::Timestamp;
 
 use super::stored::StoredProfile;
-use crate::store::{Change, Conn, StoreError, queries, query, rows};
+use crate::store::{Change, Conn, StoreError, gate, queries, query, rows};
 
 queries! {
     WRITE_PROFILE = "UPDATE users SET profile = $2, updated_at = $3 WHERE id = $1";
@@ -49,6 +49,7 @@ pub(crate) async fn write(
     id: &str,
     profile: &StoredProfile,
 ) -> Result<(), StoreError> {
+    gate::hold(change.conn(), id).await?;
     let now = change.now();
     query(WRITE_PROFILE)
         .bind(id)

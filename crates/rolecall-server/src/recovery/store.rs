@@ -2,7 +2,7 @@
 
 use crate::{
     backchannel::store as backchannel,
-    store::{Change, Conn, StoreError, queries, query},
+    store::{Change, Conn, StoreError, gate, queries, query},
 };
 
 queries! {
@@ -17,6 +17,7 @@ queries! {
 /// Starts a new era, which ends every token and session, and returns the number of sessions. Clients are told of those
 /// that this database knows. Floors of the old era are no longer needed.
 pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64, StoreError> {
+    gate::hold_users(change.conn()).await?;
     backchannel::end_all(change).await?;
     let conn = change.conn();
     query(RENEW_ERA).bind(era).execute(conn).await?;

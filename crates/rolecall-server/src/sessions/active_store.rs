@@ -18,7 +18,7 @@ queries! {
 
 /// Locks a subject until the end of the transaction, so that two tokens of it that are issued at once see each other.
 ///
-/// Whoever also locks a row of `users` or `sessions` does that before, or two transactions could wait for each other.
+/// The transaction holds it already, as every one that writes rows of a subject (see `gate`); this is what SQLite does.
 pub(super) async fn lock(conn: &mut Conn, subject: &str) -> Result<(), StoreError> {
     query(LOCK_SUBJECT).bind(subject).execute(conn).await?;
     Ok(())

@@ -6,7 +6,7 @@ use rolecall_core::{TenantName, Timestamp};
 
 use crate::{
     backchannel::store::{self as backchannel, Ending},
-    store::{Change, Conn, StoreError, queries, query, rows},
+    store::{Change, Conn, StoreError, gate, queries, query, rows},
 };
 
 queries! {
@@ -280,6 +280,7 @@ pub(crate) async fn end(
     id: &str,
     subject: &str,
 ) -> Result<bool, StoreError> {
+    gate::hold(change.conn(), subject).await?;
     backchannel::end(change, subject, Ending::Session(id)).await?;
     let delete = query(END_ONE).bind(id).bind(subject);
     Ok(delete.execute(change.conn()).await? > 0)
@@ -298,6 +299,7 @@ pub(crate) async fn forget_proofs(
 /// Ends every session of a subject, those with a browser and every sign-in under way, and returns the number of those
 /// of clients.
 pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u64, StoreError> {
+    gate::hold(change.conn(), subject).await?;
     forget_proofs(change, subject).await?;
     backchannel::end(change, subject, Ending::Others("")).await?;
     let browsers = query(END_ALL_BROWSERS).bind(subject);
@@ -310,6 +312,7 @@ pub(crate) async fn end_of_client(
     change: &mut Change<'_>,
     client: &str,
 ) -> Result<u64, StoreError> {
+    gate::hold_client(change.conn(), client).await?;
     let forget = query(FORGET_ACTIVE_OF_CLIENT).bind(client);
     forget.execute(change.conn()).await?;
     let delete = query(END_OF_CLIENT).bind(client);
@@ -323,6 +326,7 @@ pub(crate) async fn end_others(
     subject: &str,
     keep: &str,
 ) -> Result<(), StoreError> {
+    gate::hold(change.conn(), subject).await?;
     forget_proofs(change, subject).await?;
     backchannel::end(change, subject, Ending::Others(keep)).await?;
     let browsers = query(END_OTHER_BROWSERS).bind(subject).bind(keep);

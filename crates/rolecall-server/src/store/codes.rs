@@ -89,6 +89,17 @@ pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Returns true if PostgreSQL ended the transaction because others were in its way: a deadlock, or a transaction that cannot
+/// be put in an order with others.
+pub(super) fn is_deadlock(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code == "40P01" || code == "40001"),
+        _ => false,
+    }
+}
+
 /// Returns true if a time limit ended the wait for a connection, a lock or an answer.
 pub(super) fn is_wait(error: &sqlx::Error) -> bool {
     match error {

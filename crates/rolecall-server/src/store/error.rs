@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::codes::{
-    Class, class_of, is_damage, is_full, is_misconfigured, is_outage, is_read_only, is_wait,
+    Class, class_of, is_damage, is_deadlock, is_full, is_misconfigured, is_outage, is_read_only, is_wait,
 };
 
 /// The error of a statement or a connection.
@@ -18,6 +18,9 @@ pub enum StoreError {
     /// The database answers, but another change kept this one waiting for too long.
     #[error("another change is being made: try again")]
     Contended,
+    /// The database ended the transaction, since it and another waited for each other.
+    #[error("other changes were in the way: try again")]
+    Deadlock(#[source] sqlx::Error),
     /// A row violates an invariant of the program.
     #[error("the database holds a row that should not exist: {0}")]
     Inconsistent(String),
@@ -46,6 +49,9 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         count(&error);
+        if is_deadlock(&error) {
+            return Self::Deadlock(error);
+        }
         Self::Database(error)
     }
 }
@@ -146,6 +152,16 @@ pub enum OpenError {
         /// The database.
         place: String,
         /// The tables, indexes and types whose names rolecall needs.
+        objects: String,
+    },
+    /// The tables are of an earlier version of rolecall, and beside them are those of a later one.
+    #[error(
+        "the database {place} has tables of two versions of rolecall: the later one left {objects}, and a backup from before it was restored over the others, so nothing was changed: restore the backup into an empty database, as deploy/README.md shows"
+    )]
+    Mixture {
+        /// The database.
+        place: String,
+        /// Some of what only the later version has.
         objects: String,
     },
     /// The database does not exist, and only `serve`, `dev` and `migrate` create one.
@@ -326,7 +342,7 @@ impl StoreError {
         match self {
             Self::Database(error) => class_of(error),
             Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
-            Self::Contended => Class::Outage,
+            Self::Contended | Self::Deadlock(_) => Class::Outage,
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -367,6 +383,7 @@ impl StoreError {
             | Self::LogMoved(_)
             | Self::Hidden { .. }
             | Self::Contended
+            | Self::Deadlock(_)
             | Self::Inconsistent(_) => false,
         }
     }
@@ -377,6 +394,11 @@ impl StoreError {
             Self::Database(error) => is_wait(error),
             _ => false,
         }
+    }
+
+    /// Returns true if the database answers, but other changes kept this one from being made.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self, Self::Contended | Self::Deadlock(_))
     }
 
     /// Returns true if the database is at fault: unreachable, overloaded, read-only, damaged or out of resources.

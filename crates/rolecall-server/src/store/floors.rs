@@ -5,6 +5,7 @@ use rolecall_core::{Floor, FloorKind};
 use super::{
     conn::Conn,
     error::StoreError,
+    gate,
     query::{queries, query},
 };
 
@@ -36,6 +37,11 @@ pub(super) async fn write_floors(
     raised: Vec<OwnedFloor>,
 ) -> Result<Vec<Floor>, StoreError> {
     let mut written = Vec::with_capacity(raised.len());
+    for one in &raised {
+        if one.floor.kind == FloorKind::Subject {
+            gate::hold(conn, &one.floor.key).await?;
+        }
+    }
     for OwnedFloor { floor, owner } in raised {
         let owner = owner.unwrap_or_default();
         forget_active_roles(conn, &floor).await?;

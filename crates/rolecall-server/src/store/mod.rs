@@ -11,6 +11,7 @@ mod error;
 mod failures;
 pub(crate) mod file;
 mod floors;
+pub(crate) mod gate;
 mod head;
 pub(crate) mod integrity;
 mod known_time;

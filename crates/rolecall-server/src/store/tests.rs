@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
-    Conn, Store, StoreError, chain, change, floors, head, known_time, leases, open, outbox, query,
-    role_losses, testing::postgres,
+    Conn, Store, StoreError, chain, change, floors, gate, head, known_time, leases, open, outbox,
+    query, role_losses, testing::postgres,
 };
 use crate::{
     accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, keys, legacy,
@@ -106,7 +106,8 @@ async fn postgresql_understands_every_statement() {
     };
     Store::open(&url).await.unwrap().close().await;
     let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
-    for (module, statements) in MODULES {
+    let own: Module = ("store/gate.rs", gate::ALL);
+    for (module, statements) in MODULES.iter().chain([&own]) {
         for (name, sql) in *statements {
             let prepared = (&mut conn).prepare((*sql).into_sql_str()).await;
             assert!(prepared.is_ok(), "{module} {name}: {:?}", prepared.err());
@@ -142,4 +143,15 @@ async fn a_transaction_whose_caller_goes_away_is_rolled_back() {
         });
         assert_eq!(ends_at, 0, "{url}");
     }
+}
+
+/// What names the wrong cause sends people to a database that is well.
+#[test]
+fn a_transaction_that_others_were_in_the_way_of_is_no_database_that_does_not_answer() {
+    let error = StoreError::Deadlock(sqlx::Error::WorkerCrashed);
+    assert!(error.is_outage() && error.is_contention());
+    assert_eq!(
+        error.to_string(),
+        "other changes were in the way: try again"
+    );
 }

@@ -14,7 +14,7 @@ use crate::{
     login::secret::{self, Kind},
     sessions,
     settings::BrowserLimits,
-    store::{Change, Conn, StoreError},
+    store::{Change, Conn, StoreError, gate},
 };
 
 /// The time for which the secret just replaced still counts.
@@ -92,6 +92,7 @@ pub(crate) async fn end_in(
     subject: &str,
     id: &str,
 ) -> Result<bool, StoreError> {
+    gate::hold(change.conn(), subject).await?;
     if !store::end(change, id, subject).await? {
         return Ok(false);
     }

@@ -33,7 +33,7 @@ use crate::{
         code_store::{self, NewCode},
         secret::{self, Kind},
     },
-    store::{Conn, StoreError},
+    store::{Conn, StoreError, gate},
     tokens::{
         error::TokenError,
         grant::{check_active, grant},
@@ -132,6 +132,7 @@ async fn conclude_in(
     let Conclusion {
         request, proven, ..
     } = conclusion;
+    gate::hold_with(conn, proven.subject(), &request.client_id).await?;
     if let Some(flow) = conclusion.flow
         && !flows::delete(conn, flow).await?
     {

@@ -18,7 +18,7 @@ use crate::{
         browser::store::BrowserSession,
         secret::{self, Kind},
     },
-    store::Conn,
+    store::{Conn, gate},
 };
 
 /// The time that a flow waits for its next step.
@@ -98,7 +98,12 @@ pub(super) async fn write_step(app: &App, flow: &mut Flow) -> Result<(), FlowErr
     let now = app.now();
     let written = app
         .store()
-        .write(async |conn: &mut Conn| flows::update(conn, flow, now).await)
+        .write(async |conn: &mut Conn| {
+            if let Some(subject) = &flow.subject_id {
+                gate::hold(conn, subject).await?;
+            }
+            flows::update(conn, flow, now).await
+        })
         .await?;
     if !written {
         return Err(FlowError::Ended);

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod endings;
+mod meetings;
 mod model;
 mod registration;
 mod requests;

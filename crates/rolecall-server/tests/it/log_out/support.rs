@@ -317,6 +317,22 @@ impl Browser {
         (!location.contains("error=login_required")).then(|| code_of(&answer, client))
     }
 
+    /// Asks silently for a code, which may be refused for any reason that is no fault of the server.
+    pub(super) async fn try_silently(
+        &mut self,
+        node: &Node,
+        client: &Client,
+        scope: &str,
+    ) -> Result<String, ()> {
+        let path = Self::authorize(client, scope, "none");
+        let answer = self.get(node, &path).await;
+        assert!(!answer.status.is_server_error(), "{answer:?}");
+        match answer.header("location") {
+            Some(location) if location.contains("code=") => Ok(code_of(&answer, client)),
+            _ => Err(()),
+        }
+    }
+
     /// Sends parameters to `/logout`.
     pub(super) async fn log_out(&mut self, node: &Node, parameters: &[(&str, &str)]) -> Response {
         let query = form_urlencoded::Serializer::new(String::new())
