@@ -38,9 +38,10 @@ mod usage;
 mod user_shown;
 mod users;
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
 
 use self::{
     arguments::{Arguments, Command, print_completions},
@@ -51,6 +52,9 @@ use self::{
 };
 use crate::{logging, store::integrity::Depth};
 
+/// How long the end of the process waits for threads.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Runs the command of this process's arguments and returns its exit status: 0 for success, 1 for an error, and 2
 /// where a command documents it.
 #[must_use]
@@ -60,10 +64,12 @@ pub fn run() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     let json = arguments.globals.json;
-    let outcome = match start_runtime() {
+    let outcome = match start_runtime(&arguments.command) {
         Ok(runtime) => {
             let outcome = runtime.block_on(dispatch(arguments));
             logging::flush();
+            // what still runs was given up before, and may wait for something that never answers
+            runtime.shutdown_timeout(END_TIMEOUT);
             outcome
         }
         Err(reason) => Err(CliError::Refused(reason)),
@@ -85,11 +91,16 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn start_runtime() -> Result<tokio::runtime::Runtime, String> {
-    threads::check_limit()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+/// Makes the threads of a command. `health` needs none: it has to answer where the server has used all up, and a pool that
+/// cannot start one would panic.
+fn start_runtime(command: &Command) -> Result<Runtime, String> {
+    let mut builder = if matches!(command, Command::Health) {
+        Builder::new_current_thread()
+    } else {
+        threads::check_limit()?;
+        Builder::new_multi_thread()
+    };
+    let runtime = builder.enable_all().build();
     runtime.map_err(|error| format!("cannot start the runtime: {error}"))
 }
 
@@ -177,4 +188,22 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
         | Command::Migrate { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::RuntimeFlavor;
+
+    use super::*;
+
+    #[test]
+    fn y303_a_health_check_starts_no_threads() {
+        let flavor = |command: &Command| {
+            let runtime = runtime_for(command).unwrap();
+            runtime.handle().runtime_flavor()
+        };
+        assert_eq!(flavor(&Command::Health), RuntimeFlavor::CurrentThread);
+        let migrate = Command::Migrate { check: true };
+        assert_eq!(flavor(&migrate), RuntimeFlavor::MultiThread);
+    }
 }
