@@ -21,7 +21,7 @@ use crate::{
     config::{Config, SigningAlgorithm},
     configured,
     error::{ApiError, chain_of},
-    prepared,
+    outgoing, prepared,
     profile::review::{self, NAMED as NAMED_USERS, Outdated},
     roles::assignments,
     start,
@@ -69,7 +69,11 @@ pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
 async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
     let schema = match migrate::inspect(url, config.database.schema.as_ref()).await {
         Ok(schema) => schema,
-        Err(error @ (OpenError::Newer { .. } | OpenError::Occupied { .. })) => {
+        Err(
+            error @ (OpenError::Newer { .. }
+            | OpenError::Occupied { .. }
+            | OpenError::Mixture { .. }),
+        ) => {
             return vec![Finding::fault("schema", error.to_string())];
         }
         Err(error) => {
@@ -131,6 +135,7 @@ async fn check_open(app: &App) -> Vec<Finding> {
     let mut findings = vec![Finding::good("master key", "fits the database")];
     findings.extend(registration_roles(app).await);
     findings.extend(origin(app).await);
+    findings.extend(untrusting(app, outgoing::trusts_anybody()).await);
     findings.extend(logout_tokens(app).await);
     match client_looks(app).await {
         Ok(found) => findings.extend(found),
@@ -158,6 +163,24 @@ async fn origin(app: &App) -> Option<Finding> {
             "`rolecall dev` made it, with users whose password is known, so `serve` refuses it",
         )),
         Err(error) => Some(Finding::fault("database", chain_of(&error))),
+    }
+}
+
+/// Reports clients that cannot be told of log-outs, since nothing says whose certificates to trust.
+pub(super) async fn untrusting(app: &App, trusts_anybody: bool) -> Option<Finding> {
+    if trusts_anybody {
+        return None;
+    }
+    let read = async { backchannel::by_tls(&mut app.store().read().await?).await };
+    match read.await {
+        Ok(None) => None,
+        Ok(Some(client)) => Some(Finding::fault(
+            "log-out",
+            format!(
+                "no root certificates were found, so that client `{client}` and others cannot be told of log-outs: install the package `ca-certificates`, or set `SSL_CERT_FILE`"
+            ),
+        )),
+        Err(error) => Some(Finding::fault("log-out", chain_of(&error))),
     }
 }
 

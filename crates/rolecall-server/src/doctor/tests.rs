@@ -484,6 +484,29 @@ async fn y286_clients_that_get_no_id_tokens_are_reported() {
 }
 
 #[tokio::test]
+async fn y302_a_machine_without_root_certificates_is_named_if_clients_are_told_of_log_outs() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let app = open(&config).await;
+    // neither a client that is told of nothing, nor one that is told without TLS
+    for row in [
+        "INSERT INTO subjects (id, kind) VALUES ('c', 'client'), ('d', 'client')",
+        "INSERT INTO clients (id, name, public, grants, audiences, redirect_uris, secret_hash, created_at, updated_at, sign_in) \
+         VALUES ('c', 'inside', FALSE, '', '[]', '[]', 'x', 0, 0, '{\"backchannel_logout_uri\":\"http://10.0.0.1/out\"}')",
+    ] {
+        execute(&app, row).await;
+    }
+    assert_eq!(database::untrusting(&app, false).await, None);
+    let by_tls = "INSERT INTO clients (id, name, public, grants, audiences, redirect_uris, secret_hash, created_at, updated_at, sign_in) \
+        VALUES ('d', 'wiki', FALSE, '', '[]', '[]', 'x', 0, 0, '{\"backchannel_logout_uri\":\"https://wiki.example/out\"}')";
+    execute(&app, by_tls).await;
+    let found = database::untrusting(&app, false).await.unwrap();
+    assert_eq!((found.check, found.severity), ("log-out", Severity::Fault));
+    assert!(found.text.contains("client `wiki`"), "{}", found.text);
+    assert_eq!(database::untrusting(&app, true).await, None);
+}
+
+#[tokio::test]
 async fn every_check_is_listed_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);

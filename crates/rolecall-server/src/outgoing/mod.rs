@@ -7,3 +7,5 @@ mod connect;
 pub(crate) mod post;
 mod special_use;
 pub(crate) mod target;
+
+pub(crate) use post::trusts_anybody;

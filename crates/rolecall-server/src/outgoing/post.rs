@@ -95,6 +95,14 @@ impl Poster {
     }
 }
 
+/// Returns true if the system names certificates to trust.
+pub(crate) fn trusts_anybody() -> bool {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .is_ok_and(|builder| builder.with_native_roots().is_ok())
+}
+
 /// Trusts what the system trusts. Where there are no certificates, calls with TLS fail, and others do not.
 fn tls() -> Result<ClientConfig, rustls::Error> {
     let builder = || {

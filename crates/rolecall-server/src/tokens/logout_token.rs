@@ -29,6 +29,11 @@ pub(crate) fn sign(
     let signing = app.parts().keys.signing();
     let algorithm = client.sign_in.id_token_alg.algorithm();
     let Some(key) = signing.id_token_key(algorithm) else {
+        tracing::error!(
+            client = client.id,
+            algorithm = algorithm.as_str(),
+            "a client is not told of a log-out, since no key signs its ID tokens: set `tokens.algorithm` to ES256, EdDSA or RS256"
+        );
         return Ok(None);
     };
     // without `nonce`, so that no relying party takes it for an ID token
