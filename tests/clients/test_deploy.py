@@ -1,5 +1,7 @@
 """The files of `deploy/`: linted, and run as far as possible without a Docker daemon."""
 
+import contextlib
+import http.server
 import os
 import re
 import shutil
@@ -7,6 +9,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,8 +127,10 @@ def test_containers_are_confined_and_only_the_proxy_is_published():
             if re.search("password|secret|key|database_+url", key, re.IGNORECASE):
                 assert key.lower().endswith("_file") and value.startswith("/run/secrets/"), key
     networks = compose["networks"]
-    assert [name for name in networks if not networks[name].get("internal")] == ["public"]
-    assert compose["services"]["rolecall"]["networks"] == ["inside", "data"]
+    assert [name for name in networks if not networks[name].get("internal")] == ["public", "outside"]
+    # only rolecall calls others, for logout tokens
+    assert compose["services"]["rolecall"]["networks"] == ["inside", "data", "outside"]
+    assert compose["services"]["proxy"]["networks"] == ["public", "inside"]
     assert compose["services"]["database"]["networks"] == ["data"]
     trusted = compose["services"]["rolecall"]["environment"]["ROLECALL_PROXY__TRUSTED"]
     assert networks["inside"]["ipam"]["config"] == [{"subnet": trusted}]
@@ -241,6 +246,16 @@ def test_the_image_runs_as_non_root_on_a_read_only_file_system(tmp_path):
         assert server.wait(timeout=20) == 0, "the server does not stop after SIGTERM"
     result = run(*words, env=environment)
     assert result.returncode == 1 and "does not answer" in result.stderr
+
+
+def test_y302_the_deployments_can_tell_clients_of_log_outs():
+    # the image is empty but for what is copied
+    installed = " ".join(dockerfile("RUN"))
+    assert "--target-directory=/out/etc/ssl/certs /etc/ssl/certs/ca-certificates.crt" in installed
+    drop_in = (DEPLOY / "systemd" / "outgoing.conf").read_text()
+    settings = [line for line in drop_in.splitlines() if line and not line.startswith("#")]
+    # an empty value takes back what the unit says
+    assert settings == ["[Service]", "IPAddressDeny=", "IPAddressAllow="]
 
 
 def test_the_build_context_contains_only_what_the_build_needs():
@@ -365,40 +380,77 @@ def test_no_request_fails_when_a_node_behind_caddy_is_killed(caddy):
         caddy.nodes[0].start()
 
 
-@pytest.fixture
-def nginx(database, tmp_path):
-    """A node behind nginx with the server block, adapted to this test's names and paths."""
+@contextlib.contextmanager
+def start_nginx(tmp_path, port):
+    """nginx with the server block, adapted to this test's names and paths, before a server at `port`."""
     program = programs.program("XTASK_NGINX", "nginx")
-    http, https = programs.free_port(), programs.free_port()
+    http_port, https_port = programs.free_port(), programs.free_port()
     certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
     check_output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
          "-out", certificate, "-keyout", key)
-    with start_node(database) as server:
-        text = (DEPLOY / "nginx/rolecall.conf").read_text()
-        for old, new in (("login.example.com;", "localhost;"),
-                         ("/etc/letsencrypt/live/login.example.com", str(tmp_path)),
-                         ("127.0.0.1:8000", f"127.0.0.1:{server.port}"),
-                         ("listen 80;", f"listen 127.0.0.1:{http};"), ("    listen [::]:80;\n", ""),
-                         ("listen 443 ssl", f"listen 127.0.0.1:{https} ssl"),
-                         ("    listen [::]:443 ssl http2;\n", "")):
-            assert old in text, old
-            text = text.replace(old, new)
-        (tmp_path / "nginx.conf").write_text(
-            f"pid {tmp_path}/pid;\nevents {{}}\n"
-            f"http {{\naccess_log off;\n{services.nginx_paths(tmp_path)}\n{text}\n}}\n")
-        command = [program, "-e", str(tmp_path / "error.log"), "-p", str(tmp_path), "-c", "nginx.conf"]
-        check_output(*command, "-t")
-        proxy = subprocess.Popen([*command, "-g", "daemon off;"])
-        try:
-            yield Proxy(f"https://localhost:{https}", f"http://localhost:{http}", certificate, [server], proxy)
-        finally:
-            proxy.terminate()
-            proxy.wait(timeout=20)
+    text = (DEPLOY / "nginx/rolecall.conf").read_text()
+    for old, new in (("login.example.com;", "localhost;"),
+                     ("/etc/letsencrypt/live/login.example.com", str(tmp_path)),
+                     ("127.0.0.1:8000", f"127.0.0.1:{port}"),
+                     ("listen 80;", f"listen 127.0.0.1:{http_port};"), ("    listen [::]:80;\n", ""),
+                     ("listen 443 ssl", f"listen 127.0.0.1:{https_port} ssl"),
+                     ("    listen [::]:443 ssl http2;\n", "")):
+        assert old in text, old
+        text = text.replace(old, new)
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/pid;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{services.nginx_paths(tmp_path)}\n{text}\n}}\n")
+    command = [program, "-e", str(tmp_path / "error.log"), "-p", str(tmp_path), "-c", "nginx.conf"]
+    check_output(*command, "-t")
+    proxy = subprocess.Popen([*command, "-g", "daemon off;"])
+    try:
+        yield f"https://localhost:{https_port}", f"http://localhost:{http_port}", certificate, proxy
+    finally:
+        proxy.terminate()
+        proxy.wait(timeout=20)
+
+
+@pytest.fixture
+def nginx(database, tmp_path):
+    """A node behind nginx."""
+    with start_node(database) as server, start_nginx(tmp_path, server.port) as (https, plain, certificate, process):
+        yield Proxy(https, plain, certificate, [server], process)
 
 
 def test_users_can_log_in_through_nginx(nginx):
     check_proxy(nginx)
+
+
+
+class LongRedirect(http.server.BaseHTTPRequestHandler):
+    """Answers as `/authorize` does to a request with a long `state`."""
+    def do_GET(self):
+        self.send_response(303)
+        self.send_header("Location", "https://app.example/cb?state=" + "s" * 12_000)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_y305_a_long_state_comes_back_through_nginx(tmp_path):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), LongRedirect) as upstream:
+        threading.Thread(target=upstream.serve_forever, daemon=True).start()
+        with start_nginx(tmp_path, upstream.server_port) as (url, _, certificate, process):
+            def answers():
+                assert process.poll() is None, "the proxy has exited"
+                try:
+                    return requests.get(url, verify=str(certificate), timeout=30, allow_redirects=False)
+                except requests.ConnectionError:
+                    return None
+
+            wait_until(30, lambda: answers() is not None, "the proxy responds")
+            answer = answers()
+            assert answer.status_code == 303, answer.text
+            assert len(answer.headers["Location"]) > 12_000
+        upstream.shutdown()
 
 
 # -- commands of the systemd path
