@@ -50,6 +50,8 @@ pub(super) struct Found {
     pub(super) is_shared: bool,
     /// Objects that are not rolecall's although they have a name that it needs, such as "a table `users`".
     in_the_way: Vec<String>,
+    /// True if they are all that a later version of rolecall creates: a backup was restored over its tables.
+    is_mixture: bool,
 }
 
 /// A kind of object and its name.
@@ -98,11 +100,14 @@ async fn read(
         .map(|(kind, name)| (kind != "table", format!("{} `{name}`", with_article(kind))))
         .collect();
     in_the_way.sort();
+    let has_object = |name: &str| objects.iter().any(|(_, found)| fold(found) == name);
+    let is_mixture = !applied.is_empty() && has_all_of_a_step(migrator, &applied, has_object);
     Ok(Found {
         version: complete_version(migrator, &applied),
         applied,
         is_shared,
         in_the_way: in_the_way.into_iter().map(|(_, object)| object).collect(),
+        is_mixture,
     })
 }
 
@@ -155,6 +160,21 @@ pub(super) fn missing_names<'a>(
     names(false).filter(|name| !own.contains(name)).collect()
 }
 
+/// Returns true if a migration that is not applied has all that it creates. One table may be an application's; a table
+/// and its indexes are rolecall's.
+fn has_all_of_a_step(
+    migrator: &Migrator,
+    applied: &[AppliedMigration],
+    has_object: impl Fn(&str) -> bool,
+) -> bool {
+    let is_applied = |version| applied.iter().any(|row| row.version == version);
+    migrator
+        .iter()
+        .filter(|step| !is_applied(step.version))
+        .map(|step| created_names(step.sql.as_str()))
+        .any(|names| names.len() > 1 && names.into_iter().all(&has_object))
+}
+
 /// Returns the names of the tables and indexes that SQL creates.
 fn created_names(sql: &str) -> Vec<&str> {
     let words: Vec<&str> = sql
@@ -186,6 +206,12 @@ impl Found {
         if objects.len() > MOST_NAMED {
             objects.truncate(MOST_NAMED);
             objects.push("others");
+        }
+        if self.is_mixture {
+            return Err(OpenError::Mixture {
+                place: place.to_owned(),
+                objects: objects.join(", "),
+            });
         }
         Err(OpenError::Occupied {
             place: place.to_owned(),

@@ -441,6 +441,36 @@ async fn y123_a_later_version_is_refused_if_an_application_has_its_tables() {
 }
 
 #[tokio::test]
+async fn y304_tables_of_a_later_version_are_not_said_to_be_an_applications() {
+    const LATER: &[Step] = &[
+        FIRST,
+        (
+            2,
+            "notes",
+            "CREATE TABLE notes (id BIGINT); CREATE INDEX notes_by_id ON notes (id);",
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (pool, path) = sqlite_file(&folder).await;
+    sqlite_by(&pool, &path, LATER).await.unwrap();
+    // as after a dump of the version before that was restored over its tables
+    pool.execute("DELETE FROM rolecall_migrations WHERE version = 2")
+        .await
+        .unwrap();
+    let refused = sqlite_by(&pool, &path, LATER).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Mixture { .. }), "{refused}");
+    let text = refused.to_string();
+    assert!(
+        text.contains("a table `notes`") && text.contains("empty database"),
+        "{text}"
+    );
+    // without the index it may be anybody's
+    pool.execute("DROP INDEX notes_by_id").await.unwrap();
+    let refused = sqlite_by(&pool, &path, LATER).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Occupied { .. }), "{refused}");
+}
+
+#[tokio::test]
 async fn y123_every_name_that_the_migrations_create_is_known() {
     let folder = tempfile::tempdir().unwrap();
     let (pool, path) = sqlite_file(&folder).await;
