@@ -110,7 +110,10 @@ pub(super) fn refuse(app: &App, language: Language, error: FlowError) -> Respons
                 client: None,
                 form_actions: Vec::new(),
             };
-            page.answer(app)
+            let mut response = page.answer(app);
+            let seconds = HeaderValue::from(seconds);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            response
         }
         _ => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
     }

@@ -64,6 +64,9 @@ impl Page {
             let seconds = HeaderValue::from(seconds.unwrap_or_default().max(1));
             headers.insert(header::RETRY_AFTER, seconds);
         }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            set(headers, header::RETRY_AFTER, "1");
+        }
         response
     }
 }
@@ -113,5 +116,25 @@ mod tests {
         assert!(with_font != policy && !policy.contains("font-src"));
         assert!(policy.ends_with("form-action 'self' https://app.example"));
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
+    }
+
+    #[tokio::test]
+    async fn y306_a_page_that_asks_to_try_again_says_when() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .open()
+            .await
+            .unwrap();
+        for (status, when) in [
+            (StatusCode::SERVICE_UNAVAILABLE, Some("1")),
+            (StatusCode::BAD_REQUEST, None),
+            (StatusCode::OK, None),
+        ] {
+            let language = Language::of(&HeaderMap::new(), None);
+            let page =
+                super::super::answers::message(server.app(), language, status, "unavailable", "");
+            assert_eq!(page.status(), status);
+            let found = page.headers().get(header::RETRY_AFTER);
+            assert_eq!(found.map(|value| value.to_str().unwrap()), when);
+        }
     }
 }
