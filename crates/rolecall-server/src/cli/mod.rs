@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn y303_a_health_check_starts_no_threads() {
         let flavor = |command: &Command| {
-            let runtime = runtime_for(command).unwrap();
+            let runtime = start_runtime(command).unwrap();
             runtime.handle().runtime_flavor()
         };
         assert_eq!(flavor(&Command::Health), RuntimeFlavor::CurrentThread);

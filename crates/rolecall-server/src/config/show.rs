@@ -225,7 +225,7 @@ fn inline_table(members: &[String]) -> String {
 
 /// Shows the declared fields as an inline table.
 fn fields(fields: &[ProfileField]) -> String {
-    inline_table(fields.iter().map(field).collect())
+    inline_table(&fields.iter().map(field).collect::<Vec<_>>())
 }
 
 fn field(field: &ProfileField) -> String {

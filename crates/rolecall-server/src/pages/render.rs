@@ -129,7 +129,7 @@ mod tests {
             (StatusCode::BAD_REQUEST, None),
             (StatusCode::OK, None),
         ] {
-            let language = Language::of(&HeaderMap::new(), None);
+            let language = Language::default();
             let page =
                 super::super::answers::message(server.app(), language, status, "unavailable", "");
             assert_eq!(page.status(), status);

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::codes::{
-    Class, class_of, is_damage, is_deadlock, is_full, is_misconfigured, is_outage, is_read_only, is_wait,
+    Class, class_of, is_damage, is_deadlock, is_full, is_misconfigured, is_outage, is_read_only,
+    is_wait,
 };
 
 /// The error of a statement or a connection.
