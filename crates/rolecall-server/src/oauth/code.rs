@@ -132,10 +132,9 @@ async fn redeem(
     let tenant = asked.tenant.as_ref();
     let subject = read_subject(conn, code, now).await?;
     let (grant_type, audience) = (GrantType::AuthorizationCode, &asked.audience);
-    let ceiling = request.client.ceiling_now(app, conn, grant_type, audience);
-    let ceiling = ceiling.await?;
-    let policy = subject.policy(app.policy(), conn).await?;
     let client = request.client;
+    let ceiling = client.ceiling_now(app, conn, grant_type, audience).await?;
+    let policy = subject.policy(app.policy(), conn).await?;
     let admission = client.admit_now(conn, &policy, &subject, tenant, now);
     let admission = admission.await?;
     let holder = TokenSubject {

@@ -241,6 +241,11 @@ async fn admit(
     admission.await.map(Some)
 }
 
+/// Returns true if a token may carry rolecall's own permissions.
+fn carries_own(admitted: Option<&Admission>) -> bool {
+    admitted.is_none_or(Admission::carries_own)
+}
+
 /// `None` if the session is no longer as it was read.
 async fn continue_session(
     app: &App,
@@ -265,22 +270,20 @@ async fn continue_session(
     check_consent(app, conn, request, session).await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let admission = admit(conn, request, session, (&policy, &subject), now).await?;
-    let carries_own = admission.as_ref().is_none_or(Admission::carries_own);
+    let admitted = admission.as_ref();
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,
-        own_audience: carries_own && audience == app.settings().issuer,
+        own_audience: carries_own(admitted) && audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
         now,
     };
     let opened = opened(session)?;
     let wish = Wish::Refresh(&opened, request.scope.as_ref());
     let granted = wish.grant(&holder)?;
-    if let Some(admission) = &admission {
-        admission.check_tenant(&granted)?;
-    }
+    admitted.map_or(Ok(()), |one| one.check_tenant(&granted))?;
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
     let basis = Basis {
