@@ -6,7 +6,7 @@ use rolecall::token::Algorithm;
 use rolecall_core::{RoleName, Timestamp};
 
 use super::sign_in::{Application, Consent, IdTokenAlgorithm, SignIn};
-use crate::store::{Change, Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
+use crate::store::{Change, Columns, Conn, FromRow, StoreError, gate, parse, queries, query, rows};
 
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'client')";
@@ -325,6 +325,7 @@ pub(crate) async fn insert(change: &mut Change<'_>, client: &Client) -> Result<(
 
 /// Writes everything but the secrets.
 pub(crate) async fn update(change: &mut Change<'_>, client: &Client) -> Result<(), StoreError> {
+    gate::hold(change.conn(), &client.id).await?;
     let now = change.now();
     query(UPDATE)
         .bind(client.id.as_str())
@@ -348,6 +349,7 @@ pub(crate) async fn set_secret(
     hash: &str,
     previous: Option<(&str, Timestamp)>,
 ) -> Result<(), StoreError> {
+    gate::hold(change.conn(), id).await?;
     let now = change.now();
     query(SET_SECRET)
         .bind(id)
@@ -362,6 +364,7 @@ pub(crate) async fn set_secret(
 
 /// Deletes a client with its role assignments. Returns `false` if it does not exist.
 pub(crate) async fn delete(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
+    gate::hold(change.conn(), id).await?;
     let conn = change.conn();
     query(REMEMBER).bind(id).execute(conn).await?;
     Ok(query(DELETE_SUBJECT).bind(id).execute(conn).await? > 0)

@@ -1,14 +1,12 @@
-//! Errors of the database, and how many of each kind this process has seen.
+//! Errors of the database.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::path::{Path, PathBuf};
 
 use super::codes::{
     Class, class_of, is_damage, is_deadlock, is_full, is_misconfigured, is_outage, is_read_only,
     is_wait,
 };
+use super::counts::count;
 
 /// The error of a statement or a connection.
 #[derive(Debug, thiserror::Error)]
@@ -300,44 +298,6 @@ fn owner_hint(path: &Path, error: &std::io::Error) -> String {
     }
 }
 
-const KINDS: [&str; 4] = ["timeout", "connection", "database", "other"];
-
-/// Counts per process and not per [`Store`](super::Store), because an error does not know its store.
-static COUNTS: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];
-
-/// Returns each kind of error with its count since the start of the process.
-pub(crate) fn counts() -> impl Iterator<Item = (&'static str, u64)> {
-    let counts = COUNTS.iter().map(|count| count.load(Ordering::Relaxed));
-    KINDS.into_iter().zip(counts)
-}
-
-fn count(error: &sqlx::Error) {
-    let counter = kind_of(error).and_then(|kind| {
-        let place = KINDS.iter().position(|known| *known == kind)?;
-        COUNTS.get(place)
-    });
-    if let Some(counter) = counter {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Returns the kind of an error; `None` for answers that callers expect: no row, or a name that is taken.
-fn kind_of(error: &sqlx::Error) -> Option<&'static str> {
-    use sqlx::{Error, error::ErrorKind};
-    match error {
-        Error::RowNotFound => None,
-        Error::Database(error) if error.kind() != ErrorKind::Other => None,
-        Error::Database(_) => Some("database"),
-        Error::PoolTimedOut => Some("timeout"),
-        Error::Io(_)
-        | Error::Tls(_)
-        | Error::Protocol(_)
-        | Error::PoolClosed
-        | Error::WorkerCrashed => Some("connection"),
-        _ => Some("other"),
-    }
-}
-
 impl StoreError {
     pub(super) fn class(&self) -> Class {
         match self {
@@ -446,16 +406,5 @@ mod tests {
         let refused = shown("unsupported startup parameter: extra_float_digits");
         assert!(refused.contains("`pool_mode = session`"), "{refused}");
         assert!(!shown("unexpected message").contains("pool"));
-    }
-
-    #[test]
-    fn an_expected_answer_is_not_counted() {
-        assert_eq!(kind_of(&sqlx::Error::RowNotFound), None);
-        assert_eq!(kind_of(&sqlx::Error::PoolTimedOut), Some("timeout"));
-        let broken = sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into());
-        assert_eq!(kind_of(&broken), Some("connection"));
-        for (kind, _) in counts() {
-            assert!(["timeout", "connection", "database", "other"].contains(&kind));
-        }
     }
 }

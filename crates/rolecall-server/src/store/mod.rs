@@ -6,6 +6,7 @@ mod chain;
 mod change;
 mod codes;
 mod conn;
+mod counts;
 mod details;
 mod error;
 mod failures;
@@ -35,8 +36,8 @@ pub(crate) use actor::Actor;
 pub(crate) use chain::{BASELINE, Chain, Entry, Mark, TAMPERED, read_seal};
 pub(crate) use change::{Change, Changed};
 pub(crate) use conn::Conn;
+pub(crate) use counts::counts as errors;
 pub(crate) use details::{DETAILS, Details};
-pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
 pub(crate) use head::{
     Head, is_ended, prune_floors, read_floors, read_floors_of, read_head, read_mark, read_position,
