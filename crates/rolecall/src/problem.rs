@@ -17,6 +17,26 @@ use serde_json::{Map, Value, json};
 /// assert_eq!(problem.to_json()["type"], "urn:rolecall:problem:role_in_use");
 /// assert_eq!(problem.to_json()["detail"], "the role `editor` is in use");
 /// ```
+///
+/// axum answers a body that it cannot read with plain text. An extractor around [`axum::Json`] makes it a problem:
+///
+/// ```
+/// use axum::{Json, extract::{FromRequest, Request}};
+/// use rolecall::Problem;
+/// use serde::de::DeserializeOwned;
+///
+/// struct Body<T>(T);
+///
+/// impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+///     type Rejection = Problem;
+///     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+///         match Json::from_request(request, state).await {
+///             Ok(Json(body)) => Ok(Self(body)),
+///             Err(fault) => Err(Problem::new(fault.status(), "invalid_body", fault.body_text())),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,

@@ -44,8 +44,11 @@ pub struct SessionCookie {
 impl SessionCookie {
     /// Names the cookie and the origin of the application, as a browser shows it: `https://app.example`.
     ///
-    /// `http://` is accepted for `localhost`, `127.0.0.1` and `[::1]` only. Chrome and Firefox accept such a cookie there;
-    /// Safari does not, so test with HTTPS in it.
+    /// `http://` is accepted for `localhost`, `127.0.0.1` and `[::1]` only. Chrome and Firefox store such a cookie there;
+    /// Safari does not, so test with HTTPS in it. Name the origin that the address bar shows: `localhost` and `127.0.0.1`
+    /// are two.
+    ///
+    /// Keep a clone for [`check_sender`](Self::check_sender) if handlers of yours log in or out.
     ///
     /// # Errors
     ///

@@ -36,9 +36,9 @@ fn fault(origin: &str) -> Option<&'static str> {
     }
     match scheme {
         "https" if !authority.ends_with(":443") => None,
-        "http" if !is_loopback(&host) => {
-            Some("use HTTPS, since browsers keep such a cookie over HTTP only on `localhost`")
-        }
+        "http" if !is_loopback(&host) => Some(
+            "use HTTPS, since browsers store such a cookie over HTTP only on `localhost` and loopback addresses",
+        ),
         "http" if !authority.ends_with(":80") => None,
         "http" | "https" => Some("leave out the default port, as browsers do"),
         _ => Some("the scheme must be `https`"),

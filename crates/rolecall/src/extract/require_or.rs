@@ -11,6 +11,8 @@ use crate::{Denial, Principal, Requirement, Rule};
 
 /// A rule on data, for [`RequireOr`]: the owner of an article may change it, the members of a project see it.
 ///
+/// The rule decides only where a handler asks it with [`RequireOr::check`].
+///
 /// ```
 /// use rolecall::{DataRule, Principal};
 ///
@@ -33,14 +35,20 @@ pub trait DataRule: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Returns true if `caller` may do with `data` what the handler does.
+    #[must_use]
     fn admits(caller: &Principal, data: &Self::Data) -> bool;
 }
 
 /// A caller who satisfies `R`, or whom the rule `D` admits for the data that the handler has still to load.
 ///
-/// The router admits every valid token, since it does not know the data. The handler loads the data and calls
-/// [`check`](Self::check) before it does anything else. If it succeeds without having called it, the answer is 500 and
-/// the log names the route. The access matrix shows `if NAME` for callers without `R`.
+/// **The router admits every valid token**, since it does not know the data. The handler loads the data and must call
+/// [`check`](Self::check) before it changes anything. The access matrix shows `if NAME` for callers without `R`.
+///
+/// Nothing else protects the data. If a handler succeeds without having called `check`, the answer is 500 and the log
+/// names the route, but that is after the handler ran: what it changed stays changed. The test of the access matrix runs
+/// no handler and does not find it. So request each such route once as a stranger in a test, and compare the data
+/// afterwards. Give the argument a name such as `caller`: the compiler then warns if the handler never uses it, which it
+/// does not for `_` and `_caller`.
 ///
 /// ```
 /// use rolecall::{DataRule, Denial, GuardedMethods, Principal, RequireOr, routing::put};
@@ -66,7 +74,7 @@ pub trait DataRule: Send + Sync + 'static {
 ///
 /// let articles: GuardedMethods = put(update_article);
 /// ```
-#[must_use = "the handler decides: call `check` with the data"]
+#[must_use = "nothing is decided yet: call `check` with the data before the first change"]
 pub struct RequireOr<R: Requirement, D: DataRule> {
     principal: Arc<Principal>,
     decision: Decision,
@@ -76,11 +84,13 @@ pub struct RequireOr<R: Requirement, D: DataRule> {
 impl<R: Requirement, D: DataRule> RequireOr<R, D> {
     const HOLDERS: &'static Rule = &R::RULE;
 
-    /// Returns the caller if they satisfy `R` or the rule admits them for `data`.
+    /// Returns the caller if they satisfy `R` or the rule admits them for `data`. Call it before the first change, and
+    /// return the error with `?`.
     ///
     /// # Errors
     ///
     /// [`Denial::Forbidden`], with the scope of `R`.
+    #[must_use = "a refusal has no effect unless the handler returns it: write `caller.check(&data)?`"]
     pub fn check(&self, data: &D::Data) -> Result<&Principal, Denial> {
         self.decision.make();
         if self.principal.has::<R>() || D::admits(&self.principal, data) {
@@ -91,7 +101,9 @@ impl<R: Requirement, D: DataRule> RequireOr<R, D> {
     }
 
     /// Returns the caller, for whom nothing but the token has been checked yet, to load the data with.
-    #[must_use]
+    ///
+    /// This decides nothing: call [`check`](Self::check) before the first change.
+    #[must_use = "this decides nothing: load the data with it, then call `check`"]
     pub fn unchecked(&self) -> &Principal {
         &self.principal
     }

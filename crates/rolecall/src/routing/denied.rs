@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 
 use crate::Denial;
 
@@ -28,7 +28,7 @@ impl DenialFormat {
     }
 
     /// Returns the answer in this form in place of `problem`, whose headers it gets, unless it has them: without the
-    /// challenge, clients do not know that they need a token.
+    /// challenge, clients do not know that they need a token. A redirect gets no challenge: it belongs to a 401 or 403.
     pub(super) fn apply(&self, denial: &Denial, problem: Response) -> Response {
         let Self::Own(answer) = self else {
             return problem;
@@ -38,8 +38,10 @@ impl DenialFormat {
         if answer.status().is_success() || answer.status().is_informational() {
             *answer.status_mut() = denial.status();
         }
+        let is_redirect = answer.status().is_redirection();
         for (name, value) in problem.headers() {
-            if *name != CONTENT_TYPE && *name != CONTENT_LENGTH {
+            let is_of_body = *name == CONTENT_TYPE || *name == CONTENT_LENGTH;
+            if !is_of_body && !(is_redirect && *name == WWW_AUTHENTICATE) {
                 let header = answer.headers_mut().entry(name.clone());
                 header.or_insert_with(|| value.clone());
             }
@@ -111,5 +113,15 @@ mod tests {
         }
         let response = apply(&Denial::NotAuthenticated, |_| StatusCode::SEE_OTHER);
         assert_eq!(response.status(), 303);
+    }
+
+    #[test]
+    fn a_redirect_has_no_challenge_but_its_own() {
+        let response = apply(&Denial::NotAuthenticated, |_| StatusCode::SEE_OTHER);
+        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        let own = |_: &Denial| (StatusCode::SEE_OTHER, [(WWW_AUTHENTICATE, "Own")]);
+        let response = apply(&Denial::NotAuthenticated, own);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Own");
     }
 }

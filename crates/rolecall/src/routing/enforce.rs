@@ -17,7 +17,11 @@ use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{denied::DenialFormat, methods::MethodRule};
+use super::{
+    denied::DenialFormat,
+    explained::{Asked, explain},
+    methods::MethodRule,
+};
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
     extract::{Admitted, Decision, tenant_of},
@@ -132,8 +136,16 @@ impl Gate {
         let decision = admitted.and_then(|admitted| admitted.decision.clone());
         let rule = self.rule(request.method());
         let is_private = rule.is_some_and(|rule| self.guard.is_private(rule));
+        let asked = decision.as_ref().and_then(|_| {
+            let principal = Arc::clone(admitted?.principal.as_ref()?);
+            Some(Asked {
+                rule: *rule?,
+                principal,
+            })
+        });
         Rest {
             decision,
+            asked,
             is_private,
         }
     }
@@ -142,6 +154,10 @@ impl Gate {
     /// handler gets the form of the route.
     fn complete(&self, rest: &Rest, response: Response) -> Response {
         let response = self.decided(rest.decision.as_ref(), response);
+        let response = match &rest.asked {
+            Some(asked) => asked.explain_refusal(response),
+            None => response,
+        };
         let response = self.denials.apply_to(response);
         if rest.is_private {
             self.guard.keep_from_others(response)
@@ -158,7 +174,7 @@ impl Gate {
         }
         tracing::error!(
             path = %self.path,
-            "a handler did not ask its rule on data: call `RequireOr::check` before anything else"
+            "a handler did not ask its rule on data: call `RequireOr::check` before the first change. What the handler did before this answer stays done"
         );
         Denial::Unguarded.into_response()
     }
@@ -222,9 +238,7 @@ pub(super) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &s
     tracing::info!(method = %request.method(), %path, %rule, subject, outcome, "refused");
     let mut problem = denial.clone().into_problem();
     if let Some(principal) = principal {
-        problem = problem
-            .with("rule", rule.to_string())
-            .with("roles", principal.roles().collect::<Vec<_>>());
+        problem = explain(problem, rule, principal);
     }
     let mut response = problem.into_response();
     response.extensions_mut().insert(denial.clone());
@@ -323,6 +337,8 @@ where
 /// The work of a gate after the handler.
 struct Rest {
     decision: Option<Decision>,
+    /// Present if the handler decides by a rule on data.
+    asked: Option<Asked>,
     /// The guard keeps caches from giving the answer to others.
     is_private: bool,
 }

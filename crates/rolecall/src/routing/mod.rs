@@ -3,6 +3,7 @@
 mod access;
 mod denied;
 mod enforce;
+mod explained;
 mod handler;
 mod layer;
 mod methods;

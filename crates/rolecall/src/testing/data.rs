@@ -11,10 +11,13 @@ impl AccessMatrix {
     /// Adds data on both sides of the rule `D`, for [`assert`](Self::assert): `admitted` returns data for which the rule
     /// admits the caller, `refused` data for which it does not.
     ///
-    /// Each handler with [`RequireOr<_, D>`](crate::RequireOr) is then tried with both.
+    /// The rule of each route with [`RequireOr<_, D>`](crate::RequireOr) is then tried with both. No handler runs, so one
+    /// that forgets to call [`check`](crate::RequireOr::check) is not found: request it once as a stranger in another test.
     ///
     /// ```
-    /// use rolecall::{AccessMatrix, DataRule, GuardedRouter, Principal, RequireOr, routing::put, testing::TestIssuer};
+    /// use rolecall::{
+    ///     AccessMatrix, DataRule, Denial, GuardedRouter, Principal, RequireOr, routing::put, testing::TestIssuer,
+    /// };
     ///
     /// rolecall::roles! { mod role { Moderator = "moderator" } }
     ///
@@ -26,7 +29,9 @@ impl AccessMatrix {
     ///         caller.subject() == author
     ///     }
     /// }
-    /// async fn update_article(_: RequireOr<role::Moderator, Author>) {}
+    /// async fn update_article(caller: RequireOr<role::Moderator, Author>) -> Result<(), Denial> {
+    ///     caller.check("anna").map(drop) // the author, from the database
+    /// }
     ///
     /// let issuer = TestIssuer::new();
     /// let app: GuardedRouter = GuardedRouter::new(issuer.guard()).route("/articles/{id}", put(update_article));

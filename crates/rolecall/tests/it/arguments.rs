@@ -278,6 +278,47 @@ async fn a_rule_on_data_admits_its_callers_and_the_holders_of_a_role() {
 }
 
 #[tokio::test]
+async fn a_refusal_by_a_rule_on_data_names_the_rule_and_the_roles_of_the_caller() {
+    /// Replaces the body of a refusal, and leaves the rest of the response.
+    async fn reworded(caller: RequireOr<role::Admin, Owner>) -> axum::response::Response {
+        let refusal = caller.check("bob").unwrap_err();
+        let mut response = axum::response::IntoResponse::into_response(refusal);
+        *response.body_mut() = axum::body::Body::from("{}");
+        response
+    }
+    async fn refuses_otherwise(caller: RequireOr<role::Admin, Owner>) -> Result<(), Denial> {
+        caller.check("alice")?;
+        Err(Denial::Unavailable)
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/x/{owner}", get(read_owned))
+        .route("/admins", get(async |_: Require<role::Admin>| {}))
+        .route("/reworded", get(reworded))
+        .route("/unavailable", get(refuses_otherwise))
+        .into_axum();
+    let ask = async |path| crate::get(&app, path, user(&issuer)).await;
+    let refused = ask("/x/bob").await;
+    let problem = refused.json();
+    assert_eq!(
+        problem["rule"],
+        "any of (role:admin, items:read), or if owner"
+    );
+    assert_eq!(problem["roles"], serde_json::json!(["user"]));
+    let names = |problem: &serde_json::Value| {
+        let members = problem.as_object().unwrap().keys();
+        members.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&problem), names(&ask("/admins").await.json()));
+    assert_eq!(refused.headers["content-type"], "application/problem+json");
+    assert_eq!(refused.headers["cache-control"], "no-store");
+    assert_eq!(ask("/reworded").await.body, "{}");
+    let unavailable = ask("/unavailable").await;
+    assert_eq!(unavailable.status, 503);
+    assert!(unavailable.json().get("rule").is_none());
+}
+
+#[tokio::test]
 async fn a_handler_that_does_not_ask_its_rule_on_data_cannot_succeed() {
     async fn forgetful(_: RequireOr<role::Admin, Owner>) -> &'static str {
         "secret"

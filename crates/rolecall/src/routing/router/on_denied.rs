@@ -7,9 +7,11 @@ impl<S> GuardedRouter<S> {
     /// Answers refusals in the application's own format, on the routes that were added before. Routes that have a format
     /// already keep it, and rolecall's own routes keep theirs.
     ///
-    /// Status, `WWW-Authenticate` and `Retry-After` stay as they are, unless the answer has its own. A success would be
-    /// misunderstood, so such a status is replaced by that of the denial. The answers 404 and 405 of the router are not
-    /// refusals and stay [`Problem`](crate::Problem)s.
+    /// The answer replaces the refusals of the router and each [`Denial`] that a handler returns as its response, such as
+    /// that of [`RequireOr::check`](crate::RequireOr::check). Status, `WWW-Authenticate` and `Retry-After` stay as they
+    /// are, unless the answer has its own; a redirect gets no `WWW-Authenticate`. A success would be misunderstood, so
+    /// such a status is replaced by that of the denial. The answers 404 and 405 of the router are not refusals and stay
+    /// [`Problem`](crate::Problem)s. The access matrix and its test show the denial, not this answer.
     ///
     /// ```
     /// use axum::Json;
