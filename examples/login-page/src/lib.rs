@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Form,
     extract::State,
-    http::{HeaderMap, header::SET_COOKIE},
+    http::{HeaderMap, Method, header::SET_COOKIE},
     response::{IntoResponse, Redirect, Response},
 };
 use rolecall::{
@@ -136,13 +136,20 @@ async fn change_password(
     }
 }
 
-/// The guard has checked that a page of the application sent the form: the cookie alone changes nothing.
+/// `Public`, so that the cookie of a session that has ended is deleted too.
 async fn log_out(
-    caller: Authenticated,
+    _: Public,
     State(site): State<Site>,
+    headers: HeaderMap,
 ) -> Result<Response, AccountError> {
-    site.login.log_out(&caller).await?;
-    Ok(match site.login.guard().clear_cookie() {
+    if let Err(denial) = site.cookie.check_sender(&headers) {
+        return Ok(html::denied(&denial));
+    }
+    let guard = site.login.guard();
+    if let Ok(caller) = guard.authenticate_request(&Method::POST, &headers) {
+        site.login.log_out(&caller).await?;
+    }
+    Ok(match guard.clear_cookie() {
         Ok(cookie) => ([(SET_COOKIE, cookie)], Redirect::to("/login")).into_response(),
         Err(error) => error.into_response(),
     })

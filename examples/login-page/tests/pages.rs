@@ -141,6 +141,9 @@ async fn a_session_lasts_until_the_user_logs_out() {
     // a copy of the cookie is worth nothing any more
     browser.session = session;
     browser.get("/").await.leads_to("/login");
+    // and logging out deletes it
+    browser.post("/logout", &[]).await.leads_to("/login");
+    assert_eq!(browser.session, None);
 }
 
 #[tokio::test]
