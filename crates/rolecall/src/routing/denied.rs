@@ -40,8 +40,10 @@ impl DenialFormat {
         }
         let is_redirect = answer.status().is_redirection();
         for (name, value) in problem.headers() {
-            let is_of_body = *name == CONTENT_TYPE || *name == CONTENT_LENGTH;
-            if !is_of_body && !(is_redirect && *name == WWW_AUTHENTICATE) {
+            let is_left_out = *name == CONTENT_TYPE
+                || *name == CONTENT_LENGTH
+                || (is_redirect && *name == WWW_AUTHENTICATE);
+            if !is_left_out {
                 let header = answer.headers_mut().entry(name.clone());
                 header.or_insert_with(|| value.clone());
             }
