@@ -21,13 +21,13 @@ queries! {
         WHERE c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     FORGET_ALL = "DELETE FROM signed_in_clients";
     FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2 \
-        RETURNING session_id, client_id, subject_id";
+        RETURNING session_id, client_id";
     FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2 \
-        RETURNING session_id, client_id, subject_id";
+        RETURNING session_id, client_id";
     FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2 \
-        RETURNING session_id, client_id, subject_id";
+        RETURNING session_id, client_id";
     FORGET_OTHER_BROWSERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2 \
-        RETURNING session_id, client_id, subject_id";
+        RETURNING session_id, client_id";
     IS_DUE = "SELECT session_id FROM logout_notices WHERE next_attempt_at <= $1 LIMIT 1";
     // a client that does not answer takes only some of the places
     FIND_DUE = "SELECT d.session_id, d.client_id, d.subject_id, d.attempts FROM \
@@ -74,7 +74,6 @@ rows! {
     struct Gone {
         session_id: String,
         client_id: String,
-        subject_id: String,
     }
 }
 
@@ -156,7 +155,7 @@ pub(crate) async fn end(
             .bind(now)
             .bind(one.session_id.as_str())
             .bind(one.client_id.as_str())
-            .bind(one.subject_id.as_str())
+            .bind(subject)
             .execute(change.conn())
             .await?;
     }

@@ -106,7 +106,7 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ("administrators", "no administrator, or only one"),
     (
         "log-out",
-        "clients that do not take the logout tokens that tell them of ended sessions",
+        "clients that cannot be told of ended sessions, since this machine has no root certificates, or that do not take the logout tokens",
     ),
     (
         "profiles",

@@ -263,7 +263,6 @@ async fn continue_session(
     };
     let id = session.id.as_str();
     let now = app.now();
-    let tenant = session.tenant.as_ref();
     let subject = read_subject(conn, session, now).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
     let ceiling = ceiling_now(app, conn, request, audience).await?;
@@ -275,7 +274,7 @@ async fn continue_session(
         policy: &policy,
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
-        tenant,
+        tenant: session.tenant.as_ref(),
         own_audience: carries_own(admitted) && audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
         now,

@@ -202,7 +202,7 @@ mod tests {
         // other pages have it
         (
             "layout.html",
-            "\n{{ flow }}",
+            "\n{{ flow }}{% block content %}{% endblock %}",
             "layout.html, line 2: there is no variable `flow`",
         ),
         (

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The example for a member of a body.
-const EXAMPLES: [(&str, &str); 31] = [
+const EXAMPLES: [(&str, &str); 33] = [
     ("access_type", "offline"),
     ("audience", "https://items.example"),
     ("backchannel_logout_uri", "https://app.example/logged-out"),
@@ -16,6 +16,7 @@ const EXAMPLES: [(&str, &str); 31] = [
     ("current_password", "correct horse battery"),
     ("default_scope", "items:read"),
     ("description", "May read and write items"),
+    ("dynamic", "ask"),
     ("email", "alice@example.com"),
     ("grant_type", "password"),
     ("initiate_login_uri", "https://app.example/start"),
@@ -31,6 +32,7 @@ const EXAMPLES: [(&str, &str); 31] = [
     ("status", "disabled"),
     ("subject", "0197a3c8-5d52-7c3e-9f7e-6f2f9c0d1e2a"),
     ("tenant", "acme"),
+    ("ticket", "the ticket that /api/tickets answered"),
     ("token", "rcr_..."),
     ("token_type_hint", "refresh_token"),
     ("uri", "https://items.example"),

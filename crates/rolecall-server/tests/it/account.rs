@@ -26,7 +26,7 @@ async fn own_account_contains_no_secret(app: TestApp) {
     assert_eq!(
         me.is(200).json,
         json!({
-            "id": id, "username": "alice", "email": null, "status": "active",
+            "id": id, "username": "alice", "email": null, "email_verified": false, "status": "active",
             "roles": ["user"], "permissions": [], "tenant": null,
             "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })

@@ -414,16 +414,13 @@ async fn y288_the_secret_of_a_client_that_asks_nobody_needs_all_that_it_can_get(
             .await;
         let path = format!("/api/clients/{}", client.id);
         let rotated = app.post(format!("{path}/secret"), &clerk, json!({})).await;
-        match missing {
-            Some(missing) => {
-                rotated.forbidden(missing);
-                app.delete(&path, &clerk).await.forbidden(missing);
-                app.delete(&path, admin).await.no_content();
-            }
-            None => {
-                rotated.is(200);
-                app.delete(&path, &clerk).await.no_content();
-            }
+        if let Some(missing) = missing {
+            rotated.forbidden(missing);
+            app.delete(&path, &clerk).await.forbidden(missing);
+            app.delete(&path, admin).await.no_content();
+        } else {
+            rotated.is(200);
+            app.delete(&path, &clerk).await.no_content();
         }
         app.get(&path, admin).await.is(404);
     }

@@ -186,7 +186,7 @@ async fn y265_max_age_counts_until_the_code_is_made(site: Site) {
     leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
     code_of(&browser.decide(&flow, "allow").await);
     // without a page in between it is as before
-    site.pass_time(Duration::from_secs(60));
+    site.pass_time(Duration::from_mins(1));
     code_of(&browser.authorize(&site.first, REDIRECT, &recent).await);
 }
 

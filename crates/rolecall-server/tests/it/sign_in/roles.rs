@@ -110,12 +110,12 @@ impl Admitted {
             Loss::UnassignInTenant => site.unassign_in(id, staff, "acme").await,
             Loss::Expire => {
                 assert!(self.expires_in <= 120, "{}", self.expires_in);
-                site.pass_time(Duration::from_secs(120));
+                site.pass_time(Duration::from_mins(2));
             }
             Loss::EndEarlier => {
                 site.assign_for(id, lead, 60).await;
                 site.get("/items/", &self.access).await.is(401);
-                site.pass_time(Duration::from_secs(60));
+                site.pass_time(Duration::from_mins(1));
             }
             Loss::Disinherit => delete(format!("/api/roles/{lead}/juniors/{staff}")).await,
             Loss::DeleteRole => delete(format!("/api/roles/{staff}")).await,
