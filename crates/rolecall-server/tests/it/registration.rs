@@ -25,7 +25,7 @@ async fn registering_creates_an_account_and_issues_no_token(app: TestApp) {
     assert_eq!(
         response.json,
         json!({
-            "id": id, "username": "alice", "email": "alice@mail.example", "status": "active",
+            "id": id, "username": "alice", "email": "alice@mail.example", "email_verified": false, "status": "active",
             "roles": ["user"], "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })
     );
