@@ -209,7 +209,9 @@ def test_o075_i019_of_twenty_uses_at_the_same_moment_one_succeeds(app, user, vis
     code = visitor.code(asked, user)
     with ThreadPoolExecutor(20) as pool:
         responses = list(pool.map(lambda _: app.exchange(asked, code), range(20)))
-    assert sorted(response.status_code for response in responses) == [200, *[400] * 19]
+    # each use too many ends the session, and what ends something of one user takes turns: some may not get one
+    codes = sorted(response.status_code for response in responses)
+    assert codes[:2] == [200, 400] and set(codes[2:]) <= {400, 429}, codes
     [tokens] = [response.json() for response in responses if response.status_code == 200]
     assert_refused(app.refresh(tokens), "invalid_grant")
 

@@ -8,4 +8,5 @@ pub(crate) mod post;
 mod special_use;
 pub(crate) mod target;
 
+#[cfg(feature = "cli")]
 pub(crate) use post::trusts_anybody;

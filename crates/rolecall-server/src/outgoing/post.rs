@@ -96,6 +96,7 @@ impl Poster {
 }
 
 /// Returns true if the system names certificates to trust.
+#[cfg(feature = "cli")]
 pub(crate) fn trusts_anybody() -> bool {
     let provider = Arc::new(aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
