@@ -42,6 +42,13 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a file of at most `most` bytes, `None` if it is longer; errors are those of [`open`].
+pub(crate) fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
 /// Reads a whole file of text; errors are those of [`open`].
 pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
     let mut text = String::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
-use minijinja::context;
+use minijinja::{Value, context};
 
 use super::{languages::Language, render::Page};
 use crate::{
@@ -102,18 +102,8 @@ pub(super) fn refuse(app: &App, language: Language, error: FlowError) -> Respons
         FlowError::Failed(error) => failed(app, language, error),
         FlowError::TooMany(retry_after) => {
             let seconds = retry_after.as_secs().max(1);
-            let page = Page {
-                template: "message.html",
-                status: StatusCode::TOO_MANY_REQUESTS,
-                language,
-                values: context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" },
-                client: None,
-                form_actions: Vec::new(),
-            };
-            let mut response = page.answer(app);
-            let seconds = HeaderValue::from(seconds);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
-            response
+            let values = context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" };
+            notice(app, language, StatusCode::TOO_MANY_REQUESTS, values)
         }
         _ => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
     }
@@ -140,16 +130,21 @@ pub(super) fn message(
     heading: &'static str,
     detail: &str,
 ) -> Response {
+    let values = context! {
+        heading => heading,
+        text => format!("{heading}-text"),
+        seconds => 0,
+        detail => detail,
+    };
+    notice(app, language, status, values)
+}
+
+fn notice(app: &App, language: Language, status: StatusCode, values: Value) -> Response {
     let page = Page {
         template: "message.html",
         status,
         language,
-        values: context! {
-            heading => heading,
-            text => format!("{heading}-text"),
-            seconds => 0,
-            detail => detail,
-        },
+        values,
         client: None,
         form_actions: Vec::new(),
     };

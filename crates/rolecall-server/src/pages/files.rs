@@ -8,7 +8,8 @@ use axum::{
 };
 use http::{HeaderValue, header};
 
-use super::{assets::version, fault::Fault, folder::read_bounded, font};
+use super::{assets::version, fault::Fault, font};
+use crate::files::read_bounded;
 
 /// The largest picture, in bytes.
 const MAX_PICTURE: u64 = 256 * 1024;
@@ -99,10 +100,11 @@ pub(super) fn read_picture(key: &str, path: &Path) -> Result<Content, Fault> {
 /// Reads a font, and returns also whether it has several weights.
 pub(super) fn read_font(key: &str, path: &Path) -> Result<(Content, bool), Fault> {
     let wanted = "is no WOFF2 file of at most 1 MiB; convert the font, or leave out glyphs that you do not need";
+    let mut has_weights = false;
     let font = read(key, path, MAX_FONT, wanted, |bytes| {
-        font::has_weights(bytes).map(|_| "font/woff2")
+        has_weights = font::has_weights(bytes)?;
+        Some("font/woff2")
     })?;
-    let has_weights = font::has_weights(&font.bytes) == Some(true);
     Ok((font, has_weights))
 }
 
@@ -111,7 +113,7 @@ fn read(
     path: &Path,
     most: u64,
     wanted: &str,
-    kind: impl Fn(&[u8]) -> Option<&'static str>,
+    kind: impl FnOnce(&[u8]) -> Option<&'static str>,
 ) -> Result<Content, Fault> {
     let read = read_bounded(path, most);
     let read = read.map_err(|error| Fault::unreadable(key, path, &error))?;

@@ -1,10 +1,6 @@
 //! Folders of the operator: templates, and texts in other languages.
 
-use std::{
-    fs,
-    io::{self, Read as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use super::fault::Fault;
 use crate::files;
@@ -51,7 +47,8 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = read_bounded(path, MAX_TEXT).map_err(|error| format!("cannot be read: {error}"))?;
+    let bytes =
+        files::read_bounded(path, MAX_TEXT).map_err(|error| format!("cannot be read: {error}"))?;
     let bytes = bytes.ok_or("is longer than 256 KiB")?;
     let text = String::from_utf8(bytes);
     let mut text = text.map_err(|_| "is not UTF-8: save it in that encoding")?;
@@ -60,13 +57,6 @@ fn read_text(path: &Path) -> Result<String, String> {
         text.remove(0);
     }
     Ok(text)
-}
-
-/// Reads a file of at most `most` bytes; `None` if it is longer.
-pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    files::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 #[cfg(test)]

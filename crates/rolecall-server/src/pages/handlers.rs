@@ -11,7 +11,7 @@ use rolecall::Public;
 use super::{
     answers::{failed, go, keep, message, refuse, see_other, send},
     choice,
-    steps::{Entered, answer, change_page, show, step_page},
+    steps::{Entered, answer, change_page, show, show_change},
     submitted::{Browser, Submitted},
 };
 use crate::{
@@ -239,14 +239,7 @@ pub(crate) async fn get_password(
     RawQuery(query): RawQuery,
 ) -> Response {
     let flow = flow_in(query.as_deref());
-    let language = browser.language(&app, None);
-    match service::show(&app, &flow, &browser.visitor(&app)).await {
-        Ok(shown) if shown.step.is_sign_in() => {
-            change_page(&app, &browser, &shown, &Entered::default())
-        }
-        Ok(shown) => step_page(&app, &browser, &shown, &Entered::default()),
-        Err(error) => refuse(&app, language, error),
-    }
+    show_change(&app, &browser, &flow, &Entered::default()).await
 }
 
 /// Replace a password with the present one or a reset code.

@@ -271,13 +271,10 @@ fn try_texts(
     let name = language.to_string();
     let place = languages.all().find(|one| languages.name(*one) == name);
     let place = place.unwrap_or_default();
-    let own = known
-        .0
-        .iter()
-        .filter(|(key, _)| line_of(source, key).is_some());
-    let faults = own.filter_map(|(key, variables)| {
+    let faults = known.0.iter().filter_map(|(key, variables)| {
+        let line = line_of(source, key)?;
         let why = try_text(languages, place, key, variables)?;
-        Some(Fault::of(KEY, why).at(file, line_of(source, key)))
+        Some(Fault::of(KEY, why).at(file, Some(line)))
     });
     faults.collect()
 }

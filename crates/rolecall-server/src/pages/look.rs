@@ -1,6 +1,6 @@
 //! The look of the pages: names, pictures, colours, font, templates and languages, read once at the start.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Arc};
 
 use axum::response::Response;
 use minijinja::{Environment, Value, context};
@@ -23,7 +23,8 @@ pub(crate) struct Look {
     brand: Brand,
     /// The looks of single clients, by their ids.
     clients: BTreeMap<String, Brand>,
-    links: Vec<PageLink>,
+    /// The links at the foot, as templates have them.
+    links: Value,
     script: String,
     /// The version of the picture beside the title; empty without one.
     favicon: String,
@@ -67,7 +68,7 @@ impl Look {
         Ok(Self {
             brand,
             clients,
-            links: pages.links.clone(),
+            links: links(&pages.links),
             script,
             favicon,
             has_font,
@@ -97,9 +98,6 @@ impl Look {
         let name = own.map_or(server, |(client, brand)| {
             brand.name.as_deref().unwrap_or(&client.name)
         });
-        let links = self.links.iter().map(|link| {
-            context! { label => link.label.as_str(), url => link.url.as_str() }
-        });
         context! {
             lang => self.languages.name(language),
             dir => self.languages.direction(language),
@@ -113,9 +111,16 @@ impl Look {
             style_version => style.as_str(),
             script_version => self.script.as_str(),
             favicon_version => self.favicon.as_str(),
-            links => links.collect::<Vec<Value>>(),
+            links => self.links.clone(),
         }
     }
+}
+
+fn links(links: &[PageLink]) -> Value {
+    let links = links
+        .iter()
+        .map(|link| context! { label => link.label.as_str(), url => link.url.as_str() });
+    links.collect::<Vec<Value>>().into()
 }
 
 /// The files of the operator.
@@ -130,30 +135,33 @@ struct Read {
 impl Read {
     /// Reads the files that can be read.
     fn new(pages: &Pages, faults: &mut Vec<Fault>) -> Self {
-        let mut keep = |read: Option<Result<Content, Fault>>| {
-            read.and_then(|read| read.map_err(|fault| faults.push(fault)).ok())
-        };
-        let logo = pages.logo.as_deref();
-        let favicon = pages.favicon.as_deref();
-        let logo = keep(logo.map(|path| read_picture("pages.logo", path)));
-        let favicon = keep(favicon.map(|path| read_picture("pages.favicon", path)));
         let client_logo = |(id, look): (&String, &ClientLook)| {
             let key = format!("pages.clients.{id}.logo");
-            keep(look.logo.as_deref().map(|path| read_picture(&key, path)))
+            read(&key, look.logo.as_deref(), read_picture, faults)
         };
         let client_logos = pages.clients.iter().map(client_logo).collect();
-        let font = pages
-            .font
-            .as_deref()
-            .map(|path| read_font("pages.font", path));
-        let font = font.and_then(|read| read.map_err(|fault| faults.push(fault)).ok());
         Self {
-            logo,
-            favicon,
-            font,
+            logo: read("pages.logo", pages.logo.as_deref(), read_picture, faults),
+            favicon: read(
+                "pages.favicon",
+                pages.favicon.as_deref(),
+                read_picture,
+                faults,
+            ),
+            font: read("pages.font", pages.font.as_deref(), read_font, faults),
             client_logos,
         }
     }
+}
+
+/// Reads a file that is configured; notes why it cannot be read.
+fn read<T>(
+    key: &str,
+    path: Option<&Path>,
+    from: fn(&str, &Path) -> Result<T, Fault>,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
+    from(key, path?).map_err(|fault| faults.push(fault)).ok()
 }
 
 /// Reads the operator's texts over the built-in ones.
@@ -226,7 +234,7 @@ fn style(base: &str, color: Option<Color>, dark: Option<Color>) -> Content {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
 
     use super::*;
     use crate::pages::samples;
@@ -492,6 +500,6 @@ mod tests {
         let given = look.variables(Language::default(), "", None);
         let given = given.try_iter().unwrap().map(|name| name.to_string());
         let given: std::collections::BTreeSet<String> = given.collect();
-        assert_eq!(given, samples::variables("layout.html"));
+        assert_eq!(given, samples::variables("layout.html", &look.languages));
     }
 }

@@ -29,10 +29,9 @@ pub(super) fn render(
 }
 
 /// Returns the variables that a template can have.
-pub(super) fn variables(name: &str) -> BTreeSet<String> {
-    let languages = Languages::new(Vec::new());
+pub(super) fn variables(name: &str, languages: &Languages) -> BTreeSet<String> {
     let mut values = samples(name);
-    values.push(common(&languages, Language::default()));
+    values.push(common(languages, Language::default()));
     let names = values.iter().filter_map(|values| values.try_iter().ok());
     names.flatten().map(|name| name.to_string()).collect()
 }

@@ -86,11 +86,7 @@ pub(super) async fn answer(
         }
         Err(FlowError::PasswordChangeRequired) => {
             entered.fault("password-change-required", StatusCode::FORBIDDEN);
-            match service::show(app, flow, &browser.visitor(app)).await {
-                Ok(shown) if shown.step.is_sign_in() => change_page(app, browser, &shown, &entered),
-                Ok(shown) => step_page(app, browser, &shown, &entered),
-                Err(error) => refuse(app, language, error),
-            }
+            show_change(app, browser, flow, &entered).await
         }
         Err(error) => refuse(app, language, error),
     }
@@ -100,6 +96,21 @@ pub(super) async fn answer(
 pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Entered) -> Response {
     let language = browser.language(app, None);
     match service::show(app, flow, &browser.visitor(app)).await {
+        Ok(shown) => step_page(app, browser, &shown, entered),
+        Err(error) => refuse(app, language, error),
+    }
+}
+
+/// Shows the page for a new password where a password is due, and else the step that is.
+pub(super) async fn show_change(
+    app: &App,
+    browser: &Browser,
+    flow: &str,
+    entered: &Entered,
+) -> Response {
+    let language = browser.language(app, None);
+    match service::show(app, flow, &browser.visitor(app)).await {
+        Ok(shown) if shown.step.is_sign_in() => change_page(app, browser, &shown, entered),
         Ok(shown) => step_page(app, browser, &shown, entered),
         Err(error) => refuse(app, language, error),
     }

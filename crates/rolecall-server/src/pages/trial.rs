@@ -41,7 +41,7 @@ pub(super) fn replace(
         }
     }
     for name in own {
-        faults.extend(unknown_variables(environment, name));
+        faults.extend(unknown_variables(environment, languages, name));
     }
     for fault in failing(environment, languages) {
         // an unknown variable fails too
@@ -54,12 +54,16 @@ pub(super) fn replace(
 }
 
 /// Returns the variables of a template that no page gives it, also those that the samples do not reach.
-fn unknown_variables(environment: &Environment<'_>, name: &str) -> Vec<Fault> {
+fn unknown_variables(
+    environment: &Environment<'_>,
+    languages: &Languages,
+    name: &str,
+) -> Vec<Fault> {
     let Ok(template) = environment.get_template(name) else {
         return Vec::new();
     };
     let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
-    let known = samples::variables(name);
+    let known = samples::variables(name, languages);
     let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
     let unknown = used.into_iter().filter(|one| {
         let one = one.as_str();
@@ -122,7 +126,9 @@ fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
 /// Describes an error of a template.
 fn fault(environment: &Environment<'_>, name: &str, error: &Error) -> Fault {
     let file = error.name().unwrap_or(name);
-    let mut text = describe(error);
+    let mut text = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
     if error.kind() == ErrorKind::UndefinedError && error.detail().is_none() {
         // the error does not say what is undefined
         let template = environment.get_template(file);
@@ -140,14 +146,6 @@ fn fault(environment: &Environment<'_>, name: &str, error: &Error) -> Fault {
         source = cause.source();
     }
     Fault::of(KEY, text).at(file, error.line())
-}
-
-fn describe(error: &Error) -> String {
-    let kind = error.kind();
-    match error.detail() {
-        Some(detail) => detail.to_owned(),
-        None => kind.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     clients::redirect,
-    config::{Color, Config, PageLink, Pages},
+    config::{Color, PageLink, Pages},
 };
 
 /// The least contrast of a text with what is behind it (WCAG 2.2, 1.4.3).
@@ -13,10 +13,6 @@ const MAX_LINKS: usize = 6;
 const MAX_CLIENTS: usize = 200;
 /// The longest address of a link.
 const MAX_URL: usize = 2048;
-
-pub(super) fn faults(config: &Config) -> Vec<String> {
-    page_faults(&config.pages)
-}
 
 /// Returns one line for each fault, none if the settings are valid.
 pub(crate) fn page_faults(pages: &Pages) -> Vec<String> {
