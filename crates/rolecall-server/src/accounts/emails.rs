@@ -2,7 +2,10 @@
 
 use rolecall_core::Timestamp;
 
-use super::{email_store as store, store::User};
+use super::{
+    email_store as store,
+    store::{User, find_alike},
+};
 use crate::{
     app::App,
     error::{ApiError, FieldError},
@@ -27,12 +30,17 @@ pub(crate) async fn refuse_taken(
     Ok(())
 }
 
-/// Refuses to verify an e-mail address that is the verified one of a user other than `own`: it names one user.
+/// Refuses to verify an e-mail address that is the verified one of a user other than `own`: it names one user. An address
+/// that is not verified may be anybody's.
 pub(crate) async fn refuse_verified(
     change: &mut Change<'_>,
-    email: &str,
+    email: Option<&str>,
+    verified_at: Option<Timestamp>,
     own: &str,
 ) -> Result<(), ApiError> {
+    let Some(email) = email.filter(|_| verified_at.is_some()) else {
+        return Ok(());
+    };
     if store::is_email_verified(change.conn(), email, own).await? {
         let detail = "this is the verified e-mail address of another user: remove it there first";
         return Err(ApiError::rule("email_taken", detail, Vec::new()));
@@ -40,14 +48,17 @@ pub(crate) async fn refuse_verified(
     Ok(())
 }
 
-/// Refuses a user name that is the verified e-mail address of a user other than `own`, as one that is taken: names are
-/// looked up first, and the owner of the address could not sign in with it any more.
-pub(crate) async fn refuse_as_name(
+/// Refuses a user name that looks like the one of a user other than `own`, or that is their verified e-mail address: names
+/// are looked up first, and the owner of the address could not sign in with it any more.
+pub(crate) async fn refuse_name(
     conn: &mut Conn,
     username: &str,
     own: &str,
 ) -> Result<(), ApiError> {
-    if username.contains('@') && store::is_email_verified(conn, username, own).await? {
+    let alike = find_alike(conn, username).await?;
+    let is_taken = alike.is_some_and(|found| found != own)
+        || (username.contains('@') && store::is_email_verified(conn, username, own).await?);
+    if is_taken {
         return Err(ApiError::already_there("user", &username));
     }
     Ok(())

@@ -182,9 +182,7 @@ async fn create_with(
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
             emails::refuse_taken(app, change, user.email, &id).await?;
-            if let Some(email) = user.email.filter(|_| user.email_verified_at.is_some()) {
-                emails::refuse_verified(change, email, &id).await?;
-            }
+            emails::refuse_verified(change, user.email, user.email_verified_at, &id).await?;
             user.must_change_password |= !rights.authority.is_unlimited();
             let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
             if user.must_change_password {
@@ -208,12 +206,8 @@ pub(crate) async fn create_in(
     user: &NewUser<'_>,
     roles: &[RoleName],
 ) -> Result<User, ApiError> {
-    emails::refuse_as_name(change.conn(), user.username, user.id).await?;
-    if store::find_alike(change.conn(), user.username)
-        .await?
-        .is_some()
-        || !store::insert_user(change, user).await?
-    {
+    emails::refuse_name(change.conn(), user.username, user.id).await?;
+    if !store::insert_user(change, user).await? {
         return Err(ApiError::already_there("user", &user.username));
     }
     let mut entry = json!({ "action": "user.created", "subject": user.id });

@@ -176,23 +176,11 @@ async fn write_account(
 ) -> Result<(), ApiError> {
     let id = after.id.as_str();
     check_activation(change, rights, before, after).await?;
-    if after.username != before.username
-        && store::find_alike(change.conn(), &after.username)
-            .await?
-            .is_some_and(|found| found != id)
-    {
-        return Err(ApiError::already_there("user", &after.username));
-    }
     if after.username != before.username {
-        emails::refuse_as_name(change.conn(), &after.username, id).await?;
+        emails::refuse_name(change.conn(), &after.username, id).await?;
     }
-    if let Some(email) = after
-        .email
-        .as_deref()
-        .filter(|_| after.email_verified_at.is_some())
-    {
-        emails::refuse_verified(change, email, id).await?;
-    }
+    let (email, verified_at) = (after.email.as_deref(), after.email_verified_at);
+    emails::refuse_verified(change, email, verified_at, id).await?;
     if after.email != before.email {
         emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
     }

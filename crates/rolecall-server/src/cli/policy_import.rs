@@ -1,6 +1,6 @@
 //! `policy import`: imports rules, users and assignments from Casbin or Keycloak.
 
-use std::{fmt::Write as _, fs::File, io::Read as _, path::Path, process::ExitCode};
+use std::{fmt::Write as _, fs::File, path::Path, process::ExitCode};
 
 use rolecall_core::document::{ParsedDocument, Positions};
 use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
@@ -112,14 +112,9 @@ fn display_name(file: &Path) -> String {
 
 fn read_text(file: &Path) -> Result<String, CliError> {
     let name = display_name(file);
-    let opened = files::open(file).map_err(CliError::io(name.clone()))?;
-    let mut bytes = Vec::new();
-    let read = opened.take(MAX_FILE + 1).read_to_end(&mut bytes);
-    if read.map_err(CliError::io(name.clone()))? as u64 > MAX_FILE {
-        return Err(CliError::Refused(format!(
-            "{name}: larger than {MAX_FILE} bytes"
-        )));
-    }
+    let read = files::read_bounded(file, MAX_FILE).map_err(CliError::io(name.clone()))?;
+    let bytes =
+        read.ok_or_else(|| CliError::Refused(format!("{name}: larger than {MAX_FILE} bytes")))?;
     String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
         let lines = before
