@@ -35,8 +35,8 @@ pub(crate) struct Active {
 /// Refuses what the living tokens of the user do not leave room for, under the constraints that count them together;
 /// earlier tokens of the same session are among them. [`count`] must follow in the same transaction.
 ///
-/// The caller holds the rows of `users` and `sessions` that it needs: of two tokens that are issued at once, the second
-/// waits here for the first.
+/// INVARIANT: the transaction holds the user (`gate`): of two tokens that are issued at once, the second has waited for the
+/// first.
 pub(crate) async fn check_beside_others(
     conn: &mut Conn,
     holder: &TokenSubject<'_>,
@@ -47,7 +47,6 @@ pub(crate) async fn check_beside_others(
     if constraints.is_empty() {
         return Ok(());
     }
-    active_store::lock(conn, user).await?;
     let others = active_store::find(conn, user, granted.tenant.as_ref(), holder.now).await?;
     let others: BTreeSet<RoleName> = others.into_iter().collect();
     let is_active = |role: &RoleName| granted.active.contains(role) || others.contains(role);

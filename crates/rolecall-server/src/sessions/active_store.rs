@@ -5,7 +5,6 @@ use rolecall_core::{RoleName, TenantName, Timestamp};
 use crate::store::{Conn, StoreError, queries, query};
 
 queries! {
-    LOCK_SUBJECT = "UPDATE subjects SET kind = kind WHERE id = $1";
     // the longest of the tokens of a session counts
     PUT = "INSERT INTO active_roles (session_id, role, tenant, subject_id, ends_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (role, session_id, tenant) DO UPDATE SET ends_at = \
@@ -14,14 +13,6 @@ queries! {
         AND (tenant = $3 OR tenant = '' OR $3 = '')";
     PRUNE = "DELETE FROM active_roles WHERE ends_at < $1 \
         AND session_id IN (SELECT session_id FROM active_roles WHERE ends_at < $1 LIMIT $2)";
-}
-
-/// Locks a subject until the end of the transaction, so that two tokens of it that are issued at once see each other.
-///
-/// The transaction holds it already, as every one that writes rows of a subject (see `gate`); this is what SQLite does.
-pub(super) async fn lock(conn: &mut Conn, subject: &str) -> Result<(), StoreError> {
-    query(LOCK_SUBJECT).bind(subject).execute(conn).await?;
-    Ok(())
 }
 
 /// Notes that a session has a role active until `ends_at`.
