@@ -37,31 +37,16 @@ pub(super) fn check(client: &Client, allowed: &Allowed) -> Result<(), ApiError> 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use rolecall_core::Timestamp;
-
     use super::*;
-    use crate::clients::sign_in::{Application, SignIn};
+    use crate::clients::sign_in::SignIn;
 
     fn client(uri: Option<&str>) -> Client {
         Client {
-            id: "app".to_owned(),
-            name: "app".to_owned(),
-            public: false,
-            grants: BTreeSet::new(),
-            audiences: Vec::new(),
-            scope: None,
-            redirect_uris: Vec::new(),
-            secret_hash: None,
-            previous_secret: None,
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-            application: Some(Application::Web),
             sign_in: SignIn {
                 backchannel_logout_uri: uri.map(str::to_owned),
                 ..SignIn::default()
             },
+            ..Client::sample()
         }
     }
 

@@ -308,19 +308,8 @@ mod tests {
 
     fn client() -> Client {
         Client {
-            id: "c".to_owned(),
-            name: String::new(),
-            public: false,
-            grants: BTreeSet::new(),
-            audiences: Vec::new(),
-            scope: None,
-            redirect_uris: Vec::new(),
-            secret_hash: None,
-            previous_secret: None,
-            created_at: rolecall_core::Timestamp::default(),
-            updated_at: rolecall_core::Timestamp::default(),
             application: None,
-            sign_in: SignIn::default(),
+            ..Client::sample()
         }
     }
 

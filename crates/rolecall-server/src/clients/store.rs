@@ -127,7 +127,34 @@ pub(crate) struct Listed {
     pub(crate) roles: Vec<RoleName>,
 }
 
+#[cfg(test)]
 impl Client {
+    /// A web application to change in tests.
+    pub(crate) fn sample() -> Self {
+        Self {
+            id: "c".to_owned(),
+            name: "app".to_owned(),
+            public: false,
+            grants: BTreeSet::new(),
+            audiences: Vec::new(),
+            scope: None,
+            redirect_uris: Vec::new(),
+            secret_hash: None,
+            previous_secret: None,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            application: Some(Application::Web),
+            sign_in: SignIn::default(),
+        }
+    }
+}
+
+impl Client {
+    /// Returns true if the client may have tokens for an audience: it always may for the `issuer` itself.
+    pub(crate) fn has_audience(&self, audience: &str, issuer: &str) -> bool {
+        audience == issuer || self.audiences.iter().any(|own| own == audience)
+    }
+
     /// Returns true for an application of the operator's own: users are not asked, and its tokens may carry rolecall's
     /// own permissions.
     pub(crate) fn is_first_party(&self) -> bool {

@@ -228,24 +228,13 @@ fn registration(client: &Client) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::sign_in::{Application, SignIn};
+    use crate::clients::sign_in::Application;
     use crate::login::flow::request::ResponseMode;
 
     fn client() -> Client {
         Client {
-            id: "c".to_owned(),
-            name: "app".to_owned(),
-            public: false,
-            grants: BTreeSet::new(),
-            audiences: Vec::new(),
-            scope: None,
             redirect_uris: vec!["https://app.example/cb".to_owned()],
-            secret_hash: None,
-            previous_secret: None,
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-            application: Some(Application::Web),
-            sign_in: SignIn::default(),
+            ..Client::sample()
         }
     }
 

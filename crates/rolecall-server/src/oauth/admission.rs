@@ -18,8 +18,6 @@ pub(super) struct Admission {
     client: Client,
     /// The end of the last assignment by which the user may sign in.
     until: Timestamp,
-    /// The tenant of the sign-in.
-    tenant: Option<TenantName>,
 }
 
 impl Admission {
@@ -28,13 +26,17 @@ impl Admission {
         self.client.is_first_party()
     }
 
-    /// Checks that a token is for the tenant that its client is for, as a new sign-in would have to be.
+    /// Checks that a token is for the `tenant` of the sign-in, if its client is for one, as a new sign-in would have to be.
     ///
     /// # Errors
     ///
     /// If the user has no role in that tenant any more.
-    pub(super) fn check_tenant(&self, granted: &Grant) -> Result<(), OAuthError> {
-        if self.client.sign_in.tenant.is_some() && granted.tenant != self.tenant {
+    pub(super) fn check_tenant(
+        &self,
+        granted: &Grant,
+        tenant: Option<&TenantName>,
+    ) -> Result<(), OAuthError> {
+        if self.client.sign_in.tenant.is_some() && granted.tenant.as_ref() != tenant {
             return Err(OAuthError::InvalidGrant);
         }
         Ok(())
@@ -72,11 +74,7 @@ impl RequestingClient {
         }
         let until = admits_until(&client.sign_in, policy, &subject.assigned, now);
         let until = until.ok_or(OAuthError::InvalidGrant)?;
-        Ok(Admission {
-            client,
-            until,
-            tenant: tenant.cloned(),
-        })
+        Ok(Admission { client, until })
     }
 }
 

@@ -101,8 +101,7 @@ async fn dynamic_resource<'p>(
     client: &Client,
 ) -> Result<Option<&'p str>, AuthorizeError> {
     let asked = parameters.get(RESOURCE).or(parameters.get("audience"));
-    let is_foreign =
-        |one: &&str| *one != app.settings().issuer && client.audiences.iter().all(|own| own != one);
+    let is_foreign = |one: &&str| !client.has_audience(one, &app.settings().issuer);
     let Some(asked) = asked.filter(is_foreign).filter(|one| is_resource(one)) else {
         return Ok(None);
     };
@@ -347,8 +346,7 @@ fn audience(
         let first = client.audiences.first().unwrap_or(issuer);
         return Ok((first.clone(), false));
     };
-    let is_allowed = asked == issuer || client.audiences.iter().any(|own| own == asked);
-    if is_allowed || dynamic == Some(asked) {
+    if client.has_audience(asked, issuer) || dynamic == Some(asked) {
         return Ok((asked.to_owned(), true));
     }
     let why = "the application may not ask for this resource";

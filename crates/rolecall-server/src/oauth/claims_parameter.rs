@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::refused::{Refused, refuse};
 use crate::{
     login::flow::{answer::AnswerError, request::AuthorizationRequest},
-    tokens::{claims::is_user_claim, id_token},
+    tokens::{claims::scope_of, id_token},
 };
 
 /// Reads the parameter `claims` (`OpenID` Connect Core section 5.5).
@@ -58,7 +58,7 @@ fn read_claim(
                 return refuse(AnswerError::UnmetAuthenticationRequirements, why);
             }
         }
-        name if is_user_claim(name) => {
+        name if scope_of(name).is_some() => {
             let places = match place {
                 "id_token" => &mut request.id_token_claims,
                 _ => &mut request.userinfo_claims,

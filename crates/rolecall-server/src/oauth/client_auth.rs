@@ -76,7 +76,7 @@ impl RequestingClient {
         if !client.grants.contains(&grant) {
             return Err(OAuthError::UnauthorizedClient);
         }
-        let is_allowed = is_own || client.audiences.iter().any(|own| own == audience);
+        let is_allowed = client.has_audience(audience, &settings.issuer);
         if !is_allowed && !may_ask(conn, grant, audience).await? {
             return Err(OAuthError::InvalidTarget("the audience is not known"));
         }

@@ -148,7 +148,7 @@ async fn redeem(
     };
     let scope = asked.asked();
     let granted = grant(&holder, scope.as_ref())?;
-    admission.check_tenant(&granted)?;
+    admission.check_tenant(&granted, tenant)?;
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
     let identity = asked.granted_identity();

@@ -9,7 +9,7 @@ use crate::{
         store::{self, GrantType},
     },
     error::ApiError,
-    tokens::{claims::USER_CLAIMS, id_token, identity::IdentityScope},
+    tokens::{claims, id_token, identity::IdentityScope},
 };
 
 /// The client authentication methods.
@@ -65,7 +65,7 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
     // nobody has a telephone number or a postal address yet
     let scopes =
         scopes.filter(|scope| !matches!(scope, IdentityScope::Phone | IdentityScope::Address));
-    let claims = [
+    let of_tokens = [
         "sub",
         "iss",
         "aud",
@@ -85,7 +85,7 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "scopes_supported": scopes.map(IdentityScope::as_str).collect::<Vec<_>>(),
-        "claims_supported": claims.iter().chain(&USER_CLAIMS).collect::<Vec<_>>(),
+        "claims_supported": of_tokens.into_iter().chain(claims::names()).collect::<Vec<_>>(),
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

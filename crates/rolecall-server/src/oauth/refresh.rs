@@ -180,7 +180,7 @@ async fn check_consent(
     let Some(client) = request.client.registered() else {
         return Ok(());
     };
-    if audience == app.settings().issuer || client.audiences.iter().any(|own| own == audience) {
+    if client.has_audience(audience, &app.settings().issuer) {
         return Ok(());
     }
     let given = consents::find(conn, &session.subject_id, &client.id, audience).await?;
@@ -282,7 +282,7 @@ async fn continue_session(
     let opened = opened(session)?;
     let wish = Wish::Refresh(&opened, request.scope.as_ref());
     let granted = wish.grant(&holder)?;
-    admitted.map_or(Ok(()), |one| one.check_tenant(&granted))?;
+    admitted.map_or(Ok(()), |one| one.check_tenant(&granted, holder.tenant))?;
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
     let basis = Basis {

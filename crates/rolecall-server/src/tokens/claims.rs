@@ -7,31 +7,26 @@ use serde_json::{Map, Value, json};
 
 use super::identity::IdentityScope;
 
-/// The claims that a user has.
-pub(crate) const USER_CLAIMS: [&str; 7] = [
-    "preferred_username",
-    "name",
-    "updated_at",
-    "email",
-    "email_verified",
-    "roles",
-    "groups",
+/// The claims that a user has, each with the scope that gives it.
+const USER_CLAIMS: [(&str, IdentityScope); 7] = [
+    ("preferred_username", IdentityScope::Profile),
+    ("name", IdentityScope::Profile),
+    ("updated_at", IdentityScope::Profile),
+    ("email", IdentityScope::Email),
+    ("email_verified", IdentityScope::Email),
+    ("roles", IdentityScope::Roles),
+    ("groups", IdentityScope::Groups),
 ];
 
-/// Returns true if `name` is a claim that a request can name.
-pub(crate) fn is_user_claim(name: &str) -> bool {
-    USER_CLAIMS.contains(&name)
+/// Returns the names of the claims that a user has, which a request can name.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    USER_CLAIMS.iter().map(|(name, _)| *name)
 }
 
 /// Returns the scope that gives a claim, if it is one of a user.
 pub(crate) fn scope_of(claim: &str) -> Option<IdentityScope> {
-    match claim {
-        "preferred_username" | "name" | "updated_at" => Some(IdentityScope::Profile),
-        "email" | "email_verified" => Some(IdentityScope::Email),
-        "roles" => Some(IdentityScope::Roles),
-        "groups" => Some(IdentityScope::Groups),
-        _ => None,
-    }
+    let found = USER_CLAIMS.iter().find(|(name, _)| *name == claim);
+    found.map(|(_, scope)| *scope)
 }
 
 /// A user as relying parties see them.
@@ -109,7 +104,7 @@ mod tests {
 
     #[test]
     fn y284_each_claim_that_can_be_named_comes_with_its_scope() {
-        for claim in USER_CLAIMS {
+        for claim in super::names() {
             let scope = scope_of(claim).unwrap();
             let given = names(&[scope], &[], Some("a@b.example"));
             assert!(given.contains(&claim.to_owned()), "{claim}");

@@ -155,32 +155,20 @@ fn verify(app: &App, token: &str) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
     use rolecall::token::MAX_TOKEN_BYTES;
 
     use super::*;
-    use crate::clients::sign_in::{Application, SignIn};
+    use crate::clients::sign_in::SignIn;
 
     fn client() -> Client {
         Client {
-            id: "c".to_owned(),
-            name: "app".to_owned(),
-            public: false,
-            grants: BTreeSet::new(),
-            audiences: Vec::new(),
-            scope: None,
-            redirect_uris: Vec::new(),
-            secret_hash: None,
-            previous_secret: None,
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-            application: Some(Application::Web),
             sign_in: SignIn {
                 // the algorithm of access tokens, whose key exists
                 id_token_alg: IdTokenAlgorithm::Es256,
                 ..SignIn::default()
             },
+            ..Client::sample()
         }
     }
 
