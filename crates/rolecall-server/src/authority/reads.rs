@@ -39,18 +39,29 @@ pub(crate) async fn require_in(
 ) -> Result<(), ApiError> {
     match caller {
         Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => Ok(()),
-        Caller::As { user_id } => {
-            let permission: Permission = permission.parse().map_err(ApiError::internal)?;
-            match holds_now(app, user_id, &permission).await? {
-                Some(true) => Ok(()),
-                Some(false) => Err(ApiError::Lacks(Some(permission))),
-                None => Err(ApiError::Denied(Denial::EndedToken)),
-            }
-        }
+        Caller::As { user_id } => require_now(app, user_id, permission).await,
         Caller::Token(principal) => {
             let refused = token_lacks(app, principal, tenant, permission).await?;
             refused.map_or(Ok(()), |error| Err(caller.refusal(error)))
         }
+    }
+}
+
+/// Requires that a subject holds `permission` globally by the database, whatever its token says.
+///
+/// # Errors
+///
+/// 403 if it does not, and 401 if it is not active any more.
+pub(crate) async fn require_now(
+    app: &App,
+    subject: &str,
+    permission: &'static str,
+) -> Result<(), ApiError> {
+    let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+    match holds_now(app, subject, &permission).await? {
+        Some(true) => Ok(()),
+        Some(false) => Err(ApiError::Lacks(Some(permission))),
+        None => Err(ApiError::Denied(Denial::EndedToken)),
     }
 }
 

@@ -129,12 +129,12 @@ impl Sending {
         let now = app.database_now();
         // looks first, so that a poll writes nothing
         let mut conn = app.store().read_for_watch().await?;
-        if !store::is_due(&mut conn, now).await? {
-            return Ok(false);
-        }
         let of_client = i64::try_from(TO_QUICK_CLIENT).unwrap_or(i64::MAX);
         let due = store::find_due(&mut conn, now, of_client, LOOKED_AT).await?;
         drop(conn);
+        if due.is_empty() {
+            return Ok(false);
+        }
         let poster = if let Some(poster) = &self.poster {
             poster.clone()
         } else {

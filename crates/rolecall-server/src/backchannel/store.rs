@@ -28,7 +28,6 @@ queries! {
         RETURNING session_id, client_id";
     FORGET_OTHER_BROWSERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2 \
         RETURNING session_id, client_id";
-    IS_DUE = "SELECT session_id FROM logout_notices WHERE next_attempt_at <= $1 LIMIT 1";
     // a client that does not answer takes only some of the places
     FIND_DUE = "SELECT d.session_id, d.client_id, d.subject_id, d.attempts FROM \
         (SELECT session_id, client_id, subject_id, attempts, next_attempt_at, \
@@ -168,12 +167,6 @@ pub(crate) async fn end_all(change: &mut Change<'_>) -> Result<(), StoreError> {
     query(NOTE_ALL).bind(now).execute(change.conn()).await?;
     query(FORGET_ALL).execute(change.conn()).await?;
     Ok(())
-}
-
-/// Returns true if a logout token is to be sent now.
-pub(crate) async fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool, StoreError> {
-    let due: Option<String> = query(IS_DUE).bind(now).fetch_optional(conn).await?;
-    Ok(due.is_some())
 }
 
 /// Returns up to `limit` logout tokens to send now, and of one client up to `of_client`: first one of each client, then

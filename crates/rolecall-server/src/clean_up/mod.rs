@@ -78,6 +78,20 @@ enum Table {
     BrowserSessions,
 }
 
+impl Table {
+    /// Returns true if changes write to it, too.
+    fn is_changed(self) -> bool {
+        !matches!(
+            self,
+            Self::Events
+                | Self::Failures
+                | Self::KnownFailures
+                | Self::KnownAddresses
+                | Self::Tickets
+        )
+    }
+}
+
 /// Deletes expired rows, unless another node than `node` has the lease.
 pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
     if !store_known_time(app, node).await? {
@@ -163,18 +177,18 @@ async fn delete_batch(
                 return Ok(None);
             }
             let limit = i64::try_from(most).unwrap_or(i64::MAX);
+            let longest = if table.is_changed() {
+                lock_head(conn).await?
+            } else {
+                Duration::ZERO
+            };
             let rows = match table {
                 Table::Floors => {
-                    let longest = lock_head(conn).await?;
                     let before = app.parts().known_time.floors_before(longest);
                     prune_floors(conn, before, limit).await?
                 }
-                Table::Sessions => {
-                    lock_head(conn).await?;
-                    sessions::store::prune(conn, known, idle, limit).await?
-                }
+                Table::Sessions => sessions::store::prune(conn, known, idle, limit).await?,
                 Table::ActiveRoles => {
-                    lock_head(conn).await?;
                     active_store::prune(conn, known.minus(KEEP_ACTIVE_ROLES), limit).await?
                 }
                 Table::Events => {
@@ -193,29 +207,13 @@ async fn delete_batch(
                     let unused = known.minus(KEEP_ADDRESSES);
                     known_store::prune_addresses(conn, unused, limit).await?
                 }
-                Table::PolicyChanges => {
-                    lock_head(conn).await?;
-                    policy_store::prune_changes(conn, limit).await?
-                }
-                Table::Outbox => {
-                    lock_head(conn).await?;
-                    outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?
-                }
+                Table::PolicyChanges => policy_store::prune_changes(conn, limit).await?,
+                Table::Outbox => outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?,
                 Table::Tickets => tickets::store::prune(conn, known, limit).await?,
-                Table::SignedInClients => {
-                    lock_head(conn).await?;
-                    backchannel::store::prune(conn, known, limit).await?
-                }
-                Table::SignInFlows => {
-                    lock_head(conn).await?;
-                    flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?
-                }
-                Table::Codes => {
-                    lock_head(conn).await?;
-                    code_store::prune(conn, known.minus(KEEP_CODES), limit).await?
-                }
+                Table::SignedInClients => backchannel::store::prune(conn, known, limit).await?,
+                Table::SignInFlows => flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?,
+                Table::Codes => code_store::prune(conn, known.minus(KEEP_CODES), limit).await?,
                 Table::BrowserSessions => {
-                    lock_head(conn).await?;
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?
                 }

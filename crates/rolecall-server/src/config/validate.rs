@@ -34,7 +34,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         tokens::legacy_faults(config),
         database::faults(config),
         login(config),
-        pages::faults(config),
+        page_faults(&config.pages),
         others(config),
     ]
     .concat()

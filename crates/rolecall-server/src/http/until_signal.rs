@@ -2,7 +2,6 @@
 
 use axum::Router;
 use tokio::net::TcpListener;
-#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
@@ -43,14 +42,12 @@ pub(crate) fn outlive_limit_on_size() {
 
 /// The signals to stop. They are caught from the moment at which it is made: make it before anybody is told that the
 /// server listens, since an earlier signal ends the process without order.
-#[cfg(unix)]
 pub(crate) struct StopSignal {
     interrupted: Option<Signal>,
     terminated: Option<Signal>,
     hung_up: Option<Signal>,
 }
 
-#[cfg(unix)]
 impl StopSignal {
     pub(crate) fn listen() -> Self {
         // a handler would replace the decision to ignore it
@@ -71,7 +68,6 @@ impl StopSignal {
     }
 }
 
-#[cfg(unix)]
 fn caught(kind: SignalKind) -> Option<Signal> {
     signal(kind)
         .inspect_err(|error| tracing::warn!(%error, ?kind, "cannot catch a signal to stop"))
@@ -79,7 +75,6 @@ fn caught(kind: SignalKind) -> Option<Signal> {
 }
 
 /// Waits for a signal; forever if it cannot be caught.
-#[cfg(unix)]
 async fn next(signal: &mut Option<Signal>) {
     match signal {
         Some(signal) => {
@@ -90,37 +85,18 @@ async fn next(signal: &mut Option<Signal>) {
 }
 
 /// Returns true if the process was started to survive its terminal, as `nohup` does.
-#[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
 }
 
 /// Looks SIGHUP, the first signal, up in the text of `/proc/self/status` (proc(5)).
-#[cfg(unix)]
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask & 1 == 1)
 }
 
-/// The signal to stop, where only the one of the keyboard exists.
-#[cfg(not(unix))]
-pub(crate) struct StopSignal;
-
-#[cfg(not(unix))]
-impl StopSignal {
-    pub(crate) fn listen() -> Self {
-        Self
-    }
-
-    async fn received(self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -11,7 +11,7 @@ use hyper_util::{
     client::legacy::{Client, Error as ClientError},
     rt::TokioExecutor,
 };
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto::aws_lc_rs};
 
 use super::{
     allow::Allowed,
@@ -98,18 +98,16 @@ impl Poster {
 /// Returns true if the system names certificates to trust.
 #[cfg(feature = "cli")]
 pub(crate) fn trusts_anybody() -> bool {
+    builder().is_ok_and(|builder| builder.with_native_roots().is_ok())
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .is_ok_and(|builder| builder.with_native_roots().is_ok())
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
 }
 
 /// Trusts what the system trusts. Where there are no certificates, calls with TLS fail, and others do not.
 fn tls() -> Result<ClientConfig, rustls::Error> {
-    let builder = || {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-    };
     let trusting = match builder()?.with_native_roots() {
         Ok(trusting) => trusting,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::Uri;
+use http::{Uri, uri::Authority};
 
 use super::{
     allow::{Allowed, is_name},
@@ -61,6 +61,12 @@ impl Host {
     }
 }
 
+/// Returns true if something stands after the host that is no port: it would be called as if there were none.
+pub(crate) fn has_wrong_port(authority: &Authority) -> bool {
+    let has_port = authority.as_str().len() > authority.host().len();
+    has_port && authority.port_u16().is_none_or(|port| port == 0)
+}
+
 impl Target {
     /// Checks a URL without asking for the addresses of its host: they are checked at each call.
     ///
@@ -81,9 +87,7 @@ impl Target {
         if authority.as_str().contains('@') || authority.as_str().ends_with(':') {
             return Err(TargetError::NotUrl);
         }
-        // a port that is none would be called as if there were no port
-        let has_port = authority.as_str().len() > authority.host().len();
-        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+        if has_wrong_port(authority) {
             return Err(TargetError::NotPort);
         }
         let host = Host::parse(authority.host()).ok_or(TargetError::NotUrl)?;

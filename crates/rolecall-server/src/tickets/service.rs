@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use rolecall::{Denial, PermissionName as _, Principal};
-use rolecall_core::Permission;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::store;
 use crate::{
     app::App,
-    authority::{may, reads::holds_now},
+    authority::{may, reads::require_now},
     clients::store as clients,
     error::ApiError,
     ids,
@@ -83,14 +82,7 @@ pub(super) async fn redeem_for(
     let client = clients::find(&mut conn, client).await?;
     drop(conn);
     let client = client.ok_or(ApiError::Denied(Denial::EndedToken))?;
-    let permission: Permission = may::IntrospectTokens::NAME
-        .parse()
-        .map_err(ApiError::internal)?;
-    match holds_now(app, &client.id, &permission).await? {
-        Some(true) => {}
-        Some(false) => return Err(ApiError::Lacks(Some(permission))),
-        None => return Err(ApiError::Denied(Denial::EndedToken)),
-    }
+    require_now(app, &client.id, may::IntrospectTokens::NAME).await?;
     let Some(token) = redeem(app, ticket, path).await? else {
         return Ok(None);
     };

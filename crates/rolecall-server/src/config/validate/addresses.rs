@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{Config, origins};
+use crate::{
+    config::{Config, origins},
+    outgoing::target::has_wrong_port,
+};
 
 /// The reason why clients cannot be told to use an address.
 pub(crate) enum UrlFault {
@@ -100,8 +103,7 @@ impl Url {
             _ => return None,
         };
         let host = uri.host().filter(|host| !host.is_empty())?;
-        let has_port = uri.authority()?.as_str().len() > host.len();
-        if has_port && uri.port_u16().is_none_or(|port| port == 0) {
+        if has_wrong_port(uri.authority()?) {
             return None;
         }
         let ip = host
