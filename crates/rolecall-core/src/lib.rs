@@ -11,6 +11,7 @@
 //! - [`Floors`] refuse tokens that were issued before something was revoked.
 //! - `document` (feature `document`) reads, compares and tests policies in TOML.
 
+mod acr;
 mod approval;
 mod assignment;
 mod authority;
@@ -29,6 +30,7 @@ mod separation;
 mod text;
 mod time;
 
+pub use acr::{Acr, ParseAcrError};
 pub use approval::UnapprovedRole;
 pub use assignment::{AssignmentStatus, RoleAssignment, counts_in_tenant};
 pub use authority::{Authority, Excess};

@@ -53,7 +53,11 @@ fn read_claim(
             let is_essential = about.get("essential") == Some(&Value::Bool(true));
             let mut wanted = values().peekable();
             let names_some = wanted.peek().is_some();
-            if is_essential && names_some && !wanted.any(|acr| acr == id_token::ACR) {
+            if is_essential
+                && names_some
+                && !wanted
+                    .any(|wanted| id_token::REACHABLE.iter().any(|acr| acr.as_str() == wanted))
+            {
                 let why = "no sign-in reaches this acr";
                 return refuse(AnswerError::UnmetAuthenticationRequirements, why);
             }

@@ -90,6 +90,6 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "acr_values_supported": [id_token::ACR],
+        "acr_values_supported": id_token::REACHABLE.iter().map(|acr| acr.as_str()).collect::<Vec<_>>(),
     })
 }

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA512, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::token::{Algorithm, SignError, jws};
-use rolecall_core::Timestamp;
+use rolecall_core::{Acr, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -13,8 +13,8 @@ use crate::{
     store::read_head,
 };
 
-/// The authentication context class of a sign-in with one factor (NIST SP 800-63B-4).
-pub(crate) const ACR: &str = "aal1";
+/// The assurance that a sign-in can reach, the lowest first.
+pub(crate) const REACHABLE: &[Acr] = &[Acr::Aal1];
 
 /// The type of ID tokens, by which no guard takes one for an access token.
 const TYPE: &str = "JWT";
@@ -79,7 +79,7 @@ pub(crate) fn sign(app: &App, token: &IdToken<'_>) -> Result<String, ApiError> {
         "iat": token.now.seconds(),
         "exp": token.now.plus(settings.access_ttl).seconds(),
         "auth_time": token.auth_time.seconds(),
-        "acr": ACR,
+        "acr": Acr::of_methods(token.amr.split(' ')).as_str(),
         "amr": token.amr.split(' ').collect::<Vec<_>>(),
         "at_hash": at_hash(algorithm, token.access_token),
         "sid": token.session,
