@@ -1,7 +1,8 @@
 //! How sure a server is of who somebody is.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use thiserror::Error;
 
 /// The assurance of a sign-in, the `acr` of its tokens. A higher one includes every lower one.
@@ -15,7 +16,8 @@ use thiserror::Error;
 /// assert!(Acr::Phr > Acr::Aal2);
 /// # Ok::<(), rolecall_core::ParseAcrError>(assert_eq!("aal2".parse::<Acr>()?, Acr::Aal2))
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Acr {
     /// One factor (NIST SP 800-63B-4, AAL1).
     #[default]
@@ -72,6 +74,13 @@ impl FromStr for Acr {
     }
 }
 
+impl<'de> Deserialize<'de> for Acr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
 /// A text is no [`Acr`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be \"aal1\", \"aal2\" or \"phr\"")]
@@ -85,6 +94,9 @@ mod tests {
     fn every_value_is_read_as_it_is_written() {
         for acr in Acr::ALL {
             assert_eq!(acr.to_string().parse(), Ok(acr));
+            let json = serde_json::to_value(acr).unwrap();
+            assert_eq!(json, acr.as_str());
+            assert_eq!(serde_json::from_value::<Acr>(json).unwrap(), acr);
         }
         for wrong in ["", "AAL2", "aal3", " aal1"] {
             assert_eq!(wrong.parse::<Acr>(), Err(ParseAcrError));

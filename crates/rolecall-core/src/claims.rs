@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Revision;
+use crate::{Acr, Revision};
 
 /// The kind of a subject: a user or an OAuth client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -75,6 +75,15 @@ pub struct AccessClaims {
     /// The time at which the user last authenticated, in seconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// The assurance of the session. A token without it, such as that of a client, has the lowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Acr>,
+    /// The methods by which the user authenticated (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// Roles that the token does not carry, but that a session with a higher assurance has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_up: Vec<String>,
     /// The user name. Empty, and not written, in the token of a client: a client could have the name of a user.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub username: String,
@@ -119,6 +128,9 @@ mod tests {
             jti: "j".into(),
             sid: Some("s".into()),
             auth_time: Some(1),
+            acr: Some(Acr::Aal1),
+            amr: vec![],
+            step_up: vec![],
             username: "alice".into(),
             roles: vec![],
             scope: Some(String::new()),
@@ -137,7 +149,8 @@ mod tests {
         assert_eq!(json["roles"], serde_json::json!([]));
         assert_eq!(json["scope"], "");
         assert_eq!(json["subject_kind"], "user");
-        for absent in ["tenant", "global", "narrowed"] {
+        assert_eq!(json["acr"], "aal1");
+        for absent in ["tenant", "global", "narrowed", "amr", "step_up"] {
             assert!(json.get(absent).is_none(), "{absent}");
         }
     }

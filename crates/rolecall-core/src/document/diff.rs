@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::model::{Document, RoleEntry};
-use crate::{Constraint, ConstraintName, Permission, PermissionPattern, RoleName, builtin};
+use crate::{Acr, Constraint, ConstraintName, Permission, PermissionPattern, RoleName, builtin};
 
 /// One change of a policy. The serialized `action` is the name of the event in the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,6 +54,14 @@ pub enum PolicyChange {
         role: RoleName,
         /// True if applications may check for the role by its name from now on.
         by_name: bool,
+    },
+    /// A role comes to need a session with another assurance.
+    #[serde(rename = "role.acr")]
+    RoleAcr {
+        /// The role.
+        role: RoleName,
+        /// The assurance that it needs from now on.
+        acr: Acr,
     },
     /// A role no longer inherits another one.
     #[serde(rename = "junior.removed")]
@@ -134,6 +142,7 @@ impl PolicyChange {
             | Self::RoleDescribed { role, .. }
             | Self::RoleApproval { role, .. }
             | Self::RoleByName { role, .. }
+            | Self::RoleAcr { role, .. }
             | Self::RoleDeleted { role }
             | Self::PermissionGranted { role, .. }
             | Self::PermissionRevoked { role, .. }
@@ -164,6 +173,7 @@ impl std::fmt::Display for PolicyChange {
                 by_name: true,
             } => write!(f, "+ role {role} works by its name"),
             Self::RoleByName { role, .. } => write!(f, "- role {role} works by its name"),
+            Self::RoleAcr { role, acr } => write!(f, "~ role {role} needs {acr}"),
             Self::RoleDeleted { role } => write!(f, "- role {role}"),
             Self::PermissionGranted { role, permission } => {
                 write!(f, "+ role {role} holds {permission}")
@@ -270,8 +280,8 @@ fn new_permissions(old: &Document, new: &Document) -> Vec<PolicyChange> {
     changes
 }
 
-/// Adds the permissions and juniors that a role loses, its approval, and whether it works by its name, to `losses`, and those that it gains to
-/// `gains`.
+/// Adds the permissions and juniors that a role loses, and its other members that change, to `losses`, and the permissions
+/// and juniors that it gains to `gains`.
 fn compare_rules(
     role: &RoleName,
     old: &RoleEntry,
@@ -290,6 +300,12 @@ fn compare_rules(
         losses.push(PolicyChange::RoleByName {
             role: role(),
             by_name: new.by_name,
+        });
+    }
+    if old.acr != new.acr {
+        losses.push(PolicyChange::RoleAcr {
+            role: role(),
+            acr: new.acr,
         });
     }
     for junior in old.juniors.difference(&new.juniors) {

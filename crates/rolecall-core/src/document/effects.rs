@@ -1,12 +1,13 @@
 use std::{
-    collections::BTreeSet,
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
 use serde::Serialize;
 
 use super::diff::PolicyChange;
-use crate::{Permission, Policy, RoleName, counts_in_tenant};
+use crate::{Acr, Permission, Policy, RoleName, counts_in_tenant};
 
 /// The permissions and roles that a role or subject gains and loses by a change, including inherited ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -19,6 +20,8 @@ pub struct RoleEffect {
     pub gains_roles: BTreeSet<RoleName>,
     /// Roles that are lost.
     pub loses_roles: BTreeSet<RoleName>,
+    /// Roles that are kept and need another assurance from now on: sessions below it lose them.
+    pub needs_acr: BTreeMap<RoleName, Acr>,
 }
 
 impl RoleEffect {
@@ -28,16 +31,23 @@ impl RoleEffect {
         new: &Policy,
         roles: impl IntoIterator<Item = &'r RoleName> + Clone,
     ) -> Self {
-        Self::of(
-            (
-                &old.permissions_of(roles.clone()),
-                &old.closure(roles.clone()),
-            ),
-            (&new.permissions_of(roles.clone()), &new.closure(roles)),
-        )
+        let given = |policy: &Policy| {
+            let roles = roles.clone();
+            (policy.permissions_of(roles.clone()), policy.closure(roles))
+        };
+        let (before, after) = (given(old), given(new));
+        let effect = Self::of((&before.0, &before.1), (&after.0, &after.1));
+        let least = |policy: &Policy, role: &RoleName| policy.least_acr_of(roles.clone(), role);
+        let kept = before.1.intersection(&after.1);
+        let changed = kept.filter(|role| least(old, role) != least(new, role));
+        let needs_acr = changed.filter_map(|role| Some((role.clone(), least(new, role)?)));
+        Self {
+            needs_acr: needs_acr.collect(),
+            ..effect
+        }
     }
 
-    /// Returns the difference between two sets of permissions and roles.
+    /// Returns the difference between two sets of permissions and roles, each as a session with every assurance has it.
     #[must_use]
     pub fn of(
         old: (&BTreeSet<Permission>, &BTreeSet<RoleName>),
@@ -48,6 +58,7 @@ impl RoleEffect {
             loses: old.0.difference(new.0).cloned().collect(),
             gains_roles: new.1.difference(old.1).cloned().collect(),
             loses_roles: old.1.difference(new.1).cloned().collect(),
+            needs_acr: BTreeMap::new(),
         }
     }
 
@@ -105,8 +116,16 @@ pub struct EffectSummary {
 /// Two policies, compared for many subjects: what it costs does not depend on the names of what they give.
 #[derive(Debug)]
 pub struct PolicyComparison<'p> {
-    old: &'p Policy,
-    new: &'p Policy,
+    whole: Pair<'p>,
+    /// The policies as sessions with a lower assurance have them, if that differs; the lowest first.
+    below: Vec<(Acr, Pair<'p>)>,
+}
+
+/// Two policies as sessions of one assurance have them.
+#[derive(Debug)]
+struct Pair<'p> {
+    old: Cow<'p, Policy>,
+    new: Cow<'p, Policy>,
     /// For each permission of the old policy, its id in the new one.
     permissions: Vec<Option<u32>>,
     /// For each role of the old policy, its id in the new one.
@@ -117,13 +136,15 @@ impl<'p> PolicyComparison<'p> {
     /// Prepares the comparison of the policy before and after a change.
     #[must_use]
     pub fn new(old: &'p Policy, new: &'p Policy) -> Self {
-        let permissions = new.permissions().map(Permission::as_str);
-        let roles = new.roles().map(|(role, _)| role.as_str());
+        let differs = |acr: &Acr| !old.is_reached_by(*acr) || !new.is_reached_by(*acr);
+        let lower = Acr::ALL.into_iter().filter(differs);
+        let reached = |acr: Acr| {
+            let pair = (old.reached_by(acr), new.reached_by(acr));
+            (acr, Pair::new(Cow::Owned(pair.0), Cow::Owned(pair.1)))
+        };
         Self {
-            old,
-            new,
-            permissions: positions(old.permissions().map(Permission::as_str), permissions),
-            roles: positions(old.roles().map(|(role, _)| role.as_str()), roles),
+            whole: Pair::new(Cow::Borrowed(old), Cow::Borrowed(new)),
+            below: lower.map(reached).collect(),
         }
     }
 
@@ -133,16 +154,16 @@ impl<'p> PolicyComparison<'p> {
         global: impl IntoIterator<Item = &'r RoleName> + Copy,
         local: impl IntoIterator<Item = &'r RoleName> + Copy,
     ) -> EffectSummary {
-        let old = self.old.given_ids(global, local);
-        let new = self.new.given_ids(global, local);
         let mut hasher = DefaultHasher::new();
-        let permissions = compare_ids(&self.permissions, &old.0, &new.0, &mut hasher);
-        let roles = compare_ids(&self.roles, &old.1, &new.1, &mut hasher);
-        EffectSummary {
-            gains: permissions.0 || roles.0,
-            loses: permissions.1 || roles.1,
-            digest: hasher.finish(),
+        let mut summary = EffectSummary::default();
+        let below = self.below.iter().map(|(_, pair)| pair);
+        for pair in std::iter::once(&self.whole).chain(below) {
+            let (gains, loses) = pair.compare(global, local, &mut hasher);
+            summary.gains |= gains;
+            summary.loses |= loses;
         }
+        summary.digest = hasher.finish();
+        summary
     }
 
     /// Returns what a subject with `global` roles, and `local` ones in a tenant, gains and loses there.
@@ -160,20 +181,79 @@ impl<'p> PolicyComparison<'p> {
             let roles = policy.closure_in_tenant(global, local);
             (permissions, roles)
         };
-        let (old, new) = (given(self.old), given(self.new));
-        RoleEffect::of((&old.0, &old.1), (&new.0, &new.1))
+        let (old, new) = (given(&self.whole.old), given(&self.whole.new));
+        let mut effect = RoleEffect::of((&old.0, &old.1), (&new.0, &new.1));
+        if self.below.is_empty() {
+            return effect;
+        }
+        let below = self.below.iter().map(|(acr, pair)| {
+            let roles = |policy: &Policy| policy.closure_in_tenant(global, local);
+            (*acr, roles(&pair.old), roles(&pair.new))
+        });
+        let below: Vec<_> = below.collect();
+        for role in old.1.intersection(&new.1) {
+            // the highest assurance that does not have the role; none above it lacks the role either
+            let missed = |is_new: bool| {
+                let lacking = below.iter().filter(|(_, old, new)| {
+                    let roles = if is_new { new } else { old };
+                    !roles.contains(role)
+                });
+                lacking.map(|(acr, _, _)| *acr).max()
+            };
+            let now = missed(true);
+            if missed(false) != now {
+                effect.needs_acr.insert(role.clone(), next_above(now));
+            }
+        }
+        effect
     }
 
     /// Returns the roles that themselves gain or lose something by `changes`, by name.
     #[must_use]
     pub fn changed_roles(&self, changes: &[PolicyChange]) -> Vec<RoleName> {
-        let affected = affected_roles(self.old, self.new, changes).into_iter();
+        let (old, new) = (&self.whole.old, &self.whole.new);
+        let affected = affected_roles(old, new, changes).into_iter();
         let is_changed = |role: &RoleName| {
             let summary = self.summary([role], []);
             summary.gains || summary.loses
         };
         affected.filter(is_changed).collect()
     }
+}
+
+impl<'p> Pair<'p> {
+    fn new(old: Cow<'p, Policy>, new: Cow<'p, Policy>) -> Self {
+        let permissions = new.permissions().map(Permission::as_str);
+        let permissions = positions(old.permissions().map(Permission::as_str), permissions);
+        let roles = new.roles().map(|(role, _)| role.as_str());
+        let roles = positions(old.roles().map(|(role, _)| role.as_str()), roles);
+        Self {
+            old,
+            new,
+            permissions,
+            roles,
+        }
+    }
+
+    /// Returns true for what a subject gains, and true for what it loses, and hashes the difference.
+    fn compare<'r>(
+        &self,
+        global: impl IntoIterator<Item = &'r RoleName> + Copy,
+        local: impl IntoIterator<Item = &'r RoleName> + Copy,
+        hasher: &mut DefaultHasher,
+    ) -> (bool, bool) {
+        let old = self.old.given_ids(global, local);
+        let new = self.new.given_ids(global, local);
+        let permissions = compare_ids(&self.permissions, &old.0, &new.0, hasher);
+        let roles = compare_ids(&self.roles, &old.1, &new.1, hasher);
+        (permissions.0 || roles.0, permissions.1 || roles.1)
+    }
+}
+
+/// Returns the lowest assurance above `missed`, the highest one that does not have a role.
+fn next_above(missed: Option<Acr>) -> Acr {
+    let above = |acr: &Acr| missed.is_none_or(|missed| *acr > missed);
+    Acr::ALL.into_iter().find(above).unwrap_or(Acr::Phr)
 }
 
 /// Returns for each of the `old` names its position among the `new` ones; both are in order.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::times;
 use crate::{
-    Constraint, ConstraintName, Permission, PermissionPattern, Policy, PolicyError, RoleName,
+    Acr, Constraint, ConstraintName, Permission, PermissionPattern, Policy, PolicyError, RoleName,
     RoleRules, TenantName, Timestamp, builtin,
 };
 
@@ -39,10 +39,12 @@ pub struct RoleEntry {
     pub approval: bool,
     /// True if applications may check for the role by its name.
     pub by_name: bool,
+    /// The assurance that a session needs to have the role.
+    pub acr: Acr,
 }
 
 impl Default for RoleEntry {
-    /// Returns a role that holds and inherits nothing, and works by its name.
+    /// Returns a role that holds and inherits nothing, works by its name, and is active in every session.
     fn default() -> Self {
         let rules = RoleRules::default();
         Self {
@@ -51,6 +53,7 @@ impl Default for RoleEntry {
             juniors: rules.juniors,
             approval: rules.approval,
             by_name: rules.by_name,
+            acr: rules.acr,
         }
     }
 }
@@ -64,6 +67,7 @@ impl RoleEntry {
             juniors: self.juniors.clone(),
             approval: self.approval,
             by_name: self.by_name,
+            acr: self.acr,
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::{Constraint, ConstraintKind, Permission, RoleName, Timestamp};
+use crate::{Acr, Constraint, ConstraintKind, Permission, RoleName, Timestamp};
 use proptest::{prelude::*, sample::Index};
 
 fn names(prefix: &'static str) -> impl Strategy<Value = String> {
@@ -10,9 +10,9 @@ fn names(prefix: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// A role: description, grants (true for the wildcard of the permission's object), juniors, approval, and by name.
+/// A role: description, grants (true for the wildcard of the permission's object), juniors, approval, by name, and acr.
 /// Indices stand for permissions and roles that are generated beside it.
-type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>, bool, bool);
+type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>, bool, bool, Acr);
 /// A test: role, user (instead of the role), time and expected permissions.
 type TestSketch = (Index, Option<String>, Option<i64>, Vec<Index>);
 
@@ -20,7 +20,9 @@ fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSk
     let index = any::<Index>;
     let held = prop::collection::vec((index(), any::<bool>()), 0..4);
     let juniors = prop::collection::vec(index(), 0..3);
-    let role = ("[ -~]{0,12}", held, juniors, any::<bool>(), any::<bool>());
+    let flag = any::<bool>;
+    let acr = prop::sample::select(&Acr::ALL);
+    let role = ("[ -~]{0,12}", held, juniors, flag(), flag(), acr);
     let user = prop::option::of("[ -~]{1,8}");
     let at = prop::option::of(0i64..4_000_000_000);
     let test = (index(), user, at, prop::collection::vec(index(), 0..3));
@@ -72,11 +74,12 @@ fn documents() -> impl Strategy<Value = Document> {
 
 fn role_of(document: &Document, sketch: RoleSketch, below: &[RoleName]) -> RoleEntry {
     let known: Vec<&Permission> = document.permissions.keys().collect();
-    let (description, held, juniors, approval, by_name) = sketch;
+    let (description, held, juniors, approval, by_name, acr) = sketch;
     let mut entry = RoleEntry {
         description,
         approval,
         by_name,
+        acr,
         ..RoleEntry::default()
     };
     for (index, wild) in held.into_iter().filter(|_| !known.is_empty()) {
@@ -165,6 +168,10 @@ fn apply(document: &mut Document, change: &PolicyChange) {
         PolicyChange::RoleByName { role, by_name } => {
             let entry = document.roles.get_mut(role).unwrap();
             assert_ne!(std::mem::replace(&mut entry.by_name, *by_name), *by_name);
+        }
+        PolicyChange::RoleAcr { role, acr } => {
+            let entry = document.roles.get_mut(role).unwrap();
+            assert_ne!(std::mem::replace(&mut entry.acr, *acr), *acr);
         }
         PolicyChange::RoleDeleted { role } => {
             assert!(document.roles.remove(role).is_some());

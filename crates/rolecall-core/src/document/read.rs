@@ -15,7 +15,7 @@ use super::{
     times,
 };
 use crate::{
-    Permission, PermissionPattern, RESERVED_PREFIX, RoleName, TenantName, Timestamp,
+    Acr, Permission, PermissionPattern, RESERVED_PREFIX, RoleName, TenantName, Timestamp,
     is_unprintable, names::excerpt,
 };
 
@@ -248,11 +248,21 @@ impl Reader<'_> {
                 }
                 "approval" => entry.approval = self.boolean(node),
                 "by_name" => entry.by_name = self.boolean(node),
-                _ => self.unknown_member("description, permissions, juniors, approval, by_name"),
+                "acr" => entry.acr = self.acr(node),
+                _ => {
+                    self.unknown_member(
+                        "description, permissions, juniors, approval, by_name, acr",
+                    );
+                }
             }
             self.path.pop();
         }
         entry
+    }
+
+    fn acr(&mut self, node: &Node) -> Acr {
+        let text = self.string(node);
+        text.and_then(|text| self.parse(text)).unwrap_or_default()
     }
 
     /// Reads a list of distinct names and records a reference for each; `target` creates the target of a name.

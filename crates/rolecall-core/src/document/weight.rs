@@ -20,13 +20,13 @@ const LIST: usize = 512;
 const VALUE: usize = 320;
 
 /// A role with all its members, except for the names in its lists.
-const ROLE: usize = TABLE + 3 * LIST + 12 * VALUE;
+const ROLE: usize = TABLE + 3 * LIST + 14 * VALUE;
 /// Room for constraints and tests, which no limit of a policy counts.
 const OTHERS: usize = 32 * 1024 * 1024;
 
 // Tokens of the TOML parser, which takes about 60 bytes for each: of a role with each member on a line of its own, of
 // the definition of a permission, of a name on a line of a list, and of constraints and tests.
-const ROLE_TOKENS: usize = 36;
+const ROLE_TOKENS: usize = 42;
 const PERMISSION_TOKENS: usize = 6;
 const NAME_TOKENS: usize = 5;
 const OTHER_TOKENS: usize = 200_000;
@@ -299,6 +299,7 @@ mod tests {
                 description: "a role".to_owned(),
                 approval: true,
                 by_name: false,
+                acr: crate::Acr::Phr,
                 ..Default::default()
             };
             role.permissions = document

@@ -6,7 +6,7 @@ use super::{
     model::{Document, Expectation, RoleEntry, TestSubject},
     times,
 };
-use crate::{Constraint, ConstraintScope, is_unprintable};
+use crate::{Acr, Constraint, ConstraintScope, is_unprintable};
 
 /// The maximum width of a list on one line, in characters; a longer list gets one line for each item.
 const MAX_LINE: usize = 100;
@@ -46,6 +46,9 @@ fn role_section(name: &str, role: &RoleEntry) -> String {
     }
     if !role.by_name {
         write_value(&mut text, "by_name", "false");
+    }
+    if role.acr > Acr::Aal1 {
+        write_value(&mut text, "acr", &quoted(role.acr.as_str()));
     }
     text
 }

@@ -8,7 +8,9 @@ use super::{
     model::Policy,
     rules::{PolicyError, RoleRules},
 };
-use crate::{Constraint, ConstraintError, ConstraintName, Permission, PermissionPattern, RoleName};
+use crate::{
+    Acr, Constraint, ConstraintError, ConstraintName, Permission, PermissionPattern, RoleName,
+};
 
 /// Collects rules, which [`build`](Self::build) checks and compiles to a [`Policy`].
 ///
@@ -112,6 +114,12 @@ impl PolicyBuilder {
         self
     }
 
+    /// Sets the assurance that a session needs to have `role`, which is added if necessary.
+    pub fn acr(&mut self, role: RoleName, acr: Acr) -> &mut Self {
+        self.rules(role).acr = acr;
+        self
+    }
+
     /// Adds or replaces a constraint.
     pub fn constraint(&mut self, name: ConstraintName, constraint: Constraint) -> &mut Self {
         Arc::make_mut(&mut self.constraints).insert(name, constraint);
@@ -134,8 +142,14 @@ impl PolicyBuilder {
     ///
     /// A [`PolicyError`] that names the first unknown role or permission, cycle or faulty constraint.
     pub fn build(self) -> Result<Policy, PolicyError> {
+        let policy = self.build_without_constraints()?;
+        check_constraints(&policy.constraints, &policy.roles)?;
+        Ok(policy)
+    }
+
+    /// As [`build`](Self::build), without a check of the constraints.
+    pub(super) fn build_without_constraints(self) -> Result<Policy, PolicyError> {
         let compiled = Compiled::new(&self.roles, self.permissions)?;
-        check_constraints(&self.constraints, &self.roles)?;
         Ok(Policy {
             roles: self.roles,
             constraints: self.constraints,

@@ -4,6 +4,7 @@ mod builder;
 mod compiled;
 mod effective;
 mod model;
+mod reach;
 mod rules;
 mod set;
 mod size;

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::{ConstraintError, ConstraintName, PermissionPattern, RoleName};
+use crate::{Acr, ConstraintError, ConstraintName, PermissionPattern, RoleName};
 
 /// The rules of one role, as they are written down: its own permissions and the roles that it inherits directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +15,19 @@ pub struct RoleRules {
     ///
     /// This is stated, and never inferred from the permissions of the role.
     pub by_name: bool,
+    /// The assurance that a session needs to have the role; see [`Policy::reached_by`](crate::Policy::reached_by).
+    pub acr: Acr,
 }
 
 impl Default for RoleRules {
-    /// Returns the rules of a role that holds and inherits nothing, and works by its name.
+    /// Returns the rules of a role that holds and inherits nothing, works by its name, and is active in every session.
     fn default() -> Self {
         Self {
             permissions: BTreeSet::new(),
             juniors: BTreeSet::new(),
             approval: false,
             by_name: true,
+            acr: Acr::Aal1,
         }
     }
 }
