@@ -1,10 +1,14 @@
 //! The reasons for which a request is refused, and the responses for them.
 
+use std::fmt::Write as _;
+
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
+
+use rolecall_core::Acr;
 
 use crate::{Problem, Rule};
 
@@ -52,6 +56,16 @@ pub enum Denial {
         /// A sealed receipt with which an administrator can get an explanation, if the guard issues receipts.
         receipt: Option<String>,
     },
+    /// The caller would be permitted after a stronger or newer sign-in (RFC 9470).
+    #[error("a stronger or newer sign-in is needed")]
+    StepUp {
+        /// The least assurance that is needed, if the present one is not enough.
+        acr: Option<Acr>,
+        /// The most seconds since the sign-in, if the present one is too old.
+        max_age: Option<u64>,
+        /// A sealed receipt, as in [`Forbidden`](Self::Forbidden).
+        receipt: Option<String>,
+    },
     /// The guard cannot decide, because its keys are not loaded or its state is too old.
     #[error("the guard's state is not available")]
     Unavailable,
@@ -74,9 +88,10 @@ impl Denial {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::NotAuthenticated | Self::InvalidToken | Self::EndedToken => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::NotAuthenticated
+            | Self::InvalidToken
+            | Self::EndedToken
+            | Self::StepUp { .. } => StatusCode::UNAUTHORIZED,
             Self::TwoCredentials => StatusCode::BAD_REQUEST,
             Self::CrossSite | Self::UnprovenSender | Self::Forbidden { .. } => {
                 StatusCode::FORBIDDEN
@@ -96,6 +111,7 @@ impl Denial {
             Self::TwoCredentials => "two_credentials",
             Self::CrossSite | Self::UnprovenSender => "cross_site",
             Self::Forbidden { .. } => "forbidden",
+            Self::StepUp { .. } => "insufficient_user_authentication",
             Self::Unavailable => "unavailable",
             Self::Unguarded => "internal",
         }
@@ -117,6 +133,7 @@ impl Denial {
             )),
             Self::TwoCredentials => Some(fixed(r#"Bearer error="invalid_request""#)),
             Self::Forbidden { scope, .. } => Some(insufficient_scope(scope.as_deref())),
+            Self::StepUp { acr, max_age, .. } => Some(insufficient_authentication(*acr, *max_age)),
             // a challenge would make the client ask for another token, which changes nothing
             Self::CrossSite | Self::UnprovenSender | Self::Unavailable | Self::Unguarded => None,
         }
@@ -132,6 +149,7 @@ impl Denial {
             Self::CrossSite => CROSS_SITE,
             Self::UnprovenSender => UNPROVEN_SENDER,
             Self::Forbidden { .. } => "Operation not permitted",
+            Self::StepUp { .. } => "Sign in again: this needs a stronger or newer sign-in",
             Self::Unavailable => "cannot decide at the moment; try again",
             Self::Unguarded => "internal error",
         };
@@ -140,6 +158,10 @@ impl Denial {
             problem = problem.with_header(WWW_AUTHENTICATE, challenge);
         }
         if let Self::Forbidden {
+            receipt: Some(receipt),
+            ..
+        }
+        | Self::StepUp {
             receipt: Some(receipt),
             ..
         } = &self
@@ -161,6 +183,19 @@ const UNPROVEN_SENDER: &str = "this request is accepted only from a page of the 
 
 /// The most bytes of a scope in a challenge. Proxies and clients refuse an answer with a head of 8 KiB or less.
 const MAX_SCOPE: usize = 1024;
+
+/// Returns the challenge of RFC 9470 section 3.
+fn insufficient_authentication(acr: Option<Acr>, max_age: Option<u64>) -> HeaderValue {
+    let mut challenge = r#"Bearer error="insufficient_user_authentication""#.to_owned();
+    if let Some(acr) = acr {
+        let _ = write!(challenge, r#", acr_values="{acr}""#);
+    }
+    if let Some(max_age) = max_age {
+        let _ = write!(challenge, r#", max_age="{max_age}""#);
+    }
+    let bare = HeaderValue::from_static(r#"Bearer error="insufficient_user_authentication""#);
+    HeaderValue::try_from(challenge).unwrap_or(bare)
+}
 
 fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
     const BARE: HeaderValue = HeaderValue::from_static(r#"Bearer error="insufficient_scope""#);
@@ -222,7 +257,33 @@ mod tests {
             scope: scope.map(str::to_owned),
             receipt: None,
         };
-        let table: [(Denial, u16, Option<&str>, &str); 10] = [
+        let step_up = |acr, max_age| Denial::StepUp {
+            acr,
+            max_age,
+            receipt: None,
+        };
+        let again = "Sign in again: this needs a stronger or newer sign-in";
+        let table: [(Denial, u16, Option<&str>, &str); 13] = [
+            (
+                step_up(Some(Acr::Aal2), None),
+                401,
+                Some(r#"Bearer error="insufficient_user_authentication", acr_values="aal2""#),
+                again,
+            ),
+            (
+                step_up(None, Some(300)),
+                401,
+                Some(r#"Bearer error="insufficient_user_authentication", max_age="300""#),
+                again,
+            ),
+            (
+                step_up(Some(Acr::Phr), Some(0)),
+                401,
+                Some(
+                    r#"Bearer error="insufficient_user_authentication", acr_values="phr", max_age="0""#,
+                ),
+                again,
+            ),
             (
                 Denial::NotAuthenticated,
                 401,

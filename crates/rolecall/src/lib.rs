@@ -23,7 +23,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::{CookieError, SessionCookie};
 pub use denial::Denial;
 pub use extract::{
-    Access, AccessRule, Authenticated, DataRule, ForTenant, GuardedArgs, InTenant, Optional,
+    Access, AccessRule, Authenticated, DataRule, ForTenant, Fresh, GuardedArgs, InTenant, Optional,
     OptionalRule, Public, Require, RequireOr,
 };
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, OnStale, Principal};
@@ -39,6 +39,6 @@ pub use routing::{GuardedMethods, GuardedRouter, RequireLayer, RouteAccess};
 pub use rule::Rule;
 
 pub use rolecall_core::{
-    AccessClaims, Audience, Floor, FloorKind, GlobalClaims, Permission, Policy, PolicyBuilder,
+    AccessClaims, Acr, Audience, Floor, FloorKind, GlobalClaims, Permission, Policy, PolicyBuilder,
     Revision, RoleName, SubjectKind, TenantName, Timestamp, is_name, is_permission,
 };

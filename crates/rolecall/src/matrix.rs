@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::{collections::BTreeSet, fmt};
 
 use http::Method;
-use rolecall_core::{Policy, RoleName};
+use rolecall_core::{Acr, Policy, RoleName};
 
 #[cfg(feature = "testing")]
 use crate::{Guard, Principal};
@@ -69,6 +69,14 @@ pub struct Caller {
     pub permissions: Vec<String>,
     /// The tenant for which the caller's token is issued; then the caller holds nothing globally.
     pub tenant: Option<String>,
+    /// The assurance of the caller's session.
+    pub acr: Acr,
+    /// The roles that only the assurance keeps out of the token.
+    pub step_up: Vec<String>,
+    /// True for a sign-in that is too old for every rule that limits its age.
+    pub is_stale: bool,
+    /// The role that was assigned to the caller, of which the others follow.
+    pub(crate) assigned: Option<String>,
 }
 
 impl Holder for Caller {
@@ -91,6 +99,10 @@ impl Holder for Caller {
     fn has_global_permission(&self, permission: &str) -> bool {
         self.tenant.is_none() && self.has_permission(permission)
     }
+
+    fn is_fresh(&self, _: u64) -> bool {
+        !self.is_stale
+    }
 }
 
 impl Caller {
@@ -101,6 +113,38 @@ impl Caller {
             tenant: Some(tenant.to_owned()),
             ..self.clone()
         }
+    }
+
+    /// Returns the caller that the policy makes of this one with only the lowest assurance, if that has less.
+    pub(crate) fn at_lowest(&self, policy: &Policy) -> Option<Self> {
+        let roles: Vec<RoleName> = self
+            .roles
+            .iter()
+            .filter_map(|role| role.parse().ok())
+            .collect();
+        let is_above = |role: &&RoleName| {
+            policy
+                .role(role.as_str())
+                .is_some_and(|it| it.acr > Acr::Aal1)
+        };
+        let step_up: Vec<String> = roles
+            .iter()
+            .filter(is_above)
+            .map(ToString::to_string)
+            .collect();
+        if step_up.is_empty() {
+            return None;
+        }
+        let assigned = self.assigned.as_ref().and_then(|role| role.parse().ok());
+        let reached = policy.closure_at(assigned.iter(), Acr::Aal1);
+        let permissions = policy.own_permissions_of(&reached);
+        Some(Self {
+            roles: reached.iter().map(ToString::to_string).collect(),
+            permissions: permissions.iter().map(ToString::to_string).collect(),
+            acr: Acr::Aal1,
+            step_up,
+            ..self.clone()
+        })
     }
 
     /// Adds roles and permissions that are written as in a scope: `role:admin`, `items:read`.
@@ -125,6 +169,8 @@ pub(crate) struct Column {
     pub(crate) title: String,
     /// `None` for a request without a token.
     pub(crate) caller: Option<Caller>,
+    /// The caller in a session of the lowest assurance, if the policy gives less to that.
+    pub(crate) below: Option<Caller>,
     /// False if the role may also give permissions that are not known.
     pub(crate) complete: bool,
 }
@@ -141,6 +187,8 @@ pub(crate) enum Cell {
     NotPermitted,
     /// Depends on the permissions of the role.
     Depends,
+    /// Admitted in a session that reaches the assurance of the role, and asked to step up in one that does not.
+    StepUp,
     /// Admitted if the handler's rule on data, which has this name, admits the caller.
     IfData(&'static str),
 }
@@ -150,6 +198,7 @@ impl fmt::Display for Cell {
         let word = match self {
             // never as wide as to join the next column
             Self::IfData(name) => return f.pad(&format!("if {name}  ")),
+            Self::StepUp => return f.pad("step-up  "),
             Self::Admitted => "ok",
             Self::AdmittedInTenant => "own",
             Self::AdmittedInAnyTenant => "any",
@@ -177,14 +226,18 @@ impl Column {
             };
         }
         match admission(rule, caller) {
-            Cell::NotPermitted if !self.complete => {
+            Cell::NotPermitted if self.complete => Cell::NotPermitted,
+            Cell::NotPermitted => {
                 let with = caller.clone().with(permissions_of(rule));
                 match admission(rule, &with) {
                     Cell::NotPermitted => Cell::NotPermitted,
                     _ => Cell::Depends,
                 }
             }
-            cell => cell,
+            cell => match &self.below {
+                Some(below) if admission(rule, below) == Cell::NotPermitted => Cell::StepUp,
+                _ => cell,
+            },
         }
     }
 }
@@ -257,16 +310,22 @@ impl AccessMatrix {
         let fixed = |title: &str, caller| Column {
             title: title.to_owned(),
             caller,
+            below: None,
             complete: true,
         };
         let mut columns = vec![
             fixed("anonymous", None),
             fixed("any token", Some(Caller::default())),
         ];
-        columns.extend(self.roles.iter().map(|role| Column {
-            title: role.clone(),
-            caller: Some(self.caller_with(role)),
-            complete: self.policy.is_some(),
+        columns.extend(self.roles.iter().map(|role| {
+            let caller = self.caller_with(role);
+            let policy = self.policy.as_ref();
+            Column {
+                title: role.clone(),
+                below: policy.and_then(|policy| caller.at_lowest(policy)),
+                caller: Some(caller),
+                complete: policy.is_some(),
+            }
         }));
         columns
     }
@@ -275,6 +334,7 @@ impl AccessMatrix {
     fn caller_with(&self, role: &str) -> Caller {
         let role_only = Caller {
             roles: vec![role.to_owned()],
+            assigned: Some(role.to_owned()),
             ..Caller::default()
         };
         let known = self.policy.as_ref().zip(role.parse::<RoleName>().ok());
@@ -289,7 +349,8 @@ impl AccessMatrix {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
-            ..Caller::default()
+            acr: Acr::Phr,
+            ..role_only
         }
     }
 
@@ -301,6 +362,9 @@ impl AccessMatrix {
             Rule::Authenticated => "any token".to_owned(),
             Rule::ForTenant(rule) => format!("{} in the path's tenant", self.audience(rule)),
             Rule::InTenant(rule) => format!("{} in the token's tenant", self.audience(rule)),
+            Rule::Fresh(rule, seconds) => {
+                format!("{}, signed in within {seconds} s", self.audience(rule))
+            }
             Rule::OrIf(rule, data) => format!("{}, or if {data}", self.audience(rule)),
             Rule::Permission(name) if self.policy.is_none() => format!("holders of {name}"),
             other => other.to_string(),
@@ -320,6 +384,12 @@ const OWN: &str =
 /// Part of the legend only if a rule needs a token for any tenant.
 const ANY: &str = "# any = let in with a token for any tenant, 403 with one for none
 ";
+
+/// Part of the legend only if the policy has a role that needs more than the lowest assurance.
+const STEP_UP: &str = "# step-up = let in with a session that reaches the assurance of the role, 401 with any other\n";
+
+/// Part of the legend only if a rule limits the age of the sign-in.
+const FRESH: &str = "# signed in within = 401 with a token of an older sign-in\n";
 
 /// Part of the legend only if a handler has a rule on data.
 const IF: &str = "# if = let in, and the handler refuses with 403 unless its rule on the data admits the caller\n";
@@ -343,8 +413,15 @@ impl fmt::Display for AccessMatrix {
         } else {
             ""
         };
-        write!(f, "{HEAD}{own}{any}{on_data}{TAIL}")?;
         let columns = self.columns();
+        let steps_up = columns.iter().any(|column| column.below.is_some());
+        let step_up = if steps_up { STEP_UP } else { "" };
+        let fresh = if has(|rule| rule.max_age().is_some()) {
+            FRESH
+        } else {
+            ""
+        };
+        write!(f, "{HEAD}{own}{any}{on_data}{step_up}{fresh}{TAIL}")?;
         for column in &columns {
             write!(f, "{}  ", column.title)?;
         }

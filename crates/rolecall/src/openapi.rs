@@ -130,8 +130,8 @@ fn add_components(document: &mut Value) -> Result<(), DocumentError> {
     for (response, text, challenge) in [
         (
             NOT_AUTHENTICATED,
-            "The access token is missing, not valid, or has ended",
-            "The challenge (RFC 6750 section 3)",
+            "The access token is missing, not valid, or has ended, or its user has to sign in again",
+            "The challenge (RFC 6750 section 3, RFC 9470)",
         ),
         (
             NOT_PERMITTED,
@@ -253,7 +253,8 @@ fn secure_operation(
     if !matches!(rule, Rule::Public) {
         responses.insert("401".to_owned(), refer(NOT_AUTHENTICATED));
     }
-    if rule.scope().is_some() || rule.names_tenant() || matches!(rule, Rule::OrIf(..)) {
+    let can_be_refused = rule.scope().is_some() || rule.max_age().is_some();
+    if can_be_refused || rule.names_tenant() || matches!(rule, Rule::OrIf(..)) {
         responses.insert("403".to_owned(), refer(NOT_PERMITTED));
     }
     Ok(())
@@ -287,7 +288,7 @@ fn alternatives(rule: &Rule) -> Vec<Vec<String>> {
                 |list: &Vec<String>| others.iter().map(|other| union(list, other)).collect();
             lists.iter().flat_map::<Vec<_>, _>(combine).collect()
         }),
-        Rule::ForTenant(rule) | Rule::InTenant(rule) => alternatives(rule),
+        Rule::ForTenant(rule) | Rule::InTenant(rule) | Rule::Fresh(rule, _) => alternatives(rule),
         // every token may try
         Rule::OrIf(..) => vec![Vec::new()],
         other => vec![other.names()],

@@ -35,6 +35,8 @@ pub enum Rule {
     ForTenant(&'static Rule),
     /// Needs this rule, and a token for any tenant.
     InTenant(&'static Rule),
+    /// Needs this rule, and a sign-in of the user that is at most so many seconds old.
+    Fresh(&'static Rule, u64),
     /// Needs this rule, or that the handler's rule on data, which has this name, admits the caller.
     OrIf(&'static Rule, &'static str),
 }
@@ -50,6 +52,8 @@ pub(crate) trait Holder {
     fn has_global_role(&self, role: &str) -> bool;
     /// Returns true if the caller has the permission whatever the tenant.
     fn has_global_permission(&self, permission: &str) -> bool;
+    /// Returns true if the user signed in at most so many seconds ago.
+    fn is_fresh(&self, seconds: u64) -> bool;
 }
 
 /// Where a rule looks for a role or permission.
@@ -76,7 +80,9 @@ impl Rule {
     pub const fn needs_tenant(&self) -> bool {
         let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
             return match self {
-                Self::InTenant(rule) | Self::OrIf(rule, _) => rule.needs_tenant(),
+                Self::InTenant(rule) | Self::Fresh(rule, _) | Self::OrIf(rule, _) => {
+                    rule.needs_tenant()
+                }
                 _ => matches!(self, Self::ForTenant(_)),
             };
         };
@@ -94,28 +100,33 @@ impl Rule {
     pub(crate) fn names_tenant(&self) -> bool {
         match self {
             Self::ForTenant(_) | Self::InTenant(_) => true,
-            Self::OrIf(rule, _) => rule.names_tenant(),
+            Self::Fresh(rule, _) | Self::OrIf(rule, _) => rule.names_tenant(),
             Self::AnyOf(rules) | Self::AllOf(rules) => rules.iter().any(Self::names_tenant),
             _ => false,
         }
     }
 
     /// Returns true if a caller with a valid access token is admitted on a path that names no tenant.
-    pub(crate) fn admits(&self, holder: &impl Holder) -> bool {
+    pub(crate) fn admits(&self, holder: &(impl Holder + ?Sized)) -> bool {
         self.admits_in(None, holder)
     }
 
     /// Returns true if a caller with a valid access token is admitted on a path that names `tenant`.
-    pub(crate) fn admits_in(&self, tenant: Option<&str>, holder: &impl Holder) -> bool {
+    pub(crate) fn admits_in(&self, tenant: Option<&str>, holder: &(impl Holder + ?Sized)) -> bool {
         self.evaluate(tenant, holder, Extent::Global)
     }
 
     /// Returns true if a handler that has already compared the tenant of the token would admit the caller.
-    pub(crate) fn admits_in_own_tenant(&self, holder: &impl Holder) -> bool {
+    pub(crate) fn admits_in_own_tenant(&self, holder: &(impl Holder + ?Sized)) -> bool {
         self.evaluate(None, holder, Extent::Tenant)
     }
 
-    fn evaluate(&self, tenant: Option<&str>, holder: &impl Holder, extent: Extent) -> bool {
+    fn evaluate(
+        &self,
+        tenant: Option<&str>,
+        holder: &(impl Holder + ?Sized),
+        extent: Extent,
+    ) -> bool {
         match (self, extent) {
             // the handler decides on its data
             (Self::Public | Self::Optional | Self::Authenticated | Self::OrIf(..), _) => true,
@@ -131,6 +142,9 @@ impl Rule {
             (Self::AllOf(rules), _) => {
                 let mut each = rules.iter();
                 !rules.is_empty() && each.all(|rule| rule.evaluate(tenant, holder, extent))
+            }
+            (Self::Fresh(rule, seconds), _) => {
+                holder.is_fresh(*seconds) && rule.evaluate(tenant, holder, extent)
             }
             // INVARIANT: a path and a token without tenants do not match
             (Self::ForTenant(rule), _) => {
@@ -155,7 +169,7 @@ impl Rule {
             Self::Public | Self::Optional | Self::Authenticated | Self::OrIf(..) => None,
             Self::Role(role) => Some(format!("role:{role}")),
             Self::Permission(permission) => Some((*permission).to_owned()),
-            Self::ForTenant(rule) | Self::InTenant(rule) => rule.scope(),
+            Self::ForTenant(rule) | Self::InTenant(rule) | Self::Fresh(rule, _) => rule.scope(),
             Self::AnyOf(rules) => rules.first().and_then(Self::scope),
             Self::AllOf(rules) => {
                 let mut tokens: Vec<String> = Vec::new();
@@ -171,12 +185,23 @@ impl Rule {
     }
 
     /// Returns the scope that the refused caller `holder` needs, or `None` if only the tenant of the token is wrong.
-    pub(crate) fn missing_scope(&self, holder: &impl Holder) -> Option<String> {
+    pub(crate) fn missing_scope(&self, holder: &(impl Holder + ?Sized)) -> Option<String> {
         match self {
             Self::ForTenant(rule) | Self::InTenant(rule) if rule.admits_in_own_tenant(holder) => {
                 None
             }
+            Self::Fresh(rule, _) if rule.admits(holder) => None,
             _ => self.scope(),
+        }
+    }
+
+    /// Returns the most seconds since the sign-in of the user, if the rule or a part of it limits them.
+    pub(crate) fn max_age(&self) -> Option<u64> {
+        match self {
+            Self::Fresh(rule, seconds) => rule.max_age().into_iter().chain([*seconds]).min(),
+            Self::ForTenant(rule) | Self::InTenant(rule) => rule.max_age(),
+            Self::AnyOf(rules) | Self::AllOf(rules) => rules.iter().filter_map(Self::max_age).min(),
+            _ => None,
         }
     }
 
@@ -189,7 +214,10 @@ impl Rule {
     pub const fn depth(&self) -> usize {
         let rules = match self {
             Self::AnyOf(rules) | Self::AllOf(rules) => rules,
-            Self::ForTenant(rule) | Self::InTenant(rule) | Self::OrIf(rule, _) => {
+            Self::ForTenant(rule)
+            | Self::InTenant(rule)
+            | Self::Fresh(rule, _)
+            | Self::OrIf(rule, _) => {
                 return rule.depth();
             }
             _ => return 0,
@@ -219,7 +247,10 @@ impl Rule {
                 }
                 names
             }
-            Self::ForTenant(rule) | Self::InTenant(rule) | Self::OrIf(rule, _) => rule.names(),
+            Self::ForTenant(rule)
+            | Self::InTenant(rule)
+            | Self::Fresh(rule, _)
+            | Self::OrIf(rule, _) => rule.names(),
             other => other.scope().into_iter().collect(),
         }
     }
@@ -252,6 +283,7 @@ impl fmt::Display for Rule {
             }
             Self::ForTenant(rule) => write!(f, "{rule} in the path's tenant"),
             Self::InTenant(rule) => write!(f, "{rule} in the token's tenant"),
+            Self::Fresh(rule, seconds) => write!(f, "{rule}, signed in within {seconds} s"),
             Self::OrIf(rule, data) => write!(f, "{rule}, or if {data}"),
         }
     }
@@ -297,6 +329,9 @@ mod tests {
         }
         fn has_global_permission(&self, permission: &str) -> bool {
             self.has_global(permission)
+        }
+        fn is_fresh(&self, _: u64) -> bool {
+            self.0.contains(&"fresh")
         }
     }
 

@@ -2,8 +2,8 @@ use crate::Rule;
 
 /// A handler argument that states who may call the handler.
 ///
-/// [`Require`](crate::Require), [`Authenticated`](crate::Authenticated), [`Optional`](crate::Optional) and
-/// [`Public`](crate::Public) implement it. An extractor of your own implements it by naming one of them; the router
+/// [`Require`](crate::Require), [`Fresh`](crate::Fresh), [`Authenticated`](crate::Authenticated),
+/// [`Optional`](crate::Optional) and [`Public`](crate::Public) implement it. An extractor of your own implements it by naming one of them; the router
 /// enforces that rule before the extractor runs.
 ///
 /// ```

@@ -3,6 +3,7 @@
 mod access;
 mod admitted;
 mod authenticated;
+mod fresh;
 mod in_tenant;
 mod optional;
 mod principal_extractor;
@@ -14,6 +15,7 @@ mod tenant;
 pub use access::{Access, AccessRule, GuardedArgs, OptionalRule};
 pub(crate) use admitted::{Admitted, Decision};
 pub use authenticated::Authenticated;
+pub use fresh::Fresh;
 pub use in_tenant::InTenant;
 pub use optional::Optional;
 pub use public::Public;

@@ -82,7 +82,7 @@ fn apply_rule(
         return Ok(Some(principal));
     }
     Err(Refusal {
-        denial: principal.refusal(rule),
+        denial: principal.refusal_in(rule, tenant),
         principal: Some(principal),
     })
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rolecall_core::Timestamp;
+use rolecall_core::{Policy, Timestamp};
 
 use super::receipts::Receipts;
 use crate::{
@@ -73,6 +73,8 @@ pub(super) struct Checks {
     pub(super) on_stale: OnStale,
     pub(super) warned_of_stale: AtomicBool,
     pub(super) receipts: Option<Arc<dyn Receipts>>,
+    /// The policy, unless the live state has one.
+    pub(super) policy: Option<Arc<Policy>>,
 }
 
 impl Checks {
@@ -82,6 +84,12 @@ impl Checks {
             Source::Live(state) => Some(state),
             _ => None,
         }
+    }
+
+    /// Returns the policy that the guard knows: that of its live state, or a fixed one.
+    pub(super) fn policy(&self) -> Option<Arc<Policy>> {
+        let snapshot = self.source.load();
+        snapshot.policy().or(self.policy.as_ref()).cloned()
     }
 
     /// Refuses if the state is stale, unless the guard is configured to accept that.

@@ -12,6 +12,7 @@ mod principal;
 mod receipts;
 mod session_cookie;
 mod status;
+mod step_up;
 mod tickets;
 mod verify;
 
@@ -25,4 +26,6 @@ pub use principal::Principal;
 #[doc(hidden)]
 pub use receipts::Receipts;
 pub use status::GuardStatus;
+#[cfg(feature = "testing")]
+pub(crate) use step_up::{StepUp, step_up};
 pub use verify::{CacheUse, Guard};

@@ -3,7 +3,9 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
+use rolecall_core::{
+    Acr, Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp,
+};
 use serde_json::{Value, json};
 
 use super::checks::Checks;
@@ -85,6 +87,11 @@ impl Principal {
 
     pub(super) fn checks(&self) -> &Checks {
         &self.checks
+    }
+
+    /// Returns the time of the guard that verified the token.
+    pub(super) fn now(&self) -> Timestamp {
+        self.checks.clock.now()
     }
 
     pub(super) fn question(&self) -> &AtomicU64 {
@@ -226,6 +233,18 @@ impl Principal {
         self.claims.auth_time.map(Timestamp::from_seconds)
     }
 
+    /// Returns the assurance of the session in which the token was issued: the lowest for a token that does not state one
+    /// of rolecall's, such as that of a client.
+    #[must_use]
+    pub fn acr(&self) -> Acr {
+        self.claims.acr.unwrap_or_default()
+    }
+
+    /// Returns the methods by which the user authenticated, as in RFC 8176: `pwd`, `otp`, `mfa`.
+    pub fn methods(&self) -> impl Iterator<Item = &str> {
+        self.claims.amr.iter().map(String::as_str)
+    }
+
     /// Returns the audience of the token.
     #[must_use]
     pub fn audience(&self) -> &Audience {
@@ -271,24 +290,38 @@ impl Principal {
 }
 
 impl Principal {
-    /// Creates the denial for a caller who does not satisfy `rule`, with a receipt if the guard issues them.
-    pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
+    /// Creates the denial for a caller who does not satisfy `rule` on a path that names `tenant`, with a receipt if the
+    /// guard issues them.
+    pub(crate) fn refusal_in(&self, rule: &Rule, tenant: Option<&str>) -> Denial {
         let needs = rule.needs().map(|needs| match &self.global {
             // such a rule asks for what is held whatever the tenant
             Some(_) if !rule.names_tenant() => json!({ "global": needs }),
             _ => needs,
         });
+        let receipt = needs.and_then(|needs| self.receipt(&needs));
+        if let Some(step_up) = self.step_up(rule, |holder| rule.admits_in(tenant, holder)) {
+            return step_up.denial(receipt);
+        }
         Denial::Forbidden {
             scope: rule.missing_scope(self),
-            receipt: needs.and_then(|needs| self.receipt(&needs)),
+            receipt,
         }
+    }
+
+    /// As [`refusal_in`](Self::refusal_in), on a path that names no tenant.
+    pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
+        self.refusal_in(rule, None)
     }
 
     /// As [`refusal`](Self::refusal), for a rule that counts what the caller holds in the tenant of the token.
     pub(crate) fn refusal_in_tenant(&self, rule: &Rule) -> Denial {
+        let receipt = rule.needs().and_then(|needs| self.receipt(&needs));
+        if let Some(step_up) = self.step_up(rule, |holder| rule.admits_in_own_tenant(holder)) {
+            return step_up.denial(receipt);
+        }
         Denial::Forbidden {
             scope: rule.scope(),
-            receipt: rule.needs().and_then(|needs| self.receipt(&needs)),
+            receipt,
         }
     }
 
@@ -322,6 +355,11 @@ impl Holder for Principal {
     fn has_global_permission(&self, permission: &str) -> bool {
         Principal::has_global_permission(self, permission)
     }
+
+    fn is_fresh(&self, seconds: u64) -> bool {
+        let age = self.auth_time().map(|at| self.now().since(at).as_secs());
+        age.is_some_and(|age| age <= seconds)
+    }
 }
 
 fn values_of(scope: &str) -> BTreeSet<Box<str>> {
@@ -350,6 +388,12 @@ fn derive_permissions(
     claims: &VerifiedClaims,
     global: &mut Option<Held>,
 ) -> BTreeSet<Box<str>> {
+    let acr = claims.acr.unwrap_or_default();
+    // INVARIANT: a role that the session does not reach gives nothing, although another role inherits it
+    let permissions_of = |roles: &mut dyn Iterator<Item = &str>| {
+        let roles: Vec<RoleName> = roles.filter_map(|role| role.parse().ok()).collect();
+        policy.permissions_in_token(&roles, acr)
+    };
     let names = |permissions: &BTreeSet<Permission>| {
         // INVARIANT: reserved permissions are in the `scope` of a token for a tenant, or not in the token at all
         let counts = |one: &&Permission| claims.tenant.is_none() || !one.is_reserved();
@@ -357,19 +401,9 @@ fn derive_permissions(
         permissions.map(|one| one.as_str().into()).collect()
     };
     if let Some(global) = global {
-        let roles = global.roles.iter().map(|role| &**role);
-        global.permissions = names(&permissions_of(policy, roles));
+        let mut roles = global.roles.iter().map(|role| &**role);
+        global.permissions = names(&permissions_of(&mut roles));
     }
-    names(&permissions_of(
-        policy,
-        claims.roles.iter().map(String::as_str),
-    ))
-}
-
-fn permissions_of<'a>(
-    policy: &Policy,
-    roles: impl Iterator<Item = &'a str>,
-) -> BTreeSet<Permission> {
-    let roles: Vec<RoleName> = roles.filter_map(|role| role.parse().ok()).collect();
-    policy.permissions_of(&roles)
+    let mut roles = claims.roles.iter().map(String::as_str);
+    names(&permissions_of(&mut roles))
 }

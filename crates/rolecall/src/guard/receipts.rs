@@ -26,7 +26,7 @@ impl Rule {
             Self::AnyOf([rule, Self::InTenant(inner)]) if rule == *inner => rule.needs(),
             Self::AnyOf(rules) => Some(serde_json::json!({ "any": of(rules) })),
             Self::AllOf(rules) => Some(serde_json::json!({ "all": of(rules) })),
-            Self::ForTenant(rule) | Self::InTenant(rule) => rule.needs(),
+            Self::ForTenant(rule) | Self::InTenant(rule) | Self::Fresh(rule, _) => rule.needs(),
             _ => None,
         }
     }

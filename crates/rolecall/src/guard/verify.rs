@@ -50,7 +50,6 @@ pub struct Guard {
 pub(super) struct Inner {
     pub(super) verifier: Verifier,
     pub(super) checks: Arc<Checks>,
-    pub(super) policy: Option<Arc<Policy>>,
     /// Verified tokens, by the digest of their whole text.
     pub(super) verified: Cache<[u8; 32], Arc<Entry>>,
     pub(super) hits: AtomicU64,
@@ -97,8 +96,7 @@ impl Entry {
 impl Guard {
     /// Returns the policy that the guard knows: that of its live state, or a fixed one.
     pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
-        let snapshot = self.inner.checks.source.load();
-        snapshot.policy().or(self.inner.policy.as_ref()).cloned()
+        self.inner.checks.policy()
     }
 
     /// Identifies the caller of a request by its `Authorization` header (RFC 6750 section 2.1).
@@ -279,7 +277,7 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Denial> {
         let key = sha256(token);
-        let policy = snapshot.policy().or(self.policy.as_ref());
+        let policy = snapshot.policy().or(self.checks.policy.as_ref());
         if let Some(entry) = self.verified.get(&key) {
             if snapshot.keys().contains(entry.principal.claims().key)
                 && now >= entry.valid_from

@@ -27,7 +27,7 @@ impl Asked {
     /// Explains the refusal by a rule on data as the router explains its own. Other answers stay as they are.
     pub(super) fn explain_refusal(&self, response: Response) -> Response {
         let denial = response.extensions().get::<Denial>();
-        let Some(denial @ Denial::Forbidden { .. }) = denial else {
+        let Some(denial @ (Denial::Forbidden { .. } | Denial::StepUp { .. })) = denial else {
             return response;
         };
         let problem = denial.clone().into_problem();

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use rolecall_core::{AccessClaims, Audience, GlobalClaims, Revision, SubjectKind, Timestamp};
+use rolecall_core::{AccessClaims, Acr, Audience, GlobalClaims, Revision, SubjectKind, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::tickets::TestTickets;
@@ -13,6 +13,8 @@ use crate::{
 /// The start time of the clock of a [`TestIssuer`]: 2030-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_seconds(1_893_456_000);
 const LIFETIME: Duration = Duration::from_mins(30);
+/// Longer ago than any rule allows.
+const LONG_AGO: Duration = Duration::MAX;
 const ERA: &str = "test";
 
 /// An issuer of access tokens in memory, with a random key and its own clock.
@@ -138,6 +140,9 @@ impl TestIssuer {
                 jti: format!("test-{username}"),
                 sid: Some(format!("session-{username}")),
                 auth_time: Some(now),
+                acr: Some(Acr::Aal1),
+                amr: vec!["pwd".to_owned()],
+                step_up: Vec::new(),
                 username: username.to_owned(),
                 roles: Vec::new(),
                 scope: Some(String::new()),
@@ -163,6 +168,13 @@ impl TestIssuer {
         }
         if let Some(tenant) = &caller.tenant {
             token = token.tenant(tenant);
+        }
+        for role in &caller.step_up {
+            token = token.step_up_named(role);
+        }
+        token = token.acr(caller.acr);
+        if caller.is_stale {
+            token = token.signed_in_ago(LONG_AGO);
         }
         token.sign()
     }
@@ -268,6 +280,44 @@ impl TestToken<'_> {
         })
     }
 
+    /// Sets the assurance of the session: `aal1` by default, with a password.
+    ///
+    /// ```
+    /// use rolecall::{Acr, testing::TestIssuer};
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let caller = issuer.guard().verify(&issuer.token("alice").acr(Acr::Aal2).sign())?;
+    /// assert_eq!(caller.acr(), Acr::Aal2);
+    /// # Ok::<(), rolecall::Denial>(())
+    /// ```
+    pub fn acr(mut self, acr: Acr) -> Self {
+        self.claims.acr = Some(acr);
+        let methods: &[&str] = match acr {
+            Acr::Aal1 => &["pwd"],
+            Acr::Aal2 => &["pwd", "otp", "mfa"],
+            Acr::Phr => &["hwk", "user", "mfa"],
+        };
+        self.claims.amr = methods.iter().map(|method| (*method).to_owned()).collect();
+        self
+    }
+
+    /// Adds a role that the token does not carry because its session does not reach the assurance of the role.
+    pub fn step_up<R: Role>(self) -> Self {
+        self.step_up_named(R::NAME)
+    }
+
+    fn step_up_named(mut self, role: &str) -> Self {
+        self.claims.step_up.push(role.to_owned());
+        self
+    }
+
+    /// Lets the user have signed in some time ago, for [`Fresh`](crate::Fresh); by default they did just now.
+    pub fn signed_in_ago(mut self, age: Duration) -> Self {
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        self.claims.auth_time = Some(self.claims.iat.saturating_sub(age).max(0));
+        self
+    }
+
     /// Adds a claim of the application, such as a profile field that the server writes into tokens.
     ///
     /// ```
@@ -296,6 +346,8 @@ impl TestToken<'_> {
         self.claims.username.clear();
         self.claims.sid = None;
         self.claims.auth_time = None;
+        self.claims.acr = None;
+        self.claims.amr.clear();
         self
     }
 

@@ -19,7 +19,9 @@ use tower::ServiceExt as _;
 use super::{TestIssuer, data::try_data_rule};
 use crate::{
     AccessMatrix, Caller, Denial, Guard, GuardedRouter, RouteAccess, Rule,
+    guard::{StepUp, step_up},
     matrix::{Cell, OTHER_TENANT, SOME_TENANT, admission, permissions_of},
+    rule::Holder,
 };
 
 /// The value of every path parameter in a request.
@@ -145,6 +147,10 @@ impl RouteTest<'_> {
                 self.expect(None, cell, &column.title)?;
                 continue;
             };
+            if let Some(below) = &column.below {
+                let title = format!("{} in a session of the lowest assurance", column.title);
+                self.expect_below(below, cell, &title)?;
+            }
             if cell == Cell::Depends {
                 let with = caller.clone().with(permissions_of(&self.route.rule));
                 self.expect(Some(caller), Cell::NotPermitted, &column.title)?;
@@ -155,6 +161,31 @@ impl RouteTest<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Requests as a caller whose session does not reach all of its roles.
+    fn expect_below(&self, below: &Caller, cell: Cell, title: &str) -> Result<(), String> {
+        let rule = &self.route.rule;
+        if cell != Cell::StepUp {
+            return self.expect(Some(below), admission(rule, below), title);
+        }
+        let missed: Vec<_> = below
+            .step_up
+            .iter()
+            .filter_map(|role| role.parse().ok())
+            .collect();
+        let policy = self.matrix.guard.policy();
+        let admits = |holder: &dyn Holder| rule.admits_in(Some(SOME_TENANT), holder);
+        let step_up = step_up(
+            rule.max_age(),
+            below,
+            (below.acr, &missed),
+            policy.as_deref(),
+            admits,
+        );
+        // a guard that does not know the policy refuses, and names the role
+        let denial = step_up.map_or_else(|| forbidden(rule, below), |step_up| step_up.denial(None));
+        self.expect_denial(Some(below), Some(denial), title)
     }
 
     /// Requests as callers with all the names of the rule, with all but one of them, and with only one of them.
@@ -172,7 +203,28 @@ impl RouteTest<'_> {
             let caller = Caller::default().with(set);
             self.expect(Some(&caller), admission(rule, &caller), &title)?;
         }
-        Ok(())
+        self.request_stale(names)
+    }
+
+    /// Requests as a caller with all the names of the rule whose sign-in is too old for it.
+    fn request_stale(&self, names: Vec<String>) -> Result<(), String> {
+        let rule = &self.route.rule;
+        let caller = Caller::default().with(names);
+        let mut callers = [caller.in_tenant(SOME_TENANT), caller].into_iter();
+        let admitted = callers.find(|caller| rule.admits_in(Some(SOME_TENANT), caller));
+        let Some(admitted) = admitted.filter(|_| rule.max_age().is_some()) else {
+            return Ok(());
+        };
+        let caller = Caller {
+            is_stale: true,
+            ..admitted
+        };
+        let denial = StepUp {
+            acr: None,
+            max_age: rule.max_age(),
+        };
+        let denial = Some(denial.denial(None));
+        self.expect_denial(Some(&caller), denial, "a sign-in that is too old")
     }
 
     /// Requests with an invalid token, and with a method that the route does not have.
@@ -227,16 +279,23 @@ impl RouteTest<'_> {
             | Cell::AdmittedInTenant
             | Cell::AdmittedInAnyTenant
             | Cell::Depends
+            | Cell::StepUp
             | Cell::IfData(_) => None,
             Cell::NotAuthenticated => Some(Denial::NotAuthenticated),
             Cell::NotPermitted => {
                 let default = Caller::default();
-                Some(Denial::Forbidden {
-                    scope: self.route.rule.missing_scope(caller.unwrap_or(&default)),
-                    receipt: None,
-                })
+                Some(forbidden(&self.route.rule, caller.unwrap_or(&default)))
             }
         };
+        self.expect_denial(caller, denial, title)
+    }
+
+    fn expect_denial(
+        &self,
+        caller: Option<&Caller>,
+        denial: Option<Denial>,
+        title: &str,
+    ) -> Result<(), String> {
         let expected = denial.map_or((StatusCode::NO_CONTENT, None), |denial| {
             (denial.status(), denial.challenge())
         });
@@ -279,6 +338,13 @@ impl RouteTest<'_> {
             Poll::Ready(Ok(response)) => Ok((response.status(), response.headers().clone())),
             Poll::Pending => Err(format!("{}: the router did not answer", self.route.path)),
         }
+    }
+}
+
+fn forbidden(rule: &Rule, caller: &Caller) -> Denial {
+    Denial::Forbidden {
+        scope: rule.missing_scope(caller),
+        receipt: None,
     }
 }
 

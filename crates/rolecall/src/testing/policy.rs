@@ -1,6 +1,6 @@
 //! Tests with the policy of an application as a document.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use rolecall_core::document::Document;
 
@@ -54,6 +54,10 @@ pub fn assert_access_matrix_with<S: Clone + Send + Sync + 'static>(
 ) {
     let document = read_policy(policy_file);
     let issuer = TestIssuer::new();
+    if let Ok(policy) = document.policy() {
+        // the guard knows what the roles of the policy need
+        issuer.live().set_policy(Arc::new(policy));
+    }
     match AccessMatrix::of(&app(issuer.guard())).document(&document) {
         Ok(matrix) => matrix.assert(lock_file, |caller| issuer.token_of(caller)),
         Err(error) => panic!("{error}"),

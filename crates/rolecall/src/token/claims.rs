@@ -1,6 +1,6 @@
 //! The claims of a verified access token, parsed strictly.
 
-use rolecall_core::{Audience, GlobalClaims, Revision, SubjectKind};
+use rolecall_core::{Acr, Audience, GlobalClaims, Revision, SubjectKind};
 use serde_json::{Map, Value};
 
 use super::error::Reason;
@@ -38,6 +38,13 @@ pub struct VerifiedClaims {
     pub sid: Option<String>,
     /// The time at which the user last authenticated, in seconds since the epoch.
     pub auth_time: Option<i64>,
+    /// The assurance of the session. `None` if the token has none, or one that rolecall does not know, which stays in
+    /// `other`.
+    pub acr: Option<Acr>,
+    /// The methods by which the user authenticated (RFC 8176).
+    pub amr: Vec<String>,
+    /// Roles that the token does not carry, but that a session with a higher assurance has.
+    pub step_up: Vec<String>,
     /// The user name; if the claim is missing, the same as `sub` for a user, and empty for a client.
     pub username: String,
     /// The roles, as written.
@@ -84,6 +91,9 @@ impl VerifiedClaims {
             jti: claims.string("jti")?.unwrap_or_default(),
             sid: claims.string("sid")?,
             auth_time: claims.time("auth_time")?,
+            acr: claims.acr()?,
+            amr: claims.methods(),
+            step_up: claims.strings("step_up")?.unwrap_or_default(),
             username: claims
                 .string("username")?
                 .unwrap_or_else(|| default_username(subject_kind, &sub)),
@@ -172,6 +182,32 @@ impl Members {
         let seconds = value.as_i64().or_else(|| value.as_f64().and_then(whole));
         let in_range = seconds.filter(|seconds| (0..=MAX_TIME).contains(seconds));
         in_range.map(Some).ok_or(Reason::Claims)
+    }
+
+    /// Takes `acr` if its value is one of rolecall's. Other issuers have values of their own, which stay where they are.
+    fn acr(&mut self) -> Result<Option<Acr>, Reason> {
+        let acr = match self.0.get("acr") {
+            None => return Ok(None),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(_) => return Err(Reason::Claims),
+        };
+        if acr.is_some() {
+            self.0.remove("acr");
+        }
+        Ok(acr)
+    }
+
+    /// Takes `amr` if it is an array of strings (RFC 8176). Nothing is decided by it, so the claim of an issuer that writes
+    /// something else stays where it is.
+    fn methods(&mut self) -> Vec<String> {
+        let Some(Value::Array(items)) = self.0.get("amr") else {
+            return Vec::new();
+        };
+        let Ok(methods) = strings(items.clone()) else {
+            return Vec::new();
+        };
+        self.0.remove("amr");
+        methods
     }
 
     /// Takes `global`: an object with `roles` and `scope`.

@@ -26,6 +26,7 @@ mod remote;
 mod revocation;
 mod router;
 mod staleness;
+mod step_up;
 mod tenants;
 mod tickets;
 mod wire;

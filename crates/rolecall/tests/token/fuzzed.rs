@@ -194,7 +194,8 @@ fn claims_fit(claims: &Value) -> bool {
         && ["iat", "exp"].iter().all(|name| is_time(&claims[*name]))
         && all(&["nbf", "auth_time"], &is_time)
         && all(&["rev"], &is_count)
-        && all(&["roles"], &texts)
+        && all(&["roles", "step_up"], &texts)
+        && all(&["acr"], &Value::is_string)
         && all(&["narrowed"], &Value::is_boolean)
         && all(&optional, &Value::is_string)
         && all(&["subject_kind"], &|kind| {
@@ -241,6 +242,9 @@ fn assert_round_trip(claims: &VerifiedClaims) {
         jti: claims.jti.clone(),
         sid: claims.sid.clone(),
         auth_time: claims.auth_time,
+        acr: claims.acr,
+        amr: claims.amr.clone(),
+        step_up: claims.step_up.clone(),
         username: claims.username.clone(),
         roles: claims.roles.clone(),
         scope: claims.has_scope.then(|| claims.scope.clone()),

@@ -3,8 +3,9 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use rolecall::token::{KeySet, SigningKey, dangerous, jws};
-use rolecall_core::{AccessClaims, Audience, GlobalClaims, SubjectKind};
+use rolecall_core::{AccessClaims, Acr, Audience, GlobalClaims, SubjectKind};
 use serde_json::json;
 
 use crate::support::*;
@@ -20,6 +21,8 @@ prop_compose! {
         roles in vec("[a-z.]{1,30}", 0..20),
         global in option::of((vec("[a-z.]{1,30}", 0..5), option::of("[a-z:. ]{0,50}"))),
         (narrowed, rev) in (any::<bool>(), 0..i64::MAX),
+        (acr, amr) in (option::of(select(&Acr::ALL)), vec("[a-z]{1,8}", 0..4)),
+        step_up in vec("[a-z.]{1,30}", 0..4),
         other in vec(("own_[a-z]{1,8}", ".{0,20}"), 0..3),
     ) -> AccessClaims {
         let aud = if audiences.is_empty() {
@@ -29,7 +32,7 @@ prop_compose! {
         };
         AccessClaims {
             iss: ISSUER.to_owned(),
-            sub, jti, client_id, era, scope, sid, tenant, roles, narrowed, rev, aud,
+            sub, jti, client_id, era, scope, sid, tenant, roles, narrowed, rev, aud, acr, amr, step_up,
             username: if client { String::new() } else { username },
             global: global.map(|(roles, scope)| GlobalClaims { roles, scope }),
             subject_kind: if client { SubjectKind::Client } else { SubjectKind::User },
@@ -50,7 +53,7 @@ proptest! {
         let again = AccessClaims {
             iss: read.iss, sub: read.sub, subject_kind: read.subject_kind, aud: read.aud,
             client_id: read.client_id, iat: read.iat, exp: read.exp, jti: read.jti, sid: read.sid,
-            auth_time: read.auth_time, username: read.username, roles: read.roles,
+            auth_time: read.auth_time, acr: read.acr, amr: read.amr, step_up: read.step_up, username: read.username, roles: read.roles,
             scope: read.has_scope.then_some(read.scope), tenant: read.tenant, global: read.global,
             narrowed: read.narrowed, rev: read.rev, era: read.era, other: read.other.clone(),
         };
