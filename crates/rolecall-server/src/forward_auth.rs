@@ -167,14 +167,18 @@ impl Query {
         let names = self.wanted.iter().map(ToString::to_string);
         let needs = json!({ "all": names.clone().collect::<Vec<_>>() });
         let globally = tenant.is_none() && caller.tenant().is_some();
+        let needs = if globally {
+            json!({ "global": needs })
+        } else {
+            needs
+        };
+        let names: Vec<String> = names.collect();
+        let step_up = is_right_tenant.then(|| caller.step_up_for(&names, tenant.is_some(), &needs));
         Err(Refused {
+            step_up: step_up.flatten(),
             // with another tenant's token nothing that a scope names is missing
-            scope: (!holds_all).then(|| names.collect::<Vec<_>>().join(" ")),
-            needs: if globally {
-                json!({ "global": needs })
-            } else {
-                needs
-            },
+            scope: (!holds_all).then(|| names.join(" ")),
+            needs,
         })
     }
 }
@@ -185,6 +189,8 @@ struct Refused {
     scope: Option<String>,
     /// The same for a receipt.
     needs: Value,
+    /// The denial if a stronger sign-in is all that lacks.
+    step_up: Option<Denial>,
 }
 
 /// The refusal of a query that cannot be understood.
@@ -192,6 +198,7 @@ fn not_understood() -> Refused {
     Refused {
         scope: None,
         needs: json!({ "all": [] }),
+        step_up: None,
     }
 }
 
@@ -239,10 +246,24 @@ pub(crate) async fn authorize_request(
             let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
             (no_store, headers).into_response()
         }
-        Err(Refused { scope, needs }) => {
-            tracing::info!(path = PATH, subject = caller.subject(), scope, "refused");
-            let receipt = caller.receipt(&needs);
-            let mut response = Denial::Forbidden { scope, receipt }
+        Err(Refused {
+            scope,
+            needs,
+            step_up,
+        }) => {
+            let denial = step_up.unwrap_or_else(|| Denial::Forbidden {
+                scope: scope.clone(),
+                receipt: caller.receipt(&needs),
+            });
+            let outcome = denial.code();
+            tracing::info!(
+                path = PATH,
+                subject = caller.subject(),
+                scope,
+                outcome,
+                "refused"
+            );
+            let mut response = denial
                 .into_problem()
                 .with("roles", caller.roles().collect::<Vec<_>>())
                 .into_response();

@@ -131,6 +131,7 @@ fn needed(actor: &str, change: &Value) -> Needed {
         | "role.described"
         | "role.by_name"
         | "role.approval"
+        | "role.acr"
         | "permission.created"
         | "permission.described"
         | "permission.deleted"

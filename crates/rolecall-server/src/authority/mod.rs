@@ -1,5 +1,6 @@
 //! The caller, the roles and permissions that the database gives the caller, and the checks on them.
 
+pub(crate) mod assurance;
 pub(crate) mod builtin;
 pub(crate) mod caller;
 pub(crate) mod may;

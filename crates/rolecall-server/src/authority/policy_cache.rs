@@ -3,15 +3,15 @@
 use std::{
     ops::Deref,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use arc_swap::ArcSwapOption;
-use rolecall_core::{Policy, Revision};
+use rolecall_core::{Acr, Policy, PolicyBuilder, Revision};
 
-use super::policy_store::read_policy_after;
+use super::{builtin, policy_store::read_policy_after};
 use crate::store::{Change, Conn, StoreError, read_head};
 
 /// A policy and the revision at which it was read.
@@ -19,9 +19,73 @@ use crate::store::{Change, Conn, StoreError, read_head};
 pub(crate) struct PolicyAt {
     pub(crate) revision: Revision,
     pub(crate) policy: Arc<Policy>,
+    reached: Reached,
+}
+
+/// The policy as a session has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    /// The policy without the roles that the session does not reach.
+    pub(crate) policy: Arc<Policy>,
+    /// The whole policy, if the session does not reach all of it.
+    pub(crate) beyond: Option<Arc<Policy>>,
+}
+
+/// The policy as sessions have it that do not reach all of it, each computed when it is first needed.
+#[derive(Debug, Default)]
+struct Reached {
+    by_aal1: OnceLock<Option<Arc<Policy>>>,
+    by_aal2: OnceLock<Option<Arc<Policy>>>,
+    /// For a session of an administrator with a second factor that was signed in without it.
+    by_aal1_without_admin: OnceLock<Option<Arc<Policy>>>,
 }
 
 impl PolicyAt {
+    pub(crate) fn new(revision: Revision, policy: Policy) -> Self {
+        Self {
+            revision,
+            policy: Arc::new(policy),
+            reached: Reached::default(),
+        }
+    }
+
+    /// Returns the policy as a session with the assurance `acr` has it, whose user may have to prove a second factor to be
+    /// an administrator.
+    pub(crate) fn reach(&self, acr: Acr, is_admin_raised: bool) -> Reach {
+        let cached = match (acr, is_admin_raised) {
+            (Acr::Aal1, false) => &self.reached.by_aal1,
+            (Acr::Aal1, true) => &self.reached.by_aal1_without_admin,
+            (Acr::Aal2, _) => &self.reached.by_aal2,
+            (Acr::Phr, _) => return self.whole(),
+        };
+        let reached = cached.get_or_init(|| {
+            if !is_admin_raised {
+                return reached_by(&self.policy, acr);
+            }
+            let mut raised = PolicyBuilder::from(&*self.policy);
+            raised.acr(builtin::ADMIN_ROLE.clone(), Acr::Aal2);
+            // INVARIANT: the rules are those of a policy, so that this never fails; if it did, nothing would be given
+            match raised.build() {
+                Ok(raised) => reached_by(&raised, acr),
+                Err(_) => Some(Arc::default()),
+            }
+        });
+        match reached {
+            Some(policy) => Reach {
+                policy: Arc::clone(policy),
+                beyond: Some(Arc::clone(&self.policy)),
+            },
+            None => self.whole(),
+        }
+    }
+
+    fn whole(&self) -> Reach {
+        Reach {
+            policy: Arc::clone(&self.policy),
+            beyond: None,
+        }
+    }
+
     fn pair(&self) -> (Revision, &Policy) {
         (self.revision, &self.policy)
     }
@@ -125,10 +189,7 @@ impl PolicyCache {
 
     /// Stores a policy whose read began when the cache had been cleared `since` times, unless a newer one is stored.
     fn keep(&self, since: u64, revision: Revision, policy: Policy) -> Arc<PolicyAt> {
-        let read = Arc::new(PolicyAt {
-            revision,
-            policy: Arc::new(policy),
-        });
+        let read = Arc::new(PolicyAt::new(revision, policy));
         self.newest.rcu(|old| match old {
             Some(old) if old.revision > read.revision => Some(Arc::clone(old)),
             _ => Some(Arc::clone(&read)),
@@ -139,6 +200,11 @@ impl PolicyCache {
         }
         read
     }
+}
+
+/// Returns the policy as a session has it, if it does not have all of it.
+fn reached_by(policy: &Policy, acr: Acr) -> Option<Arc<Policy>> {
+    (!policy.is_reached_by(acr)).then(|| Arc::new(policy.reached_by(acr)))
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
-    Constraint, ConstraintKind, ConstraintName, ConstraintScope, Permission, PermissionPattern,
-    Policy, PolicyBuilder, Revision, RoleName, RoleRules,
+    Acr, Constraint, ConstraintKind, ConstraintName, ConstraintScope, Permission,
+    PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, RoleRules,
 };
 
 use crate::store::{Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
 
 queries! {
-    ALL_ROLES = "SELECT name, approval, by_name FROM roles";
+    ALL_ROLES = "SELECT name, approval, by_name, acr FROM roles";
     ALL_PERMISSIONS = "SELECT name FROM permissions";
     ALL_GRANTS = "SELECT role, permission FROM role_permissions UNION ALL SELECT role, object || ':*' FROM role_wildcards";
     ALL_JUNIORS = "SELECT senior, junior FROM role_juniors";
@@ -18,6 +18,7 @@ queries! {
     ROLE_RULES = "SELECT 'role', name FROM roles WHERE name = $1 \
         UNION ALL SELECT 'approval', name FROM roles WHERE name = $1 AND approval = TRUE \
         UNION ALL SELECT 'permissions_only', name FROM roles WHERE name = $1 AND by_name = FALSE \
+        UNION ALL SELECT 'acr', acr FROM roles WHERE name = $1 AND acr <> 'aal1' \
         UNION ALL SELECT 'permission', permission FROM role_permissions WHERE role = $1 \
         UNION ALL SELECT 'permission', object || ':*' FROM role_wildcards WHERE role = $1 \
         UNION ALL SELECT 'junior', junior FROM role_juniors WHERE senior = $1";
@@ -34,6 +35,7 @@ rows! {
         name: RoleName,
         approval: bool,
         by_name: bool,
+        acr: Acr,
     }
 }
 
@@ -82,6 +84,7 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     let found: Vec<RoleRow> = query(ALL_ROLES).fetch_all(conn).await?;
     for row in found {
         rules.approval(row.name.clone(), row.approval);
+        rules.acr(row.name.clone(), row.acr);
         rules.by_name(row.name, row.by_name);
     }
     for (role, pattern) in query(ALL_GRANTS)
@@ -228,6 +231,7 @@ async fn read_rules(conn: &mut Conn, role: &RoleName) -> Result<Option<RoleRules
             "junior" => drop(rules.juniors.insert(parse(&name)?)),
             "approval" => rules.approval = true,
             "permissions_only" => rules.by_name = false,
+            "acr" => rules.acr = parse(&name)?,
             _ => {}
         }
     }

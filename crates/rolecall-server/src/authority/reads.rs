@@ -1,7 +1,7 @@
 //! Checks of the permission to read.
 
 use rolecall::{Denial, Principal};
-use rolecall_core::{Permission, TenantName};
+use rolecall_core::{Acr, Permission, SubjectKind, TenantName};
 
 use super::{
     caller::{Caller, SEE_ALL_HOLDERS},
@@ -126,6 +126,12 @@ pub(crate) async fn holds_now(
         return Ok(None);
     };
     let policy = subject.policy(app.policy(), &mut conn).await?;
-    let permissions = policy.permissions_of(subject.global_roles());
+    // nobody proved a second factor for a client
+    let acr = match subject.kind {
+        SubjectKind::Client => Acr::Aal1,
+        SubjectKind::User => Acr::Phr,
+    };
+    let roles = policy.closure_at(subject.global_roles(), acr);
+    let permissions = policy.own_permissions_of(&roles);
     Ok(Some(permissions.contains(permission)))
 }

@@ -138,10 +138,7 @@ impl Rights {
 
     /// Keeps the caller's rights, and replaces the policy with the one that this change has written.
     pub(crate) fn under(self, policy: Policy) -> Self {
-        let policy = Arc::new(PolicyAt {
-            revision: self.policy.revision,
-            policy: Arc::new(policy),
-        });
+        let policy = Arc::new(PolicyAt::new(self.policy.revision, policy));
         Self { policy, ..self }
     }
 

@@ -1,7 +1,7 @@
 //! `explain`: why a subject may or may not do something.
 
 use clap::Args;
-use rolecall_core::TenantName;
+use rolecall_core::{Acr, TenantName};
 use serde_json::{Value, json};
 
 use super::{
@@ -37,7 +37,10 @@ pub(super) struct ExplainOptions {
     /// The time of the decision, as RFC 3339; now by default.
     #[arg(long, value_name = "TIME", conflicts_with = "receipt")]
     at: Option<String>,
-    /// Explain a refused request: the `receipt` in the body of its 403.
+    /// The assurance of a session: aal1, aal2 or phr. Without it, the assignments alone count.
+    #[arg(long, conflicts_with = "receipt")]
+    acr: Option<Acr>,
+    /// Explain a refused request: the `receipt` in the body of its 403 or 401.
     #[arg(long)]
     receipt: Option<String>,
 }
@@ -66,6 +69,7 @@ async fn explain_decision(
         need,
         tenant: options.tenant.as_ref(),
         at: at.map(|text| parse_time("--at", text)).transpose()?,
+        acr: options.acr,
     };
     let answer = service::decide(&context.app, context.caller(), &question).await?;
     if context.json {
@@ -170,6 +174,15 @@ fn describe(step: &Step) -> (&'static str, String) {
         Step::Assignment(assignment) => ("assigned", assignment_text(assignment)),
         Step::Inheritance { path } => ("inherits", path.join(" -> ")),
         Step::Grant { role, permission } => ("granted", format!("{role} holds {permission}")),
+        Step::Assurance {
+            role,
+            needed,
+            present,
+        } => {
+            let session = present.map(|present| format!("; the session has {present}"));
+            let session = session.unwrap_or_default();
+            ("assurance", format!("{role} needs {needed}{session}"))
+        }
         Step::Missing { need, exists: true } => ("missing", need.clone()),
         Step::Missing {
             need,

@@ -58,7 +58,7 @@ fn print_effects(kind: &str, rows: Vec<Vec<String>>) -> Result<(), CliError> {
 }
 
 fn effect_row(name: String, effect: &RoleEffect) -> Vec<String> {
-    let [gains, loses] = [
+    let [gains, mut loses] = [
         (&effect.gains, &effect.gains_roles),
         (&effect.loses, &effect.loses_roles),
     ]
@@ -67,6 +67,12 @@ fn effect_row(name: String, effect: &RoleEffect) -> Vec<String> {
         let roles = roles.iter().map(|role| format!("role {role}"));
         permissions.chain(roles).collect::<Vec<_>>().join("\n")
     });
+    for (role, acr) in &effect.needs_acr {
+        if !loses.is_empty() {
+            loses.push('\n');
+        }
+        let _ = write!(loses, "role {role} in sessions below {acr}");
+    }
     vec![name, gains, loses]
 }
 

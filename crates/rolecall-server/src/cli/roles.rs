@@ -1,7 +1,7 @@
 //! `role`: manages roles, their permissions and their inheritance.
 
 use clap::{Subcommand, ValueEnum};
-use rolecall_core::{PermissionPattern, RoleName, Timestamp};
+use rolecall_core::{Acr, PermissionPattern, RoleName, Timestamp};
 use serde_json::json;
 
 use super::{
@@ -39,6 +39,16 @@ pub(super) enum RoleCommand {
         /// Set whether applications may check for the role by its name.
         #[arg(long, default_value = "on")]
         by_name: Switch,
+        /// Set the assurance that a session needs to have the role: `aal2` for two factors, `phr` for a passkey.
+        #[arg(long, default_value = "aal1")]
+        acr: Acr,
+    },
+    /// Set the assurance that a session needs to have a role. Tokens through the role end if it is raised.
+    Acr {
+        /// The role's name.
+        name: RoleName,
+        /// `aal1` for every session, `aal2` for two factors, `phr` for a passkey.
+        acr: Acr,
     },
     /// Set whether assignments of a role, and of roles that inherit it, need the approval of a second person.
     Approval {
@@ -125,10 +135,12 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
             description,
             approval,
             by_name,
+            acr,
         } => {
             let wanted = NewRole {
                 approval: *approval,
                 by_name: *by_name == Switch::On,
+                acr: *acr,
                 ..NewRole::new(name, description)
             };
             definition::create(app, caller, wanted).await?
@@ -143,6 +155,13 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
         RoleCommand::ByName { name, works } => {
             let changes = RoleChanges {
                 by_name: Some(*works == Switch::On),
+                ..RoleChanges::default()
+            };
+            definition::update(app, caller, name, changes).await?
+        }
+        RoleCommand::Acr { name, acr } => {
+            let changes = RoleChanges {
+                acr: Some(*acr),
                 ..RoleChanges::default()
             };
             definition::update(app, caller, name, changes).await?
@@ -285,6 +304,11 @@ fn row(details: RoleDetails) -> Vec<String> {
     }
     if !details.by_name {
         name.push_str("\n(not by name)");
+    }
+    if details.acr > Acr::Aal1 {
+        name.push_str("\n(");
+        name.push_str(details.acr.as_str());
+        name.push(')');
     }
     vec![
         name,

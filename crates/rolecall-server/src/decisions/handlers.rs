@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use rolecall::Require;
-use rolecall_core::{Revision, TenantName, Timestamp};
+use rolecall_core::{Acr, Revision, TenantName, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -43,6 +43,10 @@ pub(crate) struct DecisionRequest {
     #[serde(default)]
     #[schema(format = DateTime)]
     at: Option<String>,
+    /// The assurance of a session: `aal1`, `aal2` or `phr`. null or absent to decide by the assignments alone.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    acr: Option<Acr>,
 }
 
 fn need<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Need, D::Error> {
@@ -113,6 +117,7 @@ pub(crate) async fn decide(
         need: &request.permission,
         tenant: request.tenant.as_ref(),
         at: request.at.as_deref().map(time).transpose()?,
+        acr: request.acr,
     };
     let answer = service::decide(&app, Caller::Token(&caller), &question).await?;
     Ok(Json(DecisionView::new(&request, answer)))
@@ -134,7 +139,7 @@ impl DecisionView {
 
 /// Explain a refusal.
 ///
-/// `receipt` is a member of the body of a 403. Assignments are judged at the time of the refusal, as the database has
+/// `receipt` is a member of the body of a 403, or of a 401 that asks for a stronger sign-in. Assignments are judged at the time of the refusal, as the database has
 /// them now.
 #[utoipa::path(get, path = "/api/decisions/{receipt}", tag = "decisions", params(("receipt" = String, Path)), responses(
     (status = 200, description = "The explanation", body = RefusalView),

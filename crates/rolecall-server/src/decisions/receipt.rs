@@ -4,7 +4,7 @@ use std::sync::Weak;
 
 use rolecall::{Receipts, token::VerifiedClaims};
 use rolecall_core::{
-    Permission, PermissionPattern, RESERVED_PREFIX, Revision, RoleName, TenantName, Timestamp,
+    Acr, Permission, PermissionPattern, RESERVED_PREFIX, Revision, RoleName, TenantName, Timestamp,
     counts_in_tenant,
 };
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,9 @@ pub(crate) struct Note {
     /// True if the token carried less than its subject held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) narrowed: bool,
+    /// The assurance of the session; `None` for a client, and in the receipts of an older server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) acr: Option<Acr>,
 }
 
 /// Seals a note with the current master key; `None` if it is too long.
@@ -189,6 +192,7 @@ impl Receipts for ReceiptWriter {
             rev: claims.rev,
             tenant: tenant.and_then(|tenant| tenant.parse().ok()),
             narrowed: claims.narrowed,
+            acr: claims.acr,
         };
         seal(&app, &note)
     }

@@ -4,8 +4,8 @@ use std::{cmp::Reverse, sync::Arc};
 
 use rolecall::PermissionName as _;
 use rolecall_core::{
-    AssignmentStatus, Decision, Derivation, InactiveReason, Revision, RoleAssignment, RoleName,
-    RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
+    Acr, AssignmentStatus, Decision, Derivation, InactiveReason, Revision, RoleAssignment,
+    RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::App,
     authority::{
+        assurance,
         caller::Caller,
         may,
         policy_cache::PolicyAt,
@@ -47,6 +48,8 @@ pub(crate) struct Question<'a> {
     pub(crate) tenant: Option<&'a TenantName>,
     /// Now, if `None`.
     pub(crate) at: Option<Timestamp>,
+    /// The assurance of a session, if the question is about one.
+    pub(crate) acr: Option<Acr>,
 }
 
 /// A decision with its reasons.
@@ -65,6 +68,16 @@ struct Case {
     assignments: Vec<RoleAssignment>,
     ended: Vec<EndedAssignment>,
     policy: Arc<PolicyAt>,
+    /// The subject has to prove a second factor to be an administrator.
+    is_admin_raised: bool,
+}
+
+/// What a need is decided for, beside the subject.
+#[derive(Clone, Copy)]
+struct Circumstances<'a> {
+    tenant: Option<&'a TenantName>,
+    at: Timestamp,
+    acr: Option<Acr>,
 }
 
 /// Decides if a subject has a permission or role, and gives the reasons.
@@ -79,11 +92,16 @@ pub(crate) async fn decide(
 ) -> Result<Answer, ApiError> {
     reads::require(app, caller, may::ReadDecisions::NAME).await?;
     let mut conn = app.store().read().await?;
-    let (need, tenant) = (question.need, question.tenant);
     let at = question.at.unwrap_or_else(|| app.now());
+    let circumstances = Circumstances {
+        tenant: question.tenant,
+        at,
+        acr: question.acr,
+    };
     let case = Case::read(app, &mut conn, question.subject).await?;
+    let need = question.need;
     let (met, mut because) = case
-        .explain(app, &mut conn, need, tenant, at, &mut Search::new())
+        .explain(app, &mut conn, need, circumstances, &mut Search::new())
         .await?;
     let status = case.status_step();
     let allowed = met && status.is_none();
@@ -127,9 +145,13 @@ pub(crate) async fn explain_receipt(
     let mut held = Vec::new();
     let mut search = Search::new();
     for need in each {
-        let tenant = note.tenant.as_ref();
+        let circumstances = Circumstances {
+            tenant: note.tenant.as_ref(),
+            at: note.at,
+            acr: note.acr,
+        };
         let (met, steps) = case
-            .explain(app, &mut conn, need, tenant, note.at, &mut search)
+            .explain(app, &mut conn, need, circumstances, &mut search)
             .await?;
         if several {
             let need = need.to_string();
@@ -167,7 +189,9 @@ impl Case {
         let subject = subject::read(conn, id, None, app.now()).await?;
         let subject = subject.ok_or_else(|| ApiError::unknown("subject", &id))?;
         let policy = subject.policy(app.policy(), conn).await?;
+        let is_admin_raised = assurance::is_admin_raised(&policy, conn, &subject).await?;
         Ok(Self {
+            is_admin_raised,
             assignments: assignment_store::all_of(conn, id).await?,
             ended: ended_store::ended_of(conn, id).await?,
             subject,
@@ -195,21 +219,35 @@ impl Case {
         app: &App,
         conn: &mut Conn,
         need: &Need,
-        tenant: Option<&TenantName>,
-        at: Timestamp,
+        circumstances: Circumstances<'_>,
         search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
         let policy = &self.policy;
+        let Circumstances { tenant, at, .. } = circumstances;
         let Some(decidable) = need.decidable() else {
             return self
                 .explain_wildcard(app, conn, need, tenant, at, search)
                 .await;
+        };
+        // nobody proves a second factor for a client
+        let present = match self.subject.kind {
+            SubjectKind::Client => Some(Acr::Aal1),
+            SubjectKind::User => circumstances.acr,
         };
         let question = rolecall_core::Question {
             need: decidable,
             tenant,
             at,
         };
+        for acr in Acr::ALL {
+            let reached = policy.reach(acr, self.is_admin_raised).policy;
+            if let Decision::Allowed(by) = reached.decide(&self.assignments, &question) {
+                let met = present.is_none_or(|present| present >= acr);
+                let mut steps = Step::of(self.assignee(), &by);
+                steps.extend(self.assurance_step(&by, acr, present));
+                return Ok((met, steps));
+            }
+        }
         match policy.decide(&self.assignments, &question) {
             Decision::Allowed(by) => Ok((true, Step::of(self.assignee(), &by))),
             Decision::Denied(mut shortfall) => {
@@ -222,6 +260,23 @@ impl Case {
                 Ok((false, steps))
             }
         }
+    }
+
+    /// Returns the step for the role of a derivation that needs `needed`, if that is more than every session has.
+    fn assurance_step(
+        &self,
+        by: &Derivation<'_>,
+        needed: Acr,
+        present: Option<Acr>,
+    ) -> Option<Step> {
+        let acr_of = |role: &RoleName| self.policy.role(role.as_str()).map(|rules| rules.acr);
+        let is_it = |role: &&RoleName| acr_of(role) == Some(needed);
+        let role = by.path.iter().find(is_it).or(by.path.last())?;
+        (needed > Acr::Aal1).then(|| Step::Assurance {
+            role: role.to_string(),
+            needed,
+            present,
+        })
     }
 
     /// As [`explain`](Self::explain), for a wildcard. A caller who grants a wildcard must hold the wildcard itself: to

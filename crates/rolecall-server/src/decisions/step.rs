@@ -1,6 +1,6 @@
 //! The steps of an explanation.
 
-use rolecall_core::{Derivation, InactiveAssignment, InactiveReason};
+use rolecall_core::{Acr, Derivation, InactiveAssignment, InactiveReason};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,6 +32,17 @@ pub(crate) enum Step {
     Inheritance { path: Vec<String> },
     /// The permission that the last role holds, or the wildcard that covers it.
     Grant { role: String, permission: String },
+    /// A role of the path that is only in sessions which reach an assurance.
+    Assurance {
+        role: String,
+        /// The assurance that the session needs: `aal2` or `phr`.
+        #[schema(value_type = String)]
+        needed: Acr,
+        /// The assurance of the session, if the question is about one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        present: Option<Acr>,
+    },
     /// A missing permission or role.
     Missing {
         /// A permission, or `role:NAME`.

@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use rolecall_core::{
-    AccessClaims, Audience, Constraint, ConstraintScope, Policy, SubjectKind, first_breach,
+    AccessClaims, Acr, Audience, Constraint, ConstraintScope, Policy, SubjectKind, first_breach,
 };
 
 use super::{store, token};
 use crate::{
     app::App,
-    authority::subject::{self, Assigned, Status, Subject},
+    authority::{
+        assurance,
+        subject::{self, Assigned, Status, Subject},
+    },
     error::ApiError,
     ids,
     oauth::client_auth::FIRST_PARTY,
     roles::assignment_store,
     store::{Conn, StoreError},
     tokens::{
-        effective::{TokenSubject, joined},
+        effective::{Beyond, TokenSubject, joined},
         grant::grant,
     },
 };
@@ -58,11 +61,13 @@ pub(super) async fn for_claims(
         return Ok(None);
     }
     let policy = subject.policy(app.policy(), &mut conn).await?;
+    let reach = assurance::reach(&policy, &mut conn, &subject, Acr::Aal1).await?;
     let assigned = without_duties(&mut conn, &policy, &subject).await?;
     drop(conn);
     let lifetime = LIFETIME.min(app.settings().access_ttl);
     let holder = TokenSubject {
-        policy: &policy,
+        policy: &reach.policy,
+        beyond: Beyond::of(&reach, &assigned),
         assigned: &assigned,
         lifetime,
         tenant: None,
@@ -88,6 +93,9 @@ pub(super) async fn for_claims(
         jti: ids::random_token(160).map_err(ApiError::internal)?,
         sid: None,
         auth_time: None,
+        acr: None,
+        amr: Vec::new(),
+        step_up: Vec::new(),
         username: subject.username,
         roles: granted.roles.iter().map(ToString::to_string).collect(),
         // INVARIANT: never missing, since a guard would derive reserved permissions from the roles

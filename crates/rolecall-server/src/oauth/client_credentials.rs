@@ -1,15 +1,15 @@
 //! The client credentials grant (RFC 6749 section 4.4): a client acts for itself.
 
-use rolecall_core::{SubjectKind, TenantName};
+use rolecall_core::{Acr, SubjectKind, TenantName};
 
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     app::App,
-    authority::subject,
+    authority::{assurance, subject},
     clients::store::GrantType,
     tokens::{
         access_token::{Basis, Issued, Limits},
-        effective::TokenSubject,
+        effective::{Beyond, TokenSubject},
         fitting::{self, Wish},
         grant::{check_active, check_held_together},
         requested::RequestedScope,
@@ -47,8 +47,11 @@ pub(crate) async fn for_client(
         .ceiling_now(app, &mut conn, grant_type, audience);
     let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), &mut conn).await?;
+    // nobody proved a second factor: a role that needs one is not for a client
+    let reach = assurance::reach(&policy, &mut conn, &subject, Acr::Aal1).await?;
     let holder = TokenSubject {
-        policy: &policy,
+        policy: &reach.policy,
+        beyond: Beyond::of(&reach, &subject.assigned),
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,

@@ -15,6 +15,7 @@ use crate::{
     app::App,
     audit::events,
     authority::{
+        assurance::{self, acr_of},
         caller::Caller,
         subject::{self, Subject},
     },
@@ -31,7 +32,7 @@ use crate::{
     store::{Conn, StoreError, gate},
     tokens::{
         access_token::Issued,
-        effective::TokenSubject,
+        effective::{Beyond, TokenSubject},
         grant::{check_active, grant},
         identity::IdentityScope,
     },
@@ -139,8 +140,10 @@ async fn redeem(
     let user = (&**policy, &subject);
     let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
     let admission = admission.await?.ok_or(OAuthError::InvalidCode)?;
+    let reach = assurance::reach(&policy, conn, &subject, acr_of(&code.amr)).await?;
     let holder = TokenSubject {
-        policy: &policy,
+        policy: &reach.policy,
+        beyond: Beyond::of(&reach, &subject.assigned),
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,

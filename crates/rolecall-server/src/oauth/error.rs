@@ -61,6 +61,8 @@ pub(crate) enum OAuthError {
     /// The tutorial's answer to a wrong user name or password: 401, where RFC 6749 would say 400.
     WrongPassword,
     PasswordChangeRequired,
+    /// The password is right, and not enough for this account.
+    SecondFactorRequired,
     TooMany {
         retry_after: Duration,
     },
@@ -87,6 +89,9 @@ impl From<TokenError> for OAuthError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::InvalidScope(text) => Self::InvalidScope(text),
+            TokenError::StepUp(value) => Self::InvalidScope(format!(
+                "{value} needs a stronger sign-in: ask for it at the authorization endpoint"
+            )),
             TokenError::TooLong => Self::InvalidScope(TOO_LONG.to_owned()),
             TokenError::ChooseRoles(breach) => Self::ChooseRoles(breach),
             TokenError::Failed(error) => Self::Failed(error),
@@ -152,6 +157,10 @@ impl OAuthError {
                 let text = "Password change required";
                 (StatusCode::BAD_REQUEST, "invalid_grant", text)
             }
+            Self::SecondFactorRequired => {
+                let text = "Second factor required";
+                (StatusCode::BAD_REQUEST, "invalid_grant", text)
+            }
             Self::TooMany { .. } => {
                 let text = "too many tries";
                 (
@@ -182,6 +191,7 @@ impl OAuthError {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::PasswordChangeRequired => "password_change_required",
+            Self::SecondFactorRequired => "second_factor_required",
             Self::Busy => "too_busy",
             Self::Failed(_) => "failed",
             _ => self.parts().1,

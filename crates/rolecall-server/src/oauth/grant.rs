@@ -1,6 +1,6 @@
 //! The password grant (RFC 6749 section 4.3), kept for first-party use.
 
-use rolecall_core::TenantName;
+use rolecall_core::{Acr, TenantName};
 
 use super::{
     admission::SignedInBy,
@@ -11,7 +11,10 @@ use super::{
 use crate::{
     app::App,
     audit::events,
-    authority::subject::{self, Status},
+    authority::{
+        assurance,
+        subject::{self, Status},
+    },
     clients::store::GrantType,
     error::ApiError,
     login::{
@@ -23,7 +26,7 @@ use crate::{
     store::Conn,
     tokens::{
         access_token::{Issued, Limits},
-        effective::TokenSubject,
+        effective::{Beyond, TokenSubject},
         fitting::Wish,
         grant::check_active,
         requested::RequestedScope,
@@ -174,8 +177,13 @@ async fn log_in(
     let user = (&**policy, &subject);
     let admission = client.admit_now(conn, SignedInBy::Password, user, tenant, now);
     let admission = admission.await.map_err(not_admitted)?;
+    if assurance::needs_more_than_a_password(&policy, &subject.assigned) {
+        return Err(OAuthError::SecondFactorRequired);
+    }
+    let reach = assurance::reach(&policy, conn, &subject, Acr::Aal1).await?;
     let holder = TokenSubject {
-        policy: &policy,
+        policy: &reach.policy,
+        beyond: Beyond::of(&reach, &subject.assigned),
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use rolecall::PermissionName as _;
 use rolecall::token::VerifiedClaims;
-use rolecall_core::{Audience, Permission, RoleName, SubjectKind};
+use rolecall_core::{Acr, Audience, Permission, RoleName, SubjectKind};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -51,6 +51,16 @@ pub(crate) struct IntrospectedToken {
     jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
+    /// The time at which the user authenticated, in seconds since the epoch (RFC 9470).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    /// The assurance of the session: `aal1`, `aal2` or `phr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    acr: Option<Acr>,
+    /// The methods by which the user authenticated (RFC 8176).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    amr: Vec<String>,
     roles: Vec<String>,
     /// The tenant that the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +112,9 @@ impl IntrospectedToken {
             iat: claims.iat,
             jti: claims.jti,
             sid: claims.sid,
+            auth_time: claims.auth_time,
+            acr: claims.acr,
+            amr: claims.amr,
             roles: claims.roles,
             tenant: claims.tenant,
             claims: declared,
@@ -112,10 +125,11 @@ impl IntrospectedToken {
 /// Returns the permissions of a token, and what of them is held without its tenant. For one that was too long to carry
 /// permissions they are derived from the roles, as a guard does.
 fn scopes(app: &App, claims: &VerifiedClaims) -> (String, Option<IntrospectedGlobal>) {
+    let acr = claims.acr.unwrap_or_default();
     let derive = |roles: &[String]| {
         let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
         let policy = app.policy().latest();
-        let permissions = policy.map(|policy| policy.permissions_of(&roles));
+        let permissions = policy.map(|policy| policy.permissions_in_token(&roles, acr));
         let mut permissions = permissions.unwrap_or_default();
         permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
         joined(&permissions)

@@ -5,7 +5,7 @@ use rolecall_core::{TenantName, Timestamp};
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     app::App,
-    authority::subject::Subject,
+    authority::{assurance::BY_PASSWORD, subject::Subject},
     error::ApiError,
     ids,
     sessions::{
@@ -16,7 +16,7 @@ use crate::{
     },
     store::Conn,
     tokens::{
-        access_token::{Basis, Issued, Limits},
+        access_token::{Basis, InSession, Issued, Limits},
         effective::{Grant, TokenSubject},
         fitting::{self, Wish},
         refresh_token::Binding,
@@ -68,16 +68,20 @@ pub(super) async fn open_session(
         Some(id) => id.to_owned(),
         None => ids::new_id(now).map_err(ApiError::internal)?,
     };
-    let auth_time = opening
-        .browser
-        .map_or(now, |(browser, _)| browser.auth_time);
+    let (auth_time, amr) = opening.browser.map_or((now, BY_PASSWORD), |(browser, _)| {
+        (browser.auth_time, browser.amr)
+    });
     let basis = Basis {
         subject,
         client_id: opening.client.client_id(),
         audience: opening.audience,
         granted,
         limits: opening.limits,
-        session: Some((&id, auth_time)),
+        session: Some(InSession {
+            id: &id,
+            auth_time,
+            amr,
+        }),
         now,
     };
     let wish = Wish::Grant(opening.scope);

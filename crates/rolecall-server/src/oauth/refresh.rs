@@ -15,6 +15,7 @@ use crate::{
     app::App,
     audit::events,
     authority::{
+        assurance::{self, BY_PASSWORD, acr_of},
         caller::Caller,
         subject::{self, Subject},
     },
@@ -29,8 +30,8 @@ use crate::{
     },
     store::{Conn, gate},
     tokens::{
-        access_token::{Basis, Issued, Limits},
-        effective::{Grant, TokenSubject},
+        access_token::{Basis, InSession, Issued, Limits},
+        effective::{Beyond, Grant, TokenSubject},
         fitting::{self, Wish},
         grant::check_active,
         identity::{Identity, IdentityScope},
@@ -279,8 +280,11 @@ async fn continue_session(
     let policy = subject.policy(app.policy(), conn).await?;
     let admission = admit(app, conn, request, session, (&policy, &subject), now).await?;
     let admitted = admission.as_ref();
+    let amr = session.amr.as_deref().unwrap_or(BY_PASSWORD);
+    let reach = assurance::reach(&policy, conn, &subject, acr_of(amr)).await?;
     let holder = TokenSubject {
-        policy: &policy,
+        policy: &reach.policy,
+        beyond: Beyond::of(&reach, &subject.assigned),
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant: session.tenant.as_ref(),
@@ -300,7 +304,11 @@ async fn continue_session(
         audience,
         granted: &granted,
         limits: admission.map_or(Limits::NONE, |admission| admission.limits()),
-        session: Some((id, session.auth_time.unwrap_or(session.created_at))),
+        session: Some(InSession {
+            id,
+            auth_time: session.auth_time.unwrap_or(session.created_at),
+            amr,
+        }),
         now,
     };
     let (mut issued, less) = fitting::access_token(app, conn, &basis, &holder, wish).await?;

@@ -1,6 +1,8 @@
 //! The roles and permissions that one change of a policy affects.
 
-use rolecall_core::{ConstraintName, Permission, Policy, RoleName, document::PolicyChange as Edit};
+use rolecall_core::{
+    Acr, ConstraintName, Permission, Policy, RoleName, document::PolicyChange as Edit,
+};
 
 /// The effect of one change, by which the caller's rights are checked, tokens end, and other nodes read the policy.
 #[derive(Default)]
@@ -64,6 +66,11 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             ..Affected::default()
         },
         Edit::RoleApproval { role, .. } => changed(role),
+        // the roles below it too, as with a role that is deleted: sessions lose them that do not reach it any more
+        Edit::RoleAcr { role, acr } => Affected {
+            losing_below: is_raised(policy, role, *acr).then_some(role),
+            ..changed(role)
+        },
         // the roles below it too: a token may carry just one of them, activated through this role
         Edit::RoleDeleted { role } => Affected {
             losing_below: Some(role),
@@ -108,6 +115,11 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             ..Affected::default()
         },
     }
+}
+
+fn is_raised(policy: &Policy, role: &RoleName, acr: Acr) -> bool {
+    let before = policy.role(role.as_str());
+    before.is_some_and(|rules| acr > rules.acr)
 }
 
 /// A change of an existing role, which the caller must hold.

@@ -198,6 +198,9 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
         Edit::RoleByName { role, by_name } => {
             store::set_by_name(change, role, *by_name).await?;
         }
+        Edit::RoleAcr { role, acr } => {
+            store::set_acr(change, role, *acr).await?;
+        }
         Edit::ConstraintCreated { constraint, rule }
         | Edit::ConstraintReplaced { constraint, rule } => {
             constraint_store::put(change, constraint, rule).await?;

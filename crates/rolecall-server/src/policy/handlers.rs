@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, header};
 use rolecall::Require;
 use rolecall_core::{
-    Permission, RoleName,
+    Acr, Permission, RoleName,
     document::{PolicyChange, RoleEffect, RoleEntry},
 };
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,10 @@ pub(crate) struct PolicyRole {
     #[serde(default = "works_by_name")]
     #[schema(default = true)]
     by_name: bool,
+    /// The assurance that a session needs to have the role: `aal1`, the default, `aal2` or `phr`.
+    #[serde(default)]
+    #[schema(value_type = String, default = "aal1")]
+    acr: Acr,
 }
 
 fn works_by_name() -> bool {
@@ -115,6 +119,9 @@ pub(crate) struct Effect {
     gains_roles: BTreeSet<RoleName>,
     #[schema(value_type = Vec<String>)]
     loses_roles: BTreeSet<RoleName>,
+    /// Roles that are kept, with the assurance that a session needs from now on to have them. Sessions below it lose them.
+    #[schema(value_type = BTreeMap<String, String>)]
+    needs_acr: BTreeMap<RoleName, Acr>,
 }
 
 impl From<&RoleEffect> for Effect {
@@ -124,6 +131,7 @@ impl From<&RoleEffect> for Effect {
             loses: effect.loses.clone(),
             gains_roles: effect.gains_roles.clone(),
             loses_roles: effect.loses_roles.clone(),
+            needs_acr: effect.needs_acr.clone(),
         }
     }
 }

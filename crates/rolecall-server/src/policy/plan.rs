@@ -213,6 +213,7 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
             PolicyChange::RoleCreated { role, .. }
             | PolicyChange::RoleApproval { role, .. }
             | PolicyChange::RoleByName { role, .. }
+            | PolicyChange::RoleAcr { role, .. }
             | PolicyChange::PermissionGranted { role, .. }
             | PolicyChange::PermissionRevoked { role, .. }
             | PolicyChange::JuniorAdded { role, .. }

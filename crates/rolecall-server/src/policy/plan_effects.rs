@@ -73,7 +73,7 @@ type Roles = (BTreeSet<RoleName>, BTreeSet<RoleName>);
 /// The number of names in an effect.
 fn names_in(effect: &RoleEffect) -> usize {
     let permissions = effect.gains.len() + effect.loses.len();
-    permissions + effect.gains_roles.len() + effect.loses_roles.len()
+    permissions + effect.gains_roles.len() + effect.loses_roles.len() + effect.needs_acr.len()
 }
 
 /// Returns the effects of the first `items`, as many as are shown.

@@ -74,6 +74,7 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
             juniors: rules.juniors.clone(),
             approval: rules.approval,
             by_name: rules.by_name,
+            acr: rules.acr,
         };
         document.roles.insert(role.clone(), entry);
     }

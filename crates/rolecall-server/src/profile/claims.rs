@@ -47,6 +47,7 @@ const RESERVED: &[&str] = &[
     "tenant",
     "global",
     "narrowed",
+    "step_up",
     "rev",
     "era",
     "email",

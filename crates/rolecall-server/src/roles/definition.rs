@@ -1,10 +1,11 @@
 //! The rules for roles themselves: creating and changing them.
 
 use rolecall::PermissionName as _;
-use rolecall_core::{PolicySize, RoleName};
+use rolecall_core::{Acr, FloorKind, Policy, PolicySize, RoleName};
 use serde_json::json;
 
 use super::{
+    assignment_store,
     details::{self, RoleDetails},
     names::{check_description, check_name},
     store::{self, Role},
@@ -23,16 +24,18 @@ pub(crate) struct NewRole<'a> {
     pub(crate) description: &'a str,
     pub(crate) approval: bool,
     pub(crate) by_name: bool,
+    pub(crate) acr: Acr,
 }
 
 impl<'a> NewRole<'a> {
-    /// Returns a role that one person can assign and that works by its name.
+    /// Returns a role that one person can assign, that works by its name, and that every session has.
     pub(crate) fn new(name: &'a RoleName, description: &'a str) -> Self {
         Self {
             name,
             description,
             approval: false,
             by_name: true,
+            acr: Acr::Aal1,
         }
     }
 }
@@ -45,6 +48,8 @@ pub(crate) struct RoleChanges<'a> {
     pub(crate) approval: Option<bool>,
     /// True if applications may check for the role by its name.
     pub(crate) by_name: Option<bool>,
+    /// The assurance that a session needs to have the role.
+    pub(crate) acr: Option<Acr>,
 }
 
 /// Creates a role that holds and inherits nothing.
@@ -63,6 +68,7 @@ pub(crate) async fn create(
         description,
         approval,
         by_name,
+        acr,
     } = wanted;
     check_name(name.as_str())?;
     check_description(description)?;
@@ -85,6 +91,9 @@ pub(crate) async fn create(
             rights.require_role(name)?;
             set_by_name(change, name, by_name).await?;
         }
+        if acr > Acr::Aal1 {
+            set_acr(change, name, acr).await?;
+        }
         change.role_changed(name);
         let role = get_role(change, name).await?;
         Ok(RoleDetails {
@@ -93,6 +102,7 @@ pub(crate) async fn create(
             juniors: Vec::new(),
             approval,
             by_name,
+            acr,
         })
     })
     .await
@@ -127,6 +137,15 @@ pub(crate) async fn update(
             set_by_name(change, name, by_name).await?;
             rules.by_name = by_name;
         }
+        if let Some(acr) = changes.acr
+            && acr != rules.acr
+        {
+            set_acr(change, name, acr).await?;
+            if acr > rules.acr {
+                end_below(change, &rights.policy, name).await?;
+            }
+            rules.acr = acr;
+        }
         if let Some(description) = changes.description {
             store::update_role(change, name, description).await?;
             change.record(json!({ "action": "role.described", "role": name }));
@@ -155,6 +174,31 @@ async fn set_by_name(
     store::set_by_name(change, name, by_name).await?;
     change.record(json!({ "action": "role.by_name", "role": name, "by_name": by_name }));
     change.role_changed(name);
+    Ok(())
+}
+
+async fn set_acr(change: &mut Change<'_>, name: &RoleName, acr: Acr) -> Result<(), ApiError> {
+    store::set_acr(change, name, acr).await?;
+    change.record(json!({ "action": "role.acr", "role": name, "acr": acr }));
+    change.role_changed(name);
+    Ok(())
+}
+
+/// Ends the tokens that a subject has through a role which comes to need more assurance.
+///
+/// Sessions that reach it get it again with the next token; the others lose it. A token may carry just one of the roles
+/// below, activated through this one, or be for a tenant in which its subject has nothing else.
+pub(crate) async fn end_below(
+    change: &mut Change<'_>,
+    policy: &Policy,
+    name: &RoleName,
+) -> Result<(), ApiError> {
+    for (subject, tenant) in assignment_store::in_tenants(change.conn(), name).await? {
+        change.raise_floor_in(Some(&tenant), FloorKind::Subject, &subject);
+    }
+    for lost in policy.closure([name]) {
+        change.raise_floor(FloorKind::Role, lost.as_str());
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A role as callers see it.
 
-use rolecall_core::{PermissionPattern, Policy, RoleName, RoleRules};
+use rolecall_core::{Acr, PermissionPattern, Policy, RoleName, RoleRules};
 
 use super::store::Role;
 
@@ -14,6 +14,8 @@ pub(crate) struct RoleDetails {
     pub(crate) approval: bool,
     /// True if applications may check for the role by its name.
     pub(crate) by_name: bool,
+    /// The assurance that a session needs to have the role.
+    pub(crate) acr: Acr,
 }
 
 impl RoleDetails {
@@ -24,6 +26,7 @@ impl RoleDetails {
             juniors: rules.juniors.into_iter().collect(),
             approval: rules.approval,
             by_name: rules.by_name,
+            acr: rules.acr,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::Require;
-use rolecall_core::{PermissionPattern, RoleName};
+use rolecall_core::{Acr, PermissionPattern, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +37,10 @@ pub(crate) struct RoleView {
     approval: bool,
     /// True if applications may check for the role by its name. To assign such a role to others, a caller must have it.
     by_name: bool,
+    /// The assurance that a session needs to have the role: `aal1` for every session, `aal2` for two factors, `phr` for a
+    /// passkey.
+    #[schema(value_type = String)]
+    acr: Acr,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -52,6 +56,7 @@ impl From<RoleDetails> for RoleView {
             juniors: details.juniors,
             approval: details.approval,
             by_name: details.by_name,
+            acr: details.acr,
             created_at: rfc3339(details.role.created_at),
             updated_at: rfc3339(details.role.updated_at),
         }
@@ -74,6 +79,10 @@ pub(crate) struct NewRole {
     #[serde(default = "works_by_name")]
     #[schema(default = true)]
     by_name: bool,
+    /// The assurance that a session needs to have the role: `aal1`, `aal2` or `phr`.
+    #[serde(default)]
+    #[schema(value_type = String, default = "aal1")]
+    acr: Acr,
 }
 
 fn works_by_name() -> bool {
@@ -90,6 +99,10 @@ pub(crate) struct RoleChanges {
     approval: Option<bool>,
     #[serde(default)]
     by_name: Option<bool>,
+    /// `aal1`, `aal2` or `phr`. Tokens through the role end if this is raised.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    acr: Option<Acr>,
 }
 
 /// List roles.
@@ -126,6 +139,7 @@ pub(crate) async fn create_role(
         description: &new.description,
         approval: new.approval,
         by_name: new.by_name,
+        acr: new.acr,
     };
     let role = definition::create(&app, Caller::Token(&caller), wanted).await?;
     Ok(created(
@@ -161,6 +175,7 @@ pub(crate) async fn update_role(
         description: changes.description.as_deref(),
         approval: changes.approval,
         by_name: changes.by_name,
+        acr: changes.acr,
     };
     let updated = definition::update(&app, Caller::Token(&caller), &role, changes).await?;
     Ok(Json(updated.into()))

@@ -1,6 +1,6 @@
 //! Roles and permissions in the database, and the policy that they make.
 
-use rolecall_core::{Permission, PermissionPattern, RoleName, Timestamp};
+use rolecall_core::{Acr, Permission, PermissionPattern, RoleName, Timestamp};
 
 use crate::store::{Change, Conn, Statement, StoreError, queries, query, rows};
 
@@ -11,6 +11,7 @@ queries! {
     UPDATE_ROLE = "UPDATE roles SET description = $2, updated_at = $3 WHERE name = $1";
     SET_APPROVAL = "UPDATE roles SET approval = $2, updated_at = $3 WHERE name = $1";
     SET_BY_NAME = "UPDATE roles SET by_name = $2, updated_at = $3 WHERE name = $1";
+    SET_ACR = "UPDATE roles SET acr = $2, updated_at = $3 WHERE name = $1";
     DELETE_ROLE = "DELETE FROM roles WHERE name = $1";
     FIND_PERMISSION = "SELECT name, description, created_at FROM permissions WHERE name = $1";
     LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 ORDER BY name LIMIT $2";
@@ -129,6 +130,17 @@ pub(crate) async fn set_by_name(
     by_name: bool,
 ) -> Result<bool, StoreError> {
     let update = query(SET_BY_NAME).bind(name.as_str()).bind(by_name);
+    let update = update.bind(change.now());
+    changes_a_row(change, update).await
+}
+
+/// Sets the assurance that a session needs to have the role.
+pub(crate) async fn set_acr(
+    change: &mut Change<'_>,
+    name: &RoleName,
+    acr: Acr,
+) -> Result<bool, StoreError> {
+    let update = query(SET_ACR).bind(name.as_str()).bind(acr.as_str());
     let update = update.bind(change.now());
     changes_a_row(change, update).await
 }

@@ -6,19 +6,22 @@ use std::{
 };
 
 use rolecall_core::{
-    Constraint, ConstraintName, ConstraintScope, Policy, RoleName, TenantName, Timestamp,
+    Acr, Constraint, ConstraintName, ConstraintScope, Policy, RoleName, TenantName, Timestamp,
     first_breach,
 };
 
 use super::{active_store, store as sessions, store::Session};
 use crate::{
     app::App,
-    authority::subject::{self, Subject},
+    authority::{
+        assurance::{BY_PASSWORD, acr_of},
+        subject::{self, Subject},
+    },
     clients::store::{self as clients, Client},
     resources::limit,
     store::{Conn, StoreError},
     tokens::{
-        effective::{Grant, TokenSubject},
+        effective::{Beyond, Grant, TokenSubject},
         error::TokenError,
         grant::{SessionScope, regrant},
         requested::RequestedScope,
@@ -107,6 +110,7 @@ struct Kind {
     audience: String,
     /// The user signed in with a browser.
     by_browser: bool,
+    acr: Acr,
     asked: Option<String>,
     granted: Option<String>,
 }
@@ -128,11 +132,14 @@ pub(crate) async fn active_roles(
             tenant: session.tenant.clone(),
             audience: session.audience.clone().unwrap_or_default(),
             by_browser: session.identity.is_some(),
+            acr: acr_of(session.amr.as_deref().unwrap_or(BY_PASSWORD)),
             asked: session.scope.clone(),
             granted: session.granted.clone(),
         };
         kinds.entry(kind).or_insert(session);
     }
+    let reached = Acr::ALL.map(|acr| (acr, policy.reached_by(acr)));
+    let reached = BTreeMap::from(reached);
     let mut active = BTreeSet::new();
     let mut subjects: BTreeMap<Option<TenantName>, Option<Subject>> = BTreeMap::new();
     let mut ceilings: BTreeMap<(String, String), (Option<RequestedScope>, bool)> = BTreeMap::new();
@@ -157,8 +164,15 @@ pub(crate) async fn active_roles(
         let Some((ceiling, is_first_party)) = ceilings.get(&through) else {
             continue;
         };
+        let Some(reached) = reached.get(&kind.acr) else {
+            continue;
+        };
         let holder = TokenSubject {
-            policy,
+            policy: reached,
+            beyond: Some(Beyond {
+                policy,
+                assigned: &subject.assigned,
+            }),
             assigned: &subject.assigned,
             lifetime: app.settings().access_ttl,
             tenant,

@@ -4,7 +4,8 @@
 use std::{fmt::Display, str::FromStr};
 
 use rolecall_core::{
-    ConstraintName, Permission, PermissionPattern, RoleName, SubjectKind, TenantName, Timestamp,
+    Acr, ConstraintName, Permission, PermissionPattern, RoleName, SubjectKind, TenantName,
+    Timestamp,
 };
 use sqlx::{
     Column as _, Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _, postgres::PgRow,
@@ -170,6 +171,7 @@ columns! {
     Option<Timestamp> = |columns| Ok(columns.optional_number()?.map(Timestamp::from_micros));
     Permission = |columns| parse(columns.text()?);
     PermissionPattern = |columns| parse(columns.text()?);
+    Acr = |columns| parse(columns.text()?);
     ConstraintName = |columns| parse(columns.text()?);
     RoleName = |columns| parse(columns.text()?);
     TenantName = |columns| parse(columns.text()?);

@@ -10,7 +10,13 @@ use super::{
     effective::{Grant, joined},
     error::TokenError,
 };
-use crate::{app::App, authority::subject::Subject, error::ApiError, ids, profile, store::Conn};
+use crate::{
+    app::App,
+    authority::{assurance::acr_of, subject::Subject},
+    error::ApiError,
+    ids, profile,
+    store::Conn,
+};
 
 /// An issued token, as the token endpoint answers it.
 #[derive(Debug)]
@@ -50,9 +56,19 @@ pub(crate) struct Basis<'a> {
     pub(crate) audience: &'a str,
     pub(crate) granted: &'a Grant,
     pub(crate) limits: Limits,
-    /// The session, and when its user logged in.
-    pub(crate) session: Option<(&'a str, Timestamp)>,
+    /// Not for a client that acts for itself.
+    pub(crate) session: Option<InSession<'a>>,
     pub(crate) now: Timestamp,
+}
+
+/// The session that a token belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InSession<'a> {
+    pub(crate) id: &'a str,
+    /// The time at which the user authenticated.
+    pub(crate) auth_time: Timestamp,
+    /// The methods by which the user authenticated, separated by spaces.
+    pub(crate) amr: &'a str,
 }
 
 /// Makes and signs an access token; `conn` is where its subject was read.
@@ -125,8 +141,16 @@ fn claims(
         iat: now.seconds(),
         exp,
         jti: ids::random_token(160).map_err(ApiError::internal)?,
-        sid: basis.session.map(|(sid, _)| sid.to_owned()),
-        auth_time: basis.session.map(|(_, opened)| opened.seconds()),
+        sid: basis.session.map(|session| session.id.to_owned()),
+        auth_time: basis.session.map(|session| session.auth_time.seconds()),
+        acr: basis.session.map(|session| acr_of(session.amr)),
+        amr: basis.session.map_or_else(Vec::new, |session| {
+            session.amr.split(' ').map(str::to_owned).collect()
+        }),
+        // a client has nobody who could sign in again
+        step_up: basis.session.map_or_else(Vec::new, |_| {
+            granted.step_up.iter().map(ToString::to_string).collect()
+        }),
         username: match basis.subject.kind {
             SubjectKind::User => basis.subject.username.clone(),
             // a client could have the name of a user

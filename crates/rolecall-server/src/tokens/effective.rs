@@ -7,7 +7,7 @@ use rolecall_core::{
 };
 
 use super::requested::RequestedScope;
-use crate::authority::subject::Assigned;
+use crate::authority::{policy_cache::Reach, subject::Assigned};
 
 /// A role with less left than this is left out of a token rather than making it end at once.
 const SHORTEST_REST: Duration = Duration::from_secs(30);
@@ -21,6 +21,8 @@ pub(crate) struct Grant {
     pub(crate) global: Option<GlobalGrant>,
     /// The roles that count as active together. They are `roles`, unless the ceiling of the client hides the names.
     pub(crate) active: BTreeSet<RoleName>,
+    /// Roles that the token does not carry, but that a session with a higher assurance has.
+    pub(crate) step_up: BTreeSet<RoleName>,
     pub(crate) narrowed: bool,
     /// The `scope` member of the answer.
     pub(crate) answer: String,
@@ -47,10 +49,28 @@ impl Grant {
     }
 }
 
+/// The whole policy and all assignments, of a session that does not reach all of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Beyond<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) assigned: &'a [Assigned],
+}
+
+impl<'a> Beyond<'a> {
+    /// Returns it for a session, unless that reaches everything.
+    pub(crate) fn of(reach: &'a Reach, assigned: &'a [Assigned]) -> Option<Self> {
+        let policy = reach.beyond.as_deref()?;
+        Some(Self { policy, assigned })
+    }
+}
+
 /// The subject of a token, with its assignments and the limits of the request.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenSubject<'a> {
+    /// The policy as the session has it.
     pub(crate) policy: &'a Policy,
+    /// What the session does not reach all of.
+    pub(crate) beyond: Option<Beyond<'a>>,
     /// The roles assigned globally and in `tenant`.
     pub(crate) assigned: &'a [Assigned],
     /// The lifetime of a token that nothing shortens.
@@ -73,13 +93,31 @@ impl<'a> TokenSubject<'a> {
         TokenSubject { assigned, ..*self }
     }
 
-    /// The assignments that a token may rest on.
+    /// The assignments that a token may rest on. Their roles exist, so one that the policy does not have needs more than the
+    /// session has.
     pub(super) fn lasting(&self) -> impl Iterator<Item = &'a Assigned> + use<'a> {
+        let (policy, reaches_all) = (self.policy, self.beyond.is_none());
+        self.lasting_of(self.assigned)
+            .filter(move |one| reaches_all || policy.role(one.role.as_str()).is_some())
+    }
+
+    fn lasting_of(&self, assigned: &'a [Assigned]) -> impl Iterator<Item = &'a Assigned> + use<'a> {
         let (now, own_audience) = (self.now, self.own_audience);
-        self.assigned
+        assigned
             .iter()
             .filter(move |one| one.ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
             .filter(move |one| own_audience || !one.role.is_reserved())
+    }
+
+    /// The same in a session of the highest assurance, if this one is not of it and that matters.
+    pub(super) fn with_all_assurance(&self) -> Option<Self> {
+        let Beyond { policy, assigned } = self.beyond?;
+        Some(Self {
+            policy,
+            beyond: None,
+            assigned,
+            ..*self
+        })
     }
 
     /// Returns `true` if an assignment in the tenant allows a token for it.
@@ -269,6 +307,7 @@ impl EffectiveScope {
         let tenant = holder.tenant.filter(|_| holder.is_in_tenant()).cloned();
         Grant {
             narrowed: self.named.is_some(),
+            step_up: self.step_up(holder),
             roles: self.roles(),
             active: self.active_roles(holder.policy),
             global: tenant.as_ref().map(|_| self.global_part(holder.policy)),
@@ -277,6 +316,35 @@ impl EffectiveScope {
             tenant,
             ends_at,
         }
+    }
+
+    /// Returns the roles that only the assurance of the session keeps out of the token: not those that the request or the
+    /// ceiling of the client would leave out of a token with more.
+    fn step_up(&self, holder: &TokenSubject<'_>) -> BTreeSet<RoleName> {
+        let is_asked_for_less = self
+            .named
+            .as_ref()
+            .is_some_and(|named| *named != RequestedScope::default());
+        let beyond = holder
+            .beyond
+            .filter(|_| !is_asked_for_less && !self.hides_roles);
+        let Some(Beyond {
+            policy: whole,
+            assigned,
+        }) = beyond
+        else {
+            return BTreeSet::new();
+        };
+        let mut roles = whole.closure(holder.lasting_of(assigned).map(|one| &one.role));
+        roles.retain(|role| holder.policy.role(role.as_str()).is_none());
+        roles.retain(|role| holder.own_audience || !role.is_reserved());
+        let Some(ceiling) = holder.ceiling else {
+            return roles;
+        };
+        let named = whole.closure(&ceiling.roles);
+        roles.retain(|role| ceiling.is_everything() || named.contains(role));
+        roles.retain(|role| ceiling.concerns(whole, role));
+        roles
     }
 
     /// Returns what of the token does not come from the tenant.
@@ -370,3 +438,6 @@ pub(crate) fn joined(permissions: &BTreeSet<Permission>) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests;

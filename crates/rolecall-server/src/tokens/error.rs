@@ -9,6 +9,8 @@ use crate::{error::ApiError, store::StoreError};
 pub(crate) enum TokenError {
     /// The requested scope is malformed, or goes beyond what the subject holds.
     InvalidScope(String),
+    /// This was asked for, and only a session with a higher assurance has it.
+    StepUp(String),
     /// The token would be longer than is allowed, even with no more than was asked for.
     TooLong,
     /// More roles than a constraint allows would be active at once: the client must choose.

@@ -35,6 +35,12 @@ pub(crate) fn grant(
         && !holder.is_in_tenant()
     {
         // the answer does not show whether the tenant exists
+        if holder
+            .with_all_assurance()
+            .is_some_and(|one| one.is_in_tenant())
+        {
+            return Err(TokenError::StepUp(format!("tenant {tenant}")));
+        }
         return Err(TokenError::InvalidScope(format!(
             "you have no role in tenant {tenant}"
         )));
@@ -46,7 +52,7 @@ pub(crate) fn grant(
     let Some(asked) = asked else {
         return Ok(held.granted(holder));
     };
-    refuse_beyond(asked, &whole, &[])?;
+    refuse_beyond(holder, asked, &whole, &[])?;
     let mut granted = held.narrow(holder.policy, asked).granted(holder);
     granted.narrowed = is_narrowed(holder.policy, whole, std::iter::once(asked), &granted);
     Ok(granted)
@@ -75,7 +81,7 @@ pub(crate) fn regrant(
             .collect();
         let before = session.asked.iter();
         let before = before.fold(whole.clone(), |held, one| held.narrow(holder.policy, one));
-        refuse_beyond(requested, &before, &known)?;
+        refuse_beyond(holder, requested, &before, &known)?;
     }
     let compatible = selection::compatible(holder, &wanted);
     let holder = &holder.resting_on(&compatible);
@@ -114,16 +120,32 @@ fn is_narrowed<'a>(
 
 /// A value beyond what is held is refused, never dropped in silence.
 fn refuse_beyond(
+    holder: &TokenSubject<'_>,
     asked: &RequestedScope,
     held: &EffectiveScope,
     known: &[&RequestedScope],
 ) -> Result<(), TokenError> {
     match held.first_beyond(asked, known) {
+        Some(value) if has_beyond(holder, asked, known) => Err(TokenError::StepUp(value)),
         Some(value) => Err(TokenError::InvalidScope(format!(
             "{value} is not among what you hold"
         ))),
         None => Ok(()),
     }
+}
+
+/// Returns true if a session of the highest assurance has all that is asked for.
+fn has_beyond(
+    holder: &TokenSubject<'_>,
+    asked: &RequestedScope,
+    known: &[&RequestedScope],
+) -> bool {
+    let highest = holder.with_all_assurance();
+    highest.is_some_and(|holder| {
+        EffectiveScope::of(&holder)
+            .first_beyond(asked, known)
+            .is_none()
+    })
 }
 
 /// Refuses a token for which too many roles of a constraint were asked for: the client must choose. Roles that were not

@@ -9,6 +9,8 @@
 mod account;
 mod approvals;
 mod assignments;
+mod assurance;
+mod assurance_shown;
 mod attacks;
 mod audit;
 mod clients;

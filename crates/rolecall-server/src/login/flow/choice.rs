@@ -5,14 +5,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rolecall_core::{RoleName, TenantName, Timestamp};
+use rolecall_core::{Acr, RoleName, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{request::AuthorizationRequest, tenant_store};
 use crate::{
     app::App,
     authority::{
-        policy_cache::PolicyAt,
+        assurance,
+        policy_cache::{PolicyAt, Reach},
         subject::{self, Subject},
     },
     clients::{sign_in::SignInTenant, store::Client},
@@ -20,7 +21,7 @@ use crate::{
     store::{Conn, StoreError},
     tokens::{
         choice::{OpenChoice, nameable_roles, open_choice},
-        effective::TokenSubject,
+        effective::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
 };
@@ -108,7 +109,9 @@ pub(crate) async fn settle(
     let Some(subject) = subject.filter(Subject::is_active_user) else {
         return Ok(nothing_due(choice));
     };
-    let Some(bounds) = Bounds::read(app, conn, client, &chosen, &subject).await? else {
+    // a choice is not smaller because a factor is still to come
+    let most = (&subject, Acr::Phr);
+    let Some(bounds) = Bounds::read(app, conn, client, &chosen, most).await? else {
         return Ok(nothing_due(choice));
     };
     let holder = bounds.holder(app, client, &chosen, &subject, now);
@@ -121,9 +124,10 @@ pub(crate) async fn settle(
     Ok(Settled { choice, open })
 }
 
-/// The policy and the ceiling of the tokens that a client can have for a user.
+/// The policy and the ceiling of the tokens that a client can have for a user who signs in with some assurance.
 pub(super) struct Bounds {
     policy: Arc<PolicyAt>,
+    reach: Reach,
     ceiling: Option<RequestedScope>,
 }
 
@@ -134,7 +138,7 @@ impl Bounds {
         conn: &mut Conn,
         client: &Client,
         request: &AuthorizationRequest,
-        subject: &Subject,
+        (subject, acr): (&Subject, Acr),
     ) -> Result<Option<Self>, StoreError> {
         let policy = subject.policy(app.policy(), conn).await?;
         let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
@@ -143,7 +147,12 @@ impl Bounds {
         }
         let ceiling = RequestedScope::stored(client.scope.as_deref())?;
         let ceiling = limit::limited(conn, &request.audience, ceiling).await?;
-        Ok(Some(Self { policy, ceiling }))
+        let reach = assurance::reach(&policy, conn, subject, acr).await?;
+        Ok(Some(Self {
+            policy,
+            reach,
+            ceiling,
+        }))
     }
 
     /// Returns the user as the holder of tokens within these bounds.
@@ -156,7 +165,8 @@ impl Bounds {
         now: Timestamp,
     ) -> TokenSubject<'a> {
         TokenSubject {
-            policy: &self.policy,
+            policy: &self.reach.policy,
+            beyond: Beyond::of(&self.reach, &subject.assigned),
             assigned: &subject.assigned,
             lifetime: app.settings().access_ttl,
             tenant: request.tenant.as_ref(),

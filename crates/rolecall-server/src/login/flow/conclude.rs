@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::Timestamp;
+use rolecall_core::{Acr, Timestamp};
 
 use super::{
     answer::{Answer, AnswerError, Target},
@@ -15,6 +15,7 @@ use crate::{
     accounts::store as accounts,
     app::App,
     authority::{
+        assurance::acr_of,
         caller::Caller,
         subject::{self, Subject},
     },
@@ -140,6 +141,7 @@ async fn conclude_in(
     }
     let now = app.now();
     let (amr, auth_time) = confirm(conn, conclusion, now).await?;
+    let acr = acr_of(&amr);
     if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {
         return Err(Refusal::Stale);
     }
@@ -156,7 +158,7 @@ async fn conclude_in(
         return Err(refuse(app, request, AnswerError::LoginRequired, why));
     }
     if !request.is_own() {
-        admit(app, conn, conclusion, &subject, now).await?;
+        admit(app, conn, conclusion, (&subject, acr), now).await?;
     }
     let session = open_session(app, conclusion, &subject.id, (amr, auth_time), now)?;
     let secret = write_session(app, conn, conclusion, &session, now).await?;
@@ -215,7 +217,7 @@ async fn admit(
     app: &App,
     conn: &mut Conn,
     conclusion: &Conclusion<'_>,
-    subject: &Subject,
+    (subject, acr): (&Subject, Acr),
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let request = conclusion.request;
@@ -226,7 +228,7 @@ async fn admit(
     if settled.open.is_some() || settled.choice != *conclusion.chosen.1 {
         return Err(Refusal::Stale);
     }
-    check_scope(app, conn, &client, request, subject, now).await?;
+    check_scope(app, conn, &client, request, (subject, acr), now).await?;
     if conclusion.flow.is_some_and(|flow| flow.consented) {
         consents::service::give(conn, &client, request, &subject.id, now).await?;
     } else if !consents::service::confirm(conn, &client, request, &subject.id, now).await? {
@@ -298,11 +300,11 @@ async fn check_scope(
     conn: &mut Conn,
     client: &Client,
     request: &AuthorizationRequest,
-    subject: &Subject,
+    (subject, acr): (&Subject, Acr),
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let refuse = |error, detail: &str| refuse(app, request, error, detail);
-    let bounds = Bounds::read(app, conn, client, request, subject).await?;
+    let bounds = Bounds::read(app, conn, client, request, (subject, acr)).await?;
     let Some(bounds) = bounds else {
         return Err(refuse(
             AnswerError::AccessDenied,
@@ -315,6 +317,10 @@ async fn check_scope(
     let checked = granted.and_then(|granted| check_active(&holder, &granted));
     checked.map_err(|error| match error {
         TokenError::InvalidScope(detail) => refuse(AnswerError::InvalidScope, &detail),
+        TokenError::StepUp(value) => refuse(
+            AnswerError::UnmetAuthenticationRequirements,
+            &format!("{value} needs a stronger sign-in"),
+        ),
         TokenError::ChooseRoles(breach) => refuse(AnswerError::InvalidScope, &breach.to_string()),
         TokenError::TooLong => refuse(
             AnswerError::InvalidScope,

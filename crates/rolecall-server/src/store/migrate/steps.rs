@@ -128,4 +128,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "sign-ins of a browser",
         include_str!("../../../migrations/0026_sign_ins_of_a_browser.sql"),
     ),
+    (
+        29,
+        "assurance of roles",
+        include_str!("../../../migrations/0029_assurance_of_roles.sql"),
+    ),
 ];

@@ -44,6 +44,7 @@ fn assigned(roles: &[&str]) -> Vec<Assigned> {
 fn holder<'a>(policy: &'a Policy, assigned: &'a [Assigned]) -> TokenSubject<'a> {
     TokenSubject {
         policy,
+        beyond: None,
         assigned,
         lifetime: std::time::Duration::from_mins(10),
         tenant: None,

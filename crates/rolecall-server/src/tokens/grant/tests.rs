@@ -45,6 +45,7 @@ fn granted(roles: &[(&str, Option<i64>)], asked: Option<&str>) -> Result<Grant, 
 fn holder<'a>(policy: &'a Policy, assigned: &'a [Assigned]) -> TokenSubject<'a> {
     TokenSubject {
         policy,
+        beyond: None,
         assigned,
         // no assignment that is not about to end shortens a token of this length
         lifetime: std::time::Duration::from_secs(30),

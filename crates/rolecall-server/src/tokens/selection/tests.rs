@@ -230,6 +230,7 @@ proptest! {
         let asked = Asked::of(scopes.iter());
         let holder = TokenSubject {
             policy: &policy,
+            beyond: None,
             assigned: &assigned,
             lifetime: Duration::from_mins(30),
             tenant: Some(&tenant),
@@ -270,6 +271,7 @@ fn y193_of_many_pairs_one_of_each_is_chosen() {
     let (policy, assigned) = pairs(1_000);
     let holder = TokenSubject {
         policy: &policy,
+        beyond: None,
         assigned: &assigned,
         lifetime: Duration::from_mins(30),
         tenant: None,

@@ -1,0 +1,62 @@
+//! Assurance per role: what of its roles a subject has in a session, and how much assurance others need.
+
+use rolecall_core::{Acr, Policy, RoleName, SubjectKind};
+
+use super::{
+    builtin,
+    policy_cache::{PolicyAt, Reach},
+    subject::{Assigned, Subject},
+};
+use crate::store::{Conn, StoreError};
+
+/// The methods of a session that the password grant opened.
+pub(crate) const BY_PASSWORD: &str = "pwd";
+
+/// Returns the assurance of a session with these methods, which are separated by spaces.
+pub(crate) fn acr_of(amr: &str) -> Acr {
+    Acr::of_methods(amr.split(' '))
+}
+
+/// Returns true if a user has a second factor, and so can reach more than a password alone does.
+pub(crate) async fn has_factor(_conn: &mut Conn, _user: &str) -> Result<bool, StoreError> {
+    // no factor can be enrolled yet
+    std::future::ready(Ok(false)).await
+}
+
+/// Returns the policy for `subject` as a session with the assurance `acr` has it.
+///
+/// The role of administrators needs two factors of a user who has them: whoever has only the password of such a user is
+/// not the user.
+pub(crate) async fn reach(
+    policy: &PolicyAt,
+    conn: &mut Conn,
+    subject: &Subject,
+    acr: Acr,
+) -> Result<Reach, StoreError> {
+    let is_raised = acr < Acr::Aal2 && is_admin_raised(policy, conn, subject).await?;
+    Ok(policy.reach(acr, is_raised))
+}
+
+/// Returns true if `subject` has to prove a second factor to be an administrator.
+pub(crate) async fn is_admin_raised(
+    policy: &PolicyAt,
+    conn: &mut Conn,
+    subject: &Subject,
+) -> Result<bool, StoreError> {
+    Ok(subject.kind == SubjectKind::User
+        && is_admin(policy, &subject.assigned)
+        && has_factor(conn, &subject.id).await?)
+}
+
+/// Returns true if the account has a role that a password alone does not reach. Such an account cannot sign in with the
+/// password grant.
+pub(crate) fn needs_more_than_a_password(policy: &Policy, assigned: &[Assigned]) -> bool {
+    let roles = policy.closure(assigned.iter().map(|one| &one.role));
+    let mut rules = roles.iter().filter_map(|role| policy.role(role.as_str()));
+    rules.any(|rules| rules.acr > Acr::Aal1)
+}
+
+fn is_admin(policy: &Policy, assigned: &[Assigned]) -> bool {
+    let roles = policy.closure(assigned.iter().map(|one| &one.role));
+    roles.contains::<RoleName>(&builtin::ADMIN_ROLE)
+}
