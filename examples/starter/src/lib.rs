@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{Json, extract::State, http::StatusCode};
-use rolecall::{Guard, GuardedRouter, Require, routing::get};
+use rolecall::{Fresh, Guard, GuardedRouter, Require, routing::get};
 use rolecall_server::{Embedded, EmbeddedBuilder, StartError};
 use serde::{Deserialize, Serialize};
 
 rolecall::permissions! {
     /// The permissions of `policy.toml`.
-    pub mod may { ReadNotes = "notes:read", WriteNotes = "notes:write" }
+    pub mod may { ReadNotes = "notes:read", WriteNotes = "notes:write", DeleteNotes = "notes:delete" }
 }
 
 /// A note.
@@ -49,9 +49,20 @@ async fn create_note(
     StatusCode::CREATED
 }
 
+/// Needs a session with two factors, and a sign-in of the last five minutes: `policy.toml` and the type say so.
+async fn delete_notes(_: Fresh<may::DeleteNotes, 300>, State(notes): State<Notes>) -> StatusCode {
+    notes
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clear();
+    StatusCode::NO_CONTENT
+}
+
 /// The routes of the application. The first argument of each handler is its access rule.
 pub fn routes(guard: Guard) -> GuardedRouter<Notes> {
-    GuardedRouter::new(guard).route("/notes", get(list_notes).post(create_note))
+    let notes = get(list_notes).post(create_note).delete(delete_notes);
+    GuardedRouter::new(guard).route("/notes", notes)
 }
 
 /// The login, with the policy of this application.
