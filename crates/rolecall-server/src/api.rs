@@ -279,6 +279,9 @@ fn sign_in_routes(api: Api) -> Api {
         pages::account::post_end,
         pages::account::post_withdraw,
         pages::handlers::get_file,
+        pages::reset::get_reset,
+        pages::reset::post_reset,
+        pages::reset::post_new_password,
         pages::logout::get_logout,
         pages::logout::post_logout,
     )

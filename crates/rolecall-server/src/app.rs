@@ -63,6 +63,8 @@ pub(crate) struct Parts {
     pub(crate) send_now: Notify,
     /// Wakes the sender of logout tokens before its next turn.
     pub(crate) call_now: Notify,
+    /// Wakes the sender of mails before its next turn.
+    pub(crate) mail_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) settings: Settings,
@@ -72,6 +74,9 @@ pub(crate) struct Parts {
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
     pub(crate) beginning_addresses: AddressLimiter,
+    /// Limits the mails that strangers ask for.
+    pub(crate) asking_addresses: AddressLimiter,
+    pub(crate) room_for_mails: Room,
     /// Room for the sign-ins that strangers begin.
     pub(crate) room_for_sign_ins: Room,
     /// Room for those that people begin who are signed in.
@@ -291,6 +296,7 @@ impl App {
         self.0.look_now.notify_one();
         self.0.send_now.notify_one();
         self.0.call_now.notify_one();
+        self.0.mail_now.notify_one();
         if changed.policy {
             self.load_policy(&mut self.store().read_for_watch().await?)
                 .await?;

@@ -104,6 +104,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
             stay: config.login.stay,
         },
         pages: config.pages.clone(),
+        mail: config.mail.settings().unwrap_or_default(),
         policy: PolicyLimits {
             roles: config.policy.max_roles,
             permissions: config.policy.max_permissions,

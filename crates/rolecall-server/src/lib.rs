@@ -83,6 +83,7 @@ mod known_time;
 mod legacy;
 pub mod logging;
 mod login;
+mod mail;
 mod metrics;
 mod oauth;
 mod outgoing;

@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rolecall_core::RoleName;
 
-use crate::{outgoing::allow::Allowed, profile::declared::ProfileFields};
+use crate::{
+    mail::settings::MailSettings, outgoing::allow::Allowed, profile::declared::ProfileFields,
+};
 
 /// The settings that the services read.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) browser: BrowserLimits,
     /// The look of the pages, as it is configured.
     pub(crate) pages: crate::config::Pages,
+    /// `None` if no mail is sent.
+    pub(crate) mail: Option<MailSettings>,
     pub(crate) policy: PolicyLimits,
     pub(crate) quotas: QuotaLimits,
     /// Failed log-ins of all addresses together that are forgiven in a minute.

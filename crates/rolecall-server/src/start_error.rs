@@ -47,6 +47,9 @@ pub enum StartError {
     /// The pages cannot look as configured.
     #[error(transparent)]
     Look(#[from] LookError),
+    /// Mail cannot be sent as configured.
+    #[error("mail cannot be sent as configured: {0}")]
+    Mail(String),
     /// The OpenAPI document of the application cannot be used.
     #[error("the OpenAPI document of the application cannot be used: {0}")]
     Document(String),

@@ -20,6 +20,7 @@ use crate::{
         known::{self, Origin},
         password::{self, LoginError, Proven, Typed},
     },
+    mail::notices,
     patch::Patch,
     profile::{
         input::ProfileInput,
@@ -238,6 +239,13 @@ async fn replace_password(
         }
         change.record(entry);
         change.notify(&proven.id, Notice::PasswordChanged).await?;
+        notices::queue(
+            app,
+            change.conn(),
+            &proven.id,
+            notices::Notice::PasswordChanged,
+        )
+        .await?;
         Ok(true)
     })
     .await

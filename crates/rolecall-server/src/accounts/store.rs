@@ -4,6 +4,7 @@ use rolecall_core::{RoleName, Timestamp};
 
 use crate::{
     authority::subject::Status,
+    mail::token_store::{self as links, Purpose},
     profile::stored::StoredProfile,
     store::{Change, Conn, StoreError, gate, queries, query, rows},
     usernames::folded,
@@ -268,6 +269,8 @@ pub(crate) async fn set_password(
     hash: &str,
 ) -> Result<(), StoreError> {
     gate::hold(change.conn(), id).await?;
+    // a link was sent for the password before
+    links::forget(change.conn(), id, Purpose::Reset).await?;
     let now = change.now();
     query(SET_PASSWORD)
         .bind(id)
@@ -287,6 +290,7 @@ pub(crate) async fn set_reset_code(
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
     gate::hold(change.conn(), id).await?;
+    links::forget(change.conn(), id, Purpose::Reset).await?;
     let now = change.now();
     query(SET_RESET_CODE)
         .bind(id)

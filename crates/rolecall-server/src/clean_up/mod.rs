@@ -22,6 +22,7 @@ use crate::{
         known::KEEP_ADDRESSES,
         known_store,
     },
+    mail::outbox as outbox_of_mails,
     sessions::{self, active_store},
     store::{self, Conn, StoreError, outbox, prune_floors, queries, query},
     throttle::MAX_FAILURES,
@@ -76,6 +77,7 @@ enum Table {
     SignInFlows,
     Codes,
     BrowserSessions,
+    Mails,
 }
 
 impl Table {
@@ -115,6 +117,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::SignedInClients,
         Table::Codes,
         Table::BrowserSessions,
+        Table::Mails,
     ] {
         let mut most = BATCH_ROWS;
         for _ in 0..MAX_BATCHES {
@@ -217,6 +220,7 @@ async fn delete_batch(
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?
                 }
+                Table::Mails => outbox_of_mails::prune(conn, known, limit).await?,
             };
             Ok(Some(rows))
         })

@@ -18,6 +18,7 @@ use super::{
     globals::GlobalFlags,
     import::ImportCommand,
     keys::KeyCommand,
+    mail::MailCommand,
     output::write_out,
     permissions::PermissionCommand,
     policy_arguments::PolicyCommand,
@@ -106,6 +107,11 @@ pub(super) enum Command {
     Session {
         #[command(subcommand)]
         command: SessionCommand,
+    },
+    /// Try the mail server.
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
     },
     /// Import data from another application.
     Import {

@@ -13,7 +13,9 @@ use super::{
     output::{print_json, write_out},
 };
 use crate::{
-    config::Config, doctor::NO_TLS, pages::look::Look, start::StartError, store::url::DatabaseUrl,
+    config::Config,
+    doctor::{NO_TLS, mail},
+    pages::look::Look, start::StartError, store::url::DatabaseUrl,
 };
 
 #[derive(Subcommand)]
@@ -59,7 +61,11 @@ fn check(globals: &GlobalFlags, config: &Config) -> Result<(), CliError> {
         ));
     }
     Look::new(&config.pages).map_err(StartError::from)?;
-    let remarks: Vec<&str> = database.lacks_tls().then_some(NO_TLS).into_iter().collect();
+    let remarks = [
+        database.lacks_tls().then_some(NO_TLS),
+        mail::has_no_tls(config).then_some(mail::NO_TLS),
+    ];
+    let remarks: Vec<&str> = remarks.into_iter().flatten().collect();
     if globals.json {
         return print_json(&json!({ "ok": true, "remarks": remarks }));
     }

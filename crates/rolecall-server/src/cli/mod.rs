@@ -17,6 +17,7 @@ mod globals;
 mod health;
 mod import;
 mod keys;
+mod mail;
 mod output;
 mod pages;
 mod permissions;
@@ -148,6 +149,7 @@ fn acts_for_a_user(command: &Command) -> bool {
             | Command::Health
             | Command::Doctor { .. }
             | Command::Migrate { .. }
+            | Command::Mail { .. }
     )
 }
 
@@ -167,6 +169,7 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
         Command::Consent { command } => consents::run(context, command).await?,
         Command::Key { command } => keys::run(context, command).await?,
         Command::Session { command } => sessions::run(context, command).await?,
+        Command::Mail { command } => mail::run(context, command).await?,
         Command::Import {
             command: ImportCommand::Users(options),
         } => return import::users(context, options).await,

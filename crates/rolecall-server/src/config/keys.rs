@@ -60,6 +60,15 @@ pub(super) const KEYS: &[&str] = &[
     "pages.clients",
     "pages.templates",
     "pages.locales",
+    "mail.url",
+    "mail.password",
+    "mail.from",
+    "mail.reply_to",
+    "mail.insecure_smtp",
+    "mail.reset_ttl",
+    "mail.code_ttl",
+    "mail.verify_ttl",
+    "mail.invitation_ttl",
     "passwords.scheme",
     "passwords.min_length",
     "connections.max",
@@ -83,6 +92,8 @@ pub(super) const SECRET_KEYS: &[&str] = &[
     "database.url",
     "tokens.secret",
     "tokens.legacy.secret",
+    "mail.url",
+    "mail.password",
 ];
 
 /// Returns whether `key` is a key or the `_file` twin of a secret.

@@ -11,6 +11,7 @@ mod error;
 mod injected;
 mod keys;
 mod load;
+mod mail_settings;
 mod merge;
 mod origins;
 mod profile_fields;
@@ -25,11 +26,11 @@ mod values;
 pub use error::ConfigError;
 pub use sections::{
     AccountClaim, ClientLook, Color, Config, Connections, Cors, Database, Guard, LegacyAlgorithm,
-    LegacyTokens, Log, LogFormat, Login, Metrics, OAuth, OnStale, Outgoing, PageLink, Pages,
+    LegacyTokens, Log, LogFormat, Login, Mail, Metrics, OAuth, OnStale, Outgoing, PageLink, Pages,
     PasswordGrant, Passwords, PolicySection, Profile, Proxy, Quotas, Registration,
     RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};
 pub use sources::{Origin, Sources};
-pub(crate) use validate::{check_public_url, page_faults};
+pub(crate) use validate::{check_public_url, mail_faults, page_faults};

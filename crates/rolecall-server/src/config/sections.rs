@@ -46,6 +46,7 @@ mod color;
 mod connections;
 mod login;
 mod look;
+mod mail;
 mod pages;
 mod policy;
 mod profile;
@@ -57,6 +58,7 @@ pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
 pub use login::Login;
 pub use look::{ClientLook, PageLink};
+pub use mail::Mail;
 pub use pages::Pages;
 pub use policy::PolicySection;
 pub use profile::Profile;
@@ -103,6 +105,8 @@ pub struct Config {
     pub login: Login,
     /// The look of the pages.
     pub pages: Pages,
+    /// The server that takes mails.
+    pub mail: Mail,
     /// New passwords.
     pub passwords: Passwords,
     /// Connections of clients.
@@ -145,6 +149,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             login: Login::default(),
             pages: Pages::default(),
+            mail: Mail::default(),
             passwords: Passwords::default(),
             connections: Connections::default(),
             cors: Cors::default(),

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::keys::KEYS;
 use super::values::show_duration;
-use super::{ClientLook, Config, Origin, PageLink, Pages};
+use super::{ClientLook, Config, Mail, Origin, PageLink, Pages};
 use crate::{
     profile::field::{FieldKind, ProfileField},
     times::rfc3339,
@@ -126,7 +126,11 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "guard.on_stale" => quoted(config.guard.on_stale),
         "log.format" => quoted(config.log.format),
         "log.level" => quoted(&config.log.level),
-        _ => return limit(config, key).or_else(|| page(&config.pages, key)),
+        _ => {
+            return limit(config, key)
+                .or_else(|| page(&config.pages, key))
+                .or_else(|| mail(&config.mail, key));
+        }
     })
 }
 
@@ -163,6 +167,23 @@ fn page(pages: &Pages, key: &str) -> Option<String> {
         "pages.clients" => client_looks(&pages.clients),
         "pages.templates" => optional(path(&pages.templates).as_ref()),
         "pages.locales" => optional(path(&pages.locales).as_ref()),
+        _ => return None,
+    })
+}
+
+/// Returns the value of a key in the section `mail`.
+fn mail(mail: &Mail, key: &str) -> Option<String> {
+    let duration = |duration| quoted(show_duration(duration));
+    Some(match key {
+        "mail.url" => hidden(mail.url.is_some()),
+        "mail.password" => hidden(mail.password.is_some()),
+        "mail.from" => optional(mail.from.as_ref()),
+        "mail.reply_to" => optional(mail.reply_to.as_ref()),
+        "mail.insecure_smtp" => mail.insecure_smtp.to_string(),
+        "mail.reset_ttl" => duration(mail.reset_ttl),
+        "mail.code_ttl" => duration(mail.code_ttl),
+        "mail.verify_ttl" => duration(mail.verify_ttl),
+        "mail.invitation_ttl" => duration(mail.invitation_ttl),
         _ => return None,
     })
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod bounds;
 mod connections;
 mod database;
+mod mail;
 mod pages;
 mod tokens;
 
@@ -12,7 +13,9 @@ use std::time::Duration;
 use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use tracing_subscriber::filter::Targets;
 
-pub(crate) use self::{addresses::check_public_url, pages::page_faults};
+pub(crate) use self::{
+    addresses::check_public_url, mail::faults as mail_faults, pages::page_faults,
+};
 use super::Config;
 
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);
@@ -35,6 +38,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         database::faults(config),
         login(config),
         page_faults(&config.pages),
+        mail::faults(&config.mail),
         others(config),
     ]
     .concat()

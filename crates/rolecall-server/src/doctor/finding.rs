@@ -66,6 +66,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a picture, font, template or text of the sign-in pages that cannot be used, and a look for a client that does not exist",
     ),
     (
+        "mail",
+        "a connection to the mail server that is not encrypted, what the DNS of the sender has to allow, and mails that no server took",
+    ),
+    (
         "clock",
         "a clock that is wrong, behind the newest change, or different from the database's, and a database's clock that jumped",
     ),

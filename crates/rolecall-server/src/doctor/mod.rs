@@ -4,6 +4,7 @@ mod configuration;
 mod database;
 mod files;
 pub(crate) mod finding;
+pub(crate) mod mail;
 mod pages;
 mod system;
 
@@ -17,6 +18,7 @@ use crate::{config::Config, store::integrity::Depth};
 pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
     let mut findings = configuration::check(config, SystemClock.now());
     findings.extend(pages::check(config));
+    findings.push(mail::check(config));
     findings.extend(system::check(config).await);
     findings.extend(files::check(config));
     findings.extend(database::check(config, depth).await);

@@ -7,7 +7,7 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
 use super::first_admin::FirstAdmin;
 use crate::{
-    config::{Pages, Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    config::{Mail, Pages, Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
     outgoing::allow::AllowedTarget,
@@ -48,6 +48,7 @@ pub struct EmbeddedBuilder {
     pub(super) sessions: SessionLimits,
     pub(super) quotas: Quotas,
     pub(super) pages: Pages,
+    pub(super) mail: Mail,
     pub(super) legacy: Option<LegacyTokens>,
     pub(super) profile: Vec<ProfileField>,
     pub(super) email_claim: bool,
@@ -115,6 +116,7 @@ impl EmbeddedBuilder {
             sessions: SessionLimits::default(),
             quotas: Quotas::default(),
             pages: Pages::default(),
+            mail: Mail::default(),
             legacy: None,
             profile: Vec::new(),
             email_claim: false,
@@ -248,6 +250,24 @@ impl EmbeddedBuilder {
     /// ```
     pub fn pages(mut self, pages: Pages) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// Sends mail by an SMTP server: links to reset a password, and notices. Without it, no mail is sent. Faults refuse the
+    /// start.
+    ///
+    /// ```
+    /// use rolecall_server::{Embedded, config::Mail};
+    ///
+    /// let mail = Mail {
+    ///     url: Some("smtps://login:secret@mail.example.com".into()),
+    ///     from: Some("Example <login@example.com>".to_owned()),
+    ///     ..Mail::default()
+    /// };
+    /// let builder = Embedded::builder("sqlite::memory:").mail(mail);
+    /// ```
+    pub fn mail(mut self, mail: Mail) -> Self {
+        self.mail = mail;
         self
     }
 

@@ -34,7 +34,7 @@ use crate::{
     backchannel,
     error::ApiError,
     hooks::{Hooks, sender},
-    ids,
+    ids, mail,
     start::{self, Opened, Staleness, StartError},
     watch,
 };
@@ -71,6 +71,8 @@ pub struct Embedded {
     watch: tokio::task::JoinHandle<()>,
     /// Tells clients of log-outs.
     caller: tokio::task::JoinHandle<()>,
+    /// Sends mails.
+    mailer: tokio::task::JoinHandle<()>,
     /// Runs the hooks of the application, if it has any.
     sender: Option<tokio::task::JoinHandle<()>>,
 }
@@ -139,6 +141,7 @@ impl Embedded {
         let node = ids::new_id(app.now()).map_err(ApiError::internal)?;
         let watch = tokio::spawn(watch::run(app.downgrade(), node, seen));
         let caller = tokio::spawn(backchannel::sender::run(app.downgrade()));
+        let mailer = tokio::spawn(mail::sender::run(app.downgrade()));
         Ok(Self {
             app,
             guard,
@@ -148,6 +151,7 @@ impl Embedded {
             own_registration: false,
             watch,
             caller,
+            mailer,
             sender: None,
         })
     }
@@ -177,6 +181,7 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         self.watch.abort();
         self.caller.abort();
+        self.mailer.abort();
         if let Some(sender) = &self.sender {
             sender.abort();
         }

@@ -7,7 +7,7 @@ use rolecall_passwords::PasswordScheme;
 use super::{Embedded, EmbeddedBuilder, Registration, profile::MAX_TOKEN_BYTES};
 use crate::{
     bootstrap::Origin,
-    config::{FAILURES_PER_MINUTE, check_public_url, page_faults},
+    config::{FAILURES_PER_MINUTE, check_public_url, mail_faults, page_faults},
     demo,
     error::ApiError,
     hooks::sender,
@@ -95,6 +95,10 @@ impl EmbeddedBuilder {
         if !faults.is_empty() {
             return Err(StartError::Pages(faults.join("\n")));
         }
+        let faults = mail_faults(&self.mail);
+        if !faults.is_empty() {
+            return Err(StartError::Mail(faults.join("\n")));
+        }
         Ok(Options {
             settings: Settings {
                 profile,
@@ -134,6 +138,7 @@ impl EmbeddedBuilder {
             profile: ProfileFields::default(),
             browser: BrowserLimits::default(),
             pages: self.pages.clone(),
+            mail: self.mail.settings().unwrap_or_default(),
             policy: PolicyLimits::default(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,

@@ -7,7 +7,8 @@ use super::{
     store::{self, Listed},
 };
 use crate::{
-    app::App, authority::caller::Caller, error::ApiError, store::Change, vault::MasterKey,
+    app::App, authority::caller::Caller, error::ApiError, mail::outbox, store::Change,
+    vault::MasterKey,
 };
 
 /// Encrypts all secrets of the database with `new`, in one transaction, so that never only a part of them is. Returns
@@ -55,5 +56,6 @@ async fn reseal(
         let sealed = seal_secret(new, name, &plain).map_err(ApiError::internal)?;
         store::reseal_secret(change, name, &sealed).await?;
     }
-    Ok(listed.keys.len() + secrets.len())
+    let mails = outbox::reseal_all(change.conn(), old, new).await?;
+    Ok(listed.keys.len() + secrets.len() + mails)
 }

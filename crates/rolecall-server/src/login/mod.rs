@@ -12,4 +12,5 @@ pub(crate) mod known_store;
 pub(crate) mod logout;
 pub(crate) mod password;
 pub(crate) mod sampling;
+pub(crate) mod second_factor;
 pub(crate) mod secret;

@@ -16,6 +16,14 @@ pub(crate) enum Kind {
     Code,
     /// The answer to the question whether to log out.
     LogOut,
+    /// A link to choose a new password.
+    ResetLink,
+    /// A link to prove the address that a user has.
+    VerifyLink,
+    /// A link to prove the address that a user wants to have.
+    ChangeLink,
+    /// A link to accept an invitation.
+    Invitation,
 }
 
 impl Kind {
@@ -27,6 +35,10 @@ impl Kind {
             Self::BrowserSession => b"\xffrolecall browser session\0",
             Self::Code => b"\xffrolecall authorization code\0",
             Self::LogOut => b"\xffrolecall log-out\0",
+            Self::ResetLink => b"\xffrolecall reset link\0",
+            Self::VerifyLink => b"\xffrolecall verification link\0",
+            Self::ChangeLink => b"\xffrolecall change of address\0",
+            Self::Invitation => b"\xffrolecall invitation\0",
         }
     }
 }
@@ -60,7 +72,16 @@ mod tests {
     #[test]
     fn i018_a_secret_of_one_kind_has_another_hash_as_another_kind() {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let kinds = [Kind::Flow, Kind::BrowserSession, Kind::Code, Kind::LogOut];
+        let kinds = [
+            Kind::Flow,
+            Kind::BrowserSession,
+            Kind::Code,
+            Kind::LogOut,
+            Kind::ResetLink,
+            Kind::VerifyLink,
+            Kind::ChangeLink,
+            Kind::Invitation,
+        ];
         let hashes: std::collections::HashSet<_> =
             kinds.map(|kind| keyed(&key, kind, "secret")).into();
         assert_eq!(hashes.len(), kinds.len());

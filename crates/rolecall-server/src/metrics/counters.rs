@@ -24,8 +24,12 @@ pub(crate) struct Metrics {
     pub(crate) clean_ups: Family,
     /// Attempts to send logout tokens to clients, by outcome.
     pub(crate) logout_tokens: Family,
+    /// Tries to send mails, by outcome.
+    pub(crate) mails: Family,
     /// Polls of the database for revocations, by outcome.
     pub(crate) polls: Family,
+    /// Mails that wait to be sent.
+    pub(crate) mails_waiting: AtomicI64,
     revision: AtomicI64,
 }
 
@@ -51,7 +55,9 @@ impl Metrics {
             audit_entries: Counter::default(),
             clean_ups: Family::new(&["done", "left", "failed"]),
             logout_tokens: Family::new(&["delivered", "failed", "given_up", "unwanted"]),
+            mails: Family::new(&["sent", "failed", "given_up"]),
             polls: Family::new(&["done", "failed"]),
+            mails_waiting: AtomicI64::new(0),
             revision: AtomicI64::new(0),
         }
     }

@@ -1,5 +1,7 @@
 //! The answer of `GET /metrics`: every metric with its current value.
 
+use std::sync::atomic::Ordering;
+
 use rolecall::Guard;
 
 use super::{
@@ -180,6 +182,17 @@ fn write_state(app: &App, guard: &Guard, text: &mut Text) {
         "Attempts to send logout tokens to clients, by outcome.",
         "outcome",
         &metrics.logout_tokens,
+    );
+    text.family(
+        "rolecall_mails_total",
+        "Tries to send mails, by outcome.",
+        "outcome",
+        &metrics.mails,
+    );
+    text.gauge(
+        "rolecall_mails_waiting",
+        "Mails that wait to be sent, as this node last saw.",
+        metrics.mails_waiting.load(Ordering::Relaxed),
     );
     let cache = guard.cache_use();
     text.gauge(

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Arc};
 
 use axum::response::Response;
-use minijinja::{Environment, Value, context};
+use minijinja::{Value, context};
 
 use super::{
     assets::{SCRIPT, STYLE},
@@ -11,7 +11,9 @@ use super::{
     fault::{Fault, LookError},
     files::{Content, Files, read_font, read_picture},
     languages::{Language, Languages},
-    locales, templates, trial,
+    locales,
+    templates::Templates,
+    trial,
 };
 use crate::config::{ClientLook, Color, PageLink, Pages};
 
@@ -31,7 +33,7 @@ pub(crate) struct Look {
     /// True if the pages load a font, which their policy has to allow.
     pub(super) has_font: bool,
     files: Files,
-    pub(super) environment: Environment<'static>,
+    pub(super) templates: Templates,
     pub(super) languages: Arc<Languages>,
 }
 
@@ -44,12 +46,11 @@ impl Look {
     pub(crate) fn new(pages: &Pages) -> Result<Self, LookError> {
         let mut faults = Vec::new();
         let languages = read_languages(pages, &mut faults);
-        let environment = templates::environment(Arc::clone(&languages));
         // a test rules it out
-        let mut environment =
-            environment.map_err(|error| Fault::of(trial::KEY, error.to_string()))?;
+        let templates = Templates::new(&languages);
+        let mut templates = templates.map_err(|error| Fault::of(trial::KEY, error.to_string()))?;
         if let Some(folder) = &pages.templates {
-            faults.extend(trial::replace(&mut environment, &languages, folder));
+            faults.extend(trial::replace(&mut templates, &languages, folder));
         }
         let read = Read::new(pages, &mut faults);
         LookError::unless_empty(faults)?;
@@ -73,7 +74,7 @@ impl Look {
             favicon,
             has_font,
             files,
-            environment,
+            templates,
             languages,
         })
     }
@@ -237,7 +238,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::pages::samples;
+    use crate::pages::{samples, templates::NAMES};
 
     fn looks(change: impl FnOnce(&mut Pages, &Path)) -> Result<Look, LookError> {
         let folder = tempfile::tempdir().unwrap();
@@ -257,7 +258,7 @@ mod tests {
     fn a_template_is_replaced_and_tried_at_the_start() {
         let page = r#"{% extends "layout.html" %}{% block content %}<p>our own {{ t(heading) }}</p>{% endblock %}"#;
         let look = with_template("message.html", page).unwrap();
-        let template = look.environment.get_template("message.html").unwrap();
+        let template = look.templates.get_template("message.html").unwrap();
         let pages = samples::render(&template, "message.html", &look.languages).unwrap();
         assert!(
             pages.iter().all(|html| html.contains("our own")),
@@ -376,7 +377,7 @@ mod tests {
             client => "Registered", host => "wiki.example", is_shared => false, flow => "x", username => "alice",
             resource => "", scopes => Vec::<Value>::new(),
         };
-        let template = look.environment.get_template("consent.html").unwrap();
+        let template = look.templates.get_template("consent.html").unwrap();
         template.render(context! { ..values, ..variables }).unwrap()
     }
 
@@ -469,8 +470,8 @@ mod tests {
             }];
         });
         let look = look.unwrap();
-        for name in templates::NAMES {
-            let template = look.environment.get_template(name).unwrap();
+        for name in NAMES {
+            let template = look.templates.get_template(name).unwrap();
             let variables = look.variables(Language::default(), "/auth", None);
             for values in samples::samples(name) {
                 let html = template

@@ -14,9 +14,11 @@ mod languages;
 mod locales;
 pub(crate) mod logout;
 pub(crate) mod look;
+pub(crate) mod mails;
 mod markup;
 pub(crate) mod own;
 mod render;
+pub(crate) mod reset;
 mod samples;
 mod steps;
 mod submitted;
@@ -26,7 +28,7 @@ mod trial;
 pub(crate) use submitted::refuse_foreign;
 
 /// The paths that browsers show, and no script of another origin calls.
-pub(crate) const PATHS: [&str; 11] = [
+pub(crate) const PATHS: [&str; 13] = [
     "/authorize",
     "/login",
     "/login/continue",
@@ -38,4 +40,6 @@ pub(crate) const PATHS: [&str; 11] = [
     "/account",
     "/account/end",
     "/account/withdraw",
+    "/reset",
+    "/reset/password",
 ];

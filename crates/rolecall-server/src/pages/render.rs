@@ -40,7 +40,7 @@ impl Page {
         let look = &app.parts().look;
         let base = path_of(&app.settings().public_url);
         let common = look.variables(self.language, base, self.client.as_ref());
-        let template = look.environment.get_template(self.template)?;
+        let template = look.templates.get_template(self.template)?;
         template.render(minijinja::context! { ..self.values.clone(), ..common })
     }
 

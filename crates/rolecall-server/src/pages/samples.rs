@@ -6,6 +6,7 @@ use minijinja::{Error, Template, Value, context};
 
 use super::{
     languages::{Language, Languages},
+    mails::{KINDS, keys},
     markup::HOSTILE,
 };
 
@@ -72,12 +73,17 @@ const ERRORS: [&str; 6] = [
 ];
 
 /// The headings of messages.
-const MESSAGES: [&str; 5] = [
+const MESSAGES: [&str; 10] = [
     "signed-out",
     "ended",
     "bad-request",
     "forbidden",
     "unavailable",
+    "reset-sent",
+    "password-reset",
+    "link-ended",
+    "second-factor-needed",
+    "not-offered",
 ];
 
 /// Returns the variables of a template, as full and as empty as they can be.
@@ -86,14 +92,14 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "sign_in.html" => {
             let errors = ERRORS.map(|error| {
                 context! {
-                    client => TEXT, flow => TEXT, username => TEXT, signed_in => TEXT, may_stay => true,
+                    client => TEXT, flow => TEXT, username => TEXT, signed_in => TEXT, may_stay => true, may_reset => true,
                     stays => true, error => error, notice => "password-changed", seconds => 3,
                 }
             });
             with_empty(
                 errors,
                 context! {
-                    client => "", flow => "x", username => "", signed_in => "", may_stay => false,
+                    client => "", flow => "x", username => "", signed_in => "", may_stay => false, may_reset => false,
                     stays => false, error => "", notice => "", seconds => 0,
                 },
             )
@@ -109,6 +115,27 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
                 },
             )
         }
+        "reset.html" => {
+            let errors = ERRORS.map(|error| {
+                context! { flow => TEXT, username => TEXT, error => error, seconds => 3 }
+            });
+            with_empty(
+                errors,
+                context! { flow => "", username => "", error => "", seconds => 0 },
+            )
+        }
+        "new_password.html" => {
+            let errors = ERRORS.map(|error| {
+                context! { token => TEXT, username => TEXT, error => error, problem => "", seconds => 3 }
+            });
+            with_empty(
+                errors,
+                context! {
+                    token => "x", username => "alice", error => "", problem => TEXT, seconds => 0,
+                },
+            )
+        }
+        "mail.html" | "mail.txt" => mails(),
         "choose.html" => choices(),
         "consent.html" => consents(),
         "message.html" => {
@@ -136,6 +163,21 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
 
 fn with_empty<const N: usize>(full: [Value; N], empty: Value) -> Vec<Value> {
     full.into_iter().chain([empty]).collect()
+}
+
+/// Every kind of mail, with and without what only some have.
+fn mails() -> Vec<Value> {
+    let mut all = Vec::new();
+    for kind in KINDS {
+        all.push(context! {
+            username => TEXT, detail => TEXT, code => TEXT, until => "2026-01-31 12:00",
+            link => "https://login.example/reset?token=x", ..keys(kind)
+        });
+        all.push(context! {
+            username => "", detail => "", code => "", until => "2026-01-31 12:00", link => "", ..keys(kind)
+        });
+    }
+    all
 }
 
 fn choices() -> Vec<Value> {

@@ -136,6 +136,7 @@ pub(super) fn step_page(
                 flow => shown.flow.id.as_str(),
                 username => username,
                 signed_in => signed_in.as_deref().unwrap_or_default(),
+                may_reset => app.settings().mail.is_some(),
                 may_stay => app.settings().browser.stay.is_some(),
                 stays => entered.stays,
                 error => entered.error.unwrap_or_default(),

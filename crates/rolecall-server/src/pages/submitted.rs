@@ -158,7 +158,13 @@ fn is_form(path: &str) -> bool {
 }
 
 /// The folders of the pages whose forms change something.
-const FORMS: [&str; 4] = ["/login", "/consent", "/account", "/logout/confirm"];
+const FORMS: [&str; 5] = [
+    "/login",
+    "/consent",
+    "/account",
+    "/logout/confirm",
+    "/reset",
+];
 
 /// Returns scheme, host and port of a URL.
 fn origin_of(url: &str) -> &str {

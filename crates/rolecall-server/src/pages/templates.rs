@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, HtmlEscape, Output, State, UndefinedBehavior, Value,
-    escape_formatter, value::Kwargs,
+    AutoEscape, Environment, Error, ErrorKind, HtmlEscape, Output, State, Template,
+    UndefinedBehavior, Value, escape_formatter, value::Kwargs,
 };
+use rolecall_core::is_unprintable;
 
 use super::{
     fault::suggestion,
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 13] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -23,9 +24,13 @@ pub(super) const NAMES: [&str; 9] = [
     "form_post.html",
     "account.html",
     "logout.html",
+    "reset.html",
+    "new_password.html",
+    "mail.html",
+    "mail.txt",
 ];
 
-pub(super) const TEMPLATES: [(&str, &str); 9] = [
+pub(super) const TEMPLATES: [(&str, &str); 13] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -62,23 +67,84 @@ pub(super) const TEMPLATES: [(&str, &str); 9] = [
         "logout.html",
         include_str!("../../assets/pages/logout.html"),
     ),
+    ("reset.html", include_str!("../../assets/pages/reset.html")),
+    (
+        "new_password.html",
+        include_str!("../../assets/pages/new_password.html"),
+    ),
+    ("mail.html", include_str!("../../assets/pages/mail.html")),
+    ("mail.txt", include_str!("../../assets/pages/mail.txt")),
 ];
 
-/// Returns the templates that are built in.
-pub(super) fn environment(languages: Arc<Languages>) -> Result<Environment<'static>, Error> {
+/// All templates. Those of plain texts are apart: a page that included one would show its values as they are.
+pub(super) struct Templates {
+    pages: Environment<'static>,
+    texts: Environment<'static>,
+}
+
+impl Templates {
+    /// Returns the templates that are built in.
+    pub(super) fn new(languages: &Arc<Languages>) -> Result<Self, Error> {
+        let mut templates = Self {
+            pages: environment(languages, escape),
+            texts: environment(languages, write_plain),
+        };
+        for (name, source) in TEMPLATES {
+            templates.of_mut(name).add_template(name, source)?;
+        }
+        Ok(templates)
+    }
+
+    /// Replaces a template.
+    pub(super) fn replace(&mut self, name: &'static str, source: String) -> Result<(), Error> {
+        self.of_mut(name).add_template_owned(name, source)
+    }
+
+    pub(super) fn get_template(&self, name: &str) -> Result<Template<'_, '_>, Error> {
+        self.of(name).get_template(name)
+    }
+
+    /// Returns the names of the functions that templates can call.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.pages.globals().map(|(name, _)| name)
+    }
+
+    fn of(&self, name: &str) -> &Environment<'static> {
+        if is_text(name) {
+            &self.texts
+        } else {
+            &self.pages
+        }
+    }
+
+    fn of_mut(&mut self, name: &str) -> &mut Environment<'static> {
+        if is_text(name) {
+            &mut self.texts
+        } else {
+            &mut self.pages
+        }
+    }
+}
+
+/// Returns true for the name of a template that is no HTML.
+pub(super) fn is_text(name: &str) -> bool {
+    name.ends_with(".txt")
+}
+
+type Format = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error>;
+
+fn environment(languages: &Arc<Languages>, format: Format) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // no template, also none of the operator's, writes a value as it is
     environment.remove_filter("safe");
-    environment.set_formatter(escape);
+    environment.set_formatter(format);
+    let languages = Arc::clone(languages);
     let t = move |state: &State<'_, '_>, key: &str, arguments: Kwargs| {
         translate(&languages, state, key, &arguments)
     };
     environment.add_function("t", t);
-    for (name, source) in TEMPLATES {
-        environment.add_template(name, source)?;
-    }
-    Ok(environment)
+    environment
 }
 
 /// Writes a value, and escapes it also where a template says `autoescape false`.
@@ -88,6 +154,16 @@ fn escape(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
     }
     let text = value.to_string();
     write!(out, "{}", HtmlEscape(&text)).map_err(Error::from)
+}
+
+/// Writes a value of a plain text on one line: it must not look like another line of the mail.
+fn write_plain(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let text: String = value
+        .to_string()
+        .chars()
+        .map(|c| if is_unprintable(c) { ' ' } else { c })
+        .collect();
+    out.write_str(&text).map_err(Error::from)
 }
 
 /// `t("key", name=value)`: a text in the language of the page.
@@ -135,10 +211,10 @@ mod tests {
     #[test]
     fn every_template_can_be_read_and_is_named() {
         let languages = Arc::new(Languages::new(Vec::new()));
-        let environment = environment(Arc::clone(&languages)).unwrap();
+        let templates = Templates::new(&languages).unwrap();
         assert_eq!(TEMPLATES.map(|(name, _)| name), NAMES);
         for (name, _) in TEMPLATES {
-            let template = environment.get_template(name).unwrap();
+            let template = templates.get_template(name).unwrap();
             assert!(samples::render(&template, name, &languages).is_ok());
         }
     }

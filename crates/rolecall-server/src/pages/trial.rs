@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Error, ErrorKind};
 
 use super::{
     fault::{Fault, suggestion},
     folder,
     languages::Languages,
-    markup, samples, templates,
+    markup, samples,
+    templates::{NAMES, Templates, is_text},
 };
 
 /// The setting.
@@ -19,7 +20,7 @@ const BUILT_IN: [&str; 4] = ["super", "loop", "caller", "varargs"];
 
 /// Replaces the templates that are in a folder, and returns what is wrong with them.
 pub(super) fn replace(
-    environment: &mut Environment<'static>,
+    templates: &mut Templates,
     languages: &Languages,
     folder: &Path,
 ) -> Vec<Fault> {
@@ -29,21 +30,21 @@ pub(super) fn replace(
     };
     let (mut own, mut faults) = (Vec::new(), Vec::new());
     for (name, text) in files {
-        let Some(known) = templates::NAMES.into_iter().find(|known| *known == name) else {
-            let names = templates::NAMES.join(", ");
+        let Some(known) = NAMES.into_iter().find(|known| *known == name) else {
+            let names = NAMES.join(", ");
             let why = format!("replaces no template; those that can be replaced are {names}");
             faults.push(Fault::of(KEY, why).at(&name, None));
             continue;
         };
-        match environment.add_template_owned(known, text) {
+        match templates.replace(known, text) {
             Ok(()) => own.push(known),
-            Err(error) => faults.push(fault(environment, known, &error)),
+            Err(error) => faults.push(fault(templates, known, &error)),
         }
     }
     for name in own {
-        faults.extend(unknown_variables(environment, languages, name));
+        faults.extend(unknown_variables(templates, languages, name));
     }
-    for fault in failing(environment, languages) {
+    for fault in failing(templates, languages) {
         // an unknown variable fails too
         let is_known = |one: &Fault| (&one.file, one.line) == (&fault.file, fault.line);
         if !faults.iter().any(is_known) {
@@ -54,15 +55,11 @@ pub(super) fn replace(
 }
 
 /// Returns the variables of a template that no page gives it, also those that the samples do not reach.
-fn unknown_variables(
-    environment: &Environment<'_>,
-    languages: &Languages,
-    name: &str,
-) -> Vec<Fault> {
-    let Ok(template) = environment.get_template(name) else {
+fn unknown_variables(templates: &Templates, languages: &Languages, name: &str) -> Vec<Fault> {
+    let Ok(template) = templates.get_template(name) else {
         return Vec::new();
     };
-    let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    let functions: BTreeSet<&str> = templates.functions().collect();
     let known = samples::variables(name, languages);
     let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
     let unknown = used.into_iter().filter(|one| {
@@ -93,16 +90,16 @@ fn line_of(source: &str, name: &str) -> Option<usize> {
 }
 
 /// Writes each page with each sample, and returns the first fault of each.
-fn failing(environment: &Environment<'_>, languages: &Languages) -> Vec<Fault> {
+fn failing(templates: &Templates, languages: &Languages) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     // the frame comes first: a fault of it is one of every page
-    for name in templates::NAMES {
-        let tried = environment
+    for name in NAMES {
+        let tried = templates
             .get_template(name)
             .and_then(|template| samples::render(&template, name, languages));
         let found = match tried {
             Ok(pages) => written_wrong(name, &pages),
-            Err(error) => Some(fault(environment, name, &error)),
+            Err(error) => Some(fault(templates, name, &error)),
         };
         let is_new = |fault: &Fault| !faults.iter().any(|one| one.text == fault.text);
         faults.extend(found.filter(is_new));
@@ -112,6 +109,10 @@ fn failing(environment: &Environment<'_>, languages: &Languages) -> Vec<Fault> {
 
 /// Returns a fault of pages that can be written.
 fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
+    if is_text(name) {
+        // no tag of a plain text does anything
+        return None;
+    }
     let markup = pages
         .iter()
         .flat_map(|html| markup::faults(html, samples::BASE));
@@ -124,14 +125,14 @@ fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
 }
 
 /// Describes an error of a template.
-fn fault(environment: &Environment<'_>, name: &str, error: &Error) -> Fault {
+fn fault(templates: &Templates, name: &str, error: &Error) -> Fault {
     let file = error.name().unwrap_or(name);
     let mut text = error
         .detail()
         .map_or_else(|| error.kind().to_string(), str::to_owned);
     if error.kind() == ErrorKind::UndefinedError && error.detail().is_none() {
         // the error does not say what is undefined
-        let template = environment.get_template(file);
+        let template = templates.get_template(file);
         let line = template.as_ref().ok().and_then(|template| {
             let place = error.line()?.checked_sub(1)?;
             template.source().lines().nth(place)
@@ -153,6 +154,7 @@ mod tests {
     use std::{fs, sync::Arc};
 
     use super::*;
+    use crate::pages::templates::TEMPLATES;
 
     fn faults_of(files: &[(&str, &str)]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
@@ -160,14 +162,14 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let languages = Arc::new(Languages::new(Vec::new()));
-        let mut environment = templates::environment(Arc::clone(&languages)).unwrap();
-        let faults = replace(&mut environment, &languages, folder.path());
+        let mut templates = Templates::new(&languages).unwrap();
+        let faults = replace(&mut templates, &languages, folder.path());
         faults.iter().map(Fault::to_string).collect()
     }
 
     #[test]
     fn the_built_in_templates_have_no_fault_as_ones_own() {
-        assert_eq!(faults_of(&templates::TEMPLATES), Vec::<String>::new());
+        assert_eq!(faults_of(&TEMPLATES), Vec::<String>::new());
     }
 
     #[test]
@@ -294,9 +296,11 @@ mod tests {
             "{% autoescape false %}{{ t(\"continue-as\", name=username) }}{% endautoescape %}",
         ] {
             let languages = Arc::new(Languages::new(Vec::new()));
-            let mut environment = templates::environment(languages).unwrap();
-            environment.add_template("logout.html", template).unwrap();
-            let page = environment.get_template("logout.html").unwrap();
+            let mut templates = Templates::new(&languages).unwrap();
+            templates
+                .replace("logout.html", template.to_owned())
+                .unwrap();
+            let page = templates.get_template("logout.html").unwrap();
             let values =
                 minijinja::context! { username => "<script>alert(1)</script>", language => 0 };
             let html = page.render(values).unwrap();

@@ -2,6 +2,7 @@
 
 use crate::{
     backchannel::store as backchannel,
+    mail::{store as mails, token_store as links},
     store::{Change, Conn, StoreError, gate, queries, query},
 };
 
@@ -23,6 +24,9 @@ pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64,
     query(RENEW_ERA).bind(era).execute(conn).await?;
     query(FORGET_FLOORS).execute(conn).await?;
     query(FORGET_ACTIVE_ROLES).execute(conn).await?;
+    // those of the backup may have been used since, and mails would come twice
+    links::forget_all(conn).await?;
+    mails::forget_all(conn).await?;
     // tokens of the application before carry no era, so they end by the name of their user
     query(END_LEGACY_TOKENS).execute(conn).await?;
     query(END_SESSIONS).execute(conn).await

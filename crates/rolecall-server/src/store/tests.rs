@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, keys, legacy,
-    login, policy, profile, recovery, resources, roles, sessions, tickets,
+    login, mail, policy, profile, recovery, resources, roles, sessions, tickets,
 };
 
 /// A module with the names and texts of its SQL.
@@ -34,6 +34,8 @@ const MODULES: &[Module] = &[
     ("audit/store.rs", audit::store::ALL),
     ("backchannel/store.rs", backchannel::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
+    ("mail/store.rs", mail::store::ALL),
+    ("mail/token_store.rs", mail::token_store::ALL),
     ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),

@@ -23,6 +23,16 @@ impl MasterKeys {
         self.0.first().map_or("", |(fingerprint, _)| fingerprint)
     }
 
+    /// Returns the current key.
+    pub(crate) fn current(&self) -> Option<&MasterKey> {
+        self.0.first().map(|(_, key)| key)
+    }
+
+    /// Returns all keys, the current one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &MasterKey> {
+        self.0.iter().map(|(_, key)| key)
+    }
+
     /// Finds a key by its fingerprint.
     pub(crate) fn find(&self, fingerprint: &str) -> Option<&MasterKey> {
         let mut keys = self.0.iter();

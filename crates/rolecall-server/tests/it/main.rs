@@ -35,6 +35,7 @@ mod legacy;
 mod log_out;
 mod loss;
 mod lost_revisions;
+mod mail;
 mod master_key;
 mod nodes;
 mod odd_strings;

@@ -45,6 +45,7 @@ fn options(database: &Path) -> Options {
             profile: crate::profile::declared::ProfileFields::default(),
             unique_email: false,
             pages: crate::config::Pages::default(),
+            mail: None,
             browser: crate::settings::BrowserLimits::default(),
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,

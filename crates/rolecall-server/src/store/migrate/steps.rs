@@ -129,6 +129,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         include_str!("../../../migrations/0026_sign_ins_of_a_browser.sql"),
     ),
     (
+        28,
+        "mail",
+        include_str!("../../../migrations/0028_mail.sql"),
+    ),
+    (
         29,
         "assurance of roles",
         include_str!("../../../migrations/0029_assurance_of_roles.sql"),

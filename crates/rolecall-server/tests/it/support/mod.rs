@@ -13,6 +13,7 @@ mod relay;
 mod request;
 mod response;
 mod session;
+mod smtp;
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub(crate) use relay::{Relay, RunningServer};
 pub(crate) use request::RequestBuilder;
 pub(crate) use response::Response;
 pub(crate) use session::{TokenPair, password_form};
+pub(crate) use smtp::{Answer, MailServer};
 
 /// The argument of a test, built on a fresh database.
 pub(crate) trait Fixture {

@@ -1,0 +1,12 @@
+//! Mail: an outbox that is written in the transaction of what it tells of, the links in mails, and the sender.
+
+pub(crate) mod notices;
+pub(crate) mod outbox;
+pub(crate) mod reset;
+pub(crate) mod sender;
+pub(crate) mod server;
+pub(crate) mod settings;
+pub(crate) mod smtp;
+pub(crate) mod store;
+pub(crate) mod token_store;
+pub(crate) mod tokens;

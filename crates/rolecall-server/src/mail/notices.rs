@@ -1,0 +1,68 @@
+//! Notices of what happened to an account, by mail to its owner.
+
+use std::time::Duration;
+
+use super::outbox::{self, NewMail, Values};
+use crate::{accounts::store as accounts, app::App, error::ApiError, store::Conn};
+
+/// A notice that could not be sent for this long tells nothing new.
+const USEFUL: Duration = Duration::from_hours(24);
+
+/// Something that the owner of an account has to hear of, since it may have been somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    PasswordChanged,
+}
+
+impl Notice {
+    /// All notices.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 1] = [Self::PasswordChanged];
+
+    /// Returns the kind under which the mail is stored, and with which its texts begin.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::PasswordChanged => "password-changed",
+        }
+    }
+}
+
+/// Writes a notice into the outbox, in the transaction of what it tells of: to the verified address of the user, if there
+/// is one and mail is sent.
+///
+/// Each sort of notice has a limit of its own, so that none keeps another from being sent.
+pub(crate) async fn queue(
+    app: &App,
+    conn: &mut Conn,
+    subject: &str,
+    notice: Notice,
+) -> Result<(), ApiError> {
+    if app.settings().mail.is_none() {
+        return Ok(());
+    }
+    let now = app.now();
+    let user = accounts::find_user(conn, subject, now).await?;
+    let user = user.filter(|user| user.email_verified_at.is_some());
+    let Some((user, address)) = user.and_then(|user| {
+        let address = user.email.clone()?;
+        Some((user, address))
+    }) else {
+        return Ok(());
+    };
+    if !outbox::count(app, conn, notice.kind(), &address).await? {
+        return Ok(());
+    }
+    let values = Values {
+        name: user.username,
+        ..Values::default()
+    };
+    let mail = NewMail {
+        subject: Some(subject),
+        kind: notice.kind(),
+        recipient: &address,
+        language: "",
+        values: &values,
+        expires_at: now.plus(USEFUL),
+    };
+    outbox::queue(app, conn, &mail).await
+}

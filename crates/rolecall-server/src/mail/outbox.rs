@@ -1,0 +1,157 @@
+//! Writes mails into the outbox, and reads what they are made of.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rolecall_core::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::store::{self, Due, NewRow};
+use crate::{
+    app::App,
+    error::ApiError,
+    ids,
+    store::{Conn, StoreError},
+    throttle::Room,
+    usernames::folded,
+    vault::{MasterKey, MasterKeys, VaultError},
+};
+
+/// The purpose of the key with which values are encrypted.
+const PURPOSE: &str = "mail";
+/// The time in which one address gets three mails of a sort at most.
+const COUNTED: Duration = Duration::from_hours(1);
+/// Begins the input of the hash of an address. No user name begins with this byte, and the same key hashes those.
+const COUNT_CONTEXT: &[u8] = b"\xffrolecall mails to an address\0";
+
+/// The kind of a mail that asks for a look-up before it is a mail: the answer to a stranger must take as long whether there
+/// is an account or not.
+pub(crate) const RESET_REQUEST: &str = "reset_request";
+
+/// The values that a mail is made of. All of them are shown as text.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Values {
+    /// The name of the user.
+    pub(crate) name: String,
+    /// The secret of a link, without the address of the page.
+    pub(crate) token: String,
+    /// A further detail, such as a masked address.
+    pub(crate) detail: String,
+    /// The name of the page that a link leads to.
+    pub(crate) page: String,
+    /// A code to type.
+    pub(crate) code: String,
+}
+
+/// A mail to write into the outbox.
+pub(crate) struct NewMail<'a> {
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) kind: &'a str,
+    pub(crate) recipient: &'a str,
+    pub(crate) language: &'a str,
+    pub(crate) values: &'a Values,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Writes a mail into the outbox, in the transaction of what it tells of. The sender finds it after the commit.
+///
+/// Does nothing if no mail is sent.
+pub(crate) async fn queue(app: &App, conn: &mut Conn, mail: &NewMail<'_>) -> Result<(), ApiError> {
+    if app.settings().mail.is_none() {
+        return Ok(());
+    }
+    let now = app.database_now();
+    let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
+    let sealed = seal(&app.parts().masters, &id, mail.values)?;
+    let row = NewRow {
+        id: &id,
+        subject: mail.subject,
+        kind: mail.kind,
+        recipient: mail.recipient,
+        language: mail.language,
+        sealed: &sealed,
+        created_at: now,
+        expires_at: mail.expires_at,
+    };
+    store::insert(conn, &row).await?;
+    Ok(())
+}
+
+/// The bytes of mails that strangers may ask for at once: ten thousand.
+const ROOM: u32 = 8 * 1024 * 1024;
+
+/// Returns the room for the mails that strangers ask for. Requests that lead to no mail are gone within seconds.
+pub(crate) const fn room() -> Room {
+    Room::new(ROOM, Duration::from_mins(5))
+}
+
+/// Encrypts the values of the mail `id`. A copy of the database must not open accounts.
+pub(crate) fn seal(masters: &MasterKeys, id: &str, values: &Values) -> Result<String, ApiError> {
+    let text = serde_json::to_vec(values).map_err(ApiError::internal)?;
+    let text = zeroize::Zeroizing::new(text);
+    let sealed = masters
+        .current()
+        .map(|key| key.seal(PURPOSE, id.as_bytes(), &text));
+    let sealed = sealed.unwrap_or(Err(VaultError::Seal));
+    sealed.map_err(ApiError::internal)
+}
+
+/// Decrypts the values of a mail, which another node may have sealed with the key before or after a rotation.
+pub(crate) fn open(masters: &MasterKeys, due: &Due) -> Option<Values> {
+    let opened = masters
+        .all()
+        .find_map(|key| key.open(PURPOSE, due.id.as_bytes(), &due.sealed).ok())?;
+    serde_json::from_slice(&opened).ok()
+}
+
+/// Encrypts the mails that wait with another master key, and returns their number. One that this process cannot open
+/// stays as it is.
+pub(crate) async fn reseal_all(
+    conn: &mut Conn,
+    old: &MasterKey,
+    new: &MasterKey,
+) -> Result<usize, ApiError> {
+    let mut count = 0;
+    for (id, sealed) in store::list_sealed(conn).await? {
+        let Ok(plain) = old.open(PURPOSE, id.as_bytes(), &sealed) else {
+            continue;
+        };
+        let sealed = new.seal(PURPOSE, id.as_bytes(), &plain);
+        store::reseal(conn, &id, &sealed.map_err(ApiError::internal)?).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Counts a mail of a sort to an address. Returns false if the address has had three of them in an hour: then none may be
+/// sent, and whatever it would replace must stay.
+pub(crate) async fn count(
+    app: &App,
+    conn: &mut Conn,
+    sort: &str,
+    address: &str,
+) -> Result<bool, StoreError> {
+    let address = folded(address);
+    let message = [COUNT_CONTEXT, sort.as_bytes(), b"\0", address.as_bytes()].concat();
+    let key = hmac::sign(&app.parts().account_key, &message);
+    let key = URL_SAFE_NO_PAD.encode(key.as_ref());
+    let now = app.database_now();
+    store::count(conn, &key, now, now.minus(COUNTED)).await
+}
+
+/// The sort of mails that somebody asks for, which may be a stranger.
+pub(crate) const ASKED_FOR: &str = "asked for";
+
+/// Deletes up to `limit` rows that are of no use any more, and returns their number.
+pub(crate) async fn prune(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let mails = store::prune(conn, now.minus(KEPT), limit).await?;
+    let counts = store::prune_counts(conn, now.minus(COUNTED), limit).await?;
+    let links = super::token_store::prune(conn, now, limit).await?;
+    // a run ends with a batch that is not full
+    Ok(mails.max(counts).max(links))
+}
+
+/// The time for which mails are kept that could not be sent, for `doctor`.
+const KEPT: Duration = Duration::from_hours(7 * 24);

@@ -1,0 +1,241 @@
+//! A new password by a link that is sent to the verified address of a user.
+
+use rolecall_core::FloorKind;
+use rolecall_passwords::Lane;
+use serde_json::json;
+
+use super::{
+    notices::{self, Notice},
+    outbox::{self, ASKED_FOR, NewMail, RESET_REQUEST, Values},
+    store::{self as mails, Due},
+    token_store::{Link, Purpose},
+    tokens,
+};
+use crate::{
+    accounts::{
+        email_store,
+        registration::{hash_new, parse_email, parse_username},
+        store::{self as accounts, User},
+    },
+    app::App,
+    authority::{caller::Caller, subject::Status},
+    error::ApiError,
+    login::{known, second_factor},
+    roles::request_ending,
+    sessions,
+    store::{Change, Conn, gate, outbox as hooks},
+    throttle::network_lane,
+    usernames::Username,
+};
+
+/// The kind of the mail.
+pub(crate) const KIND: &str = "reset";
+/// The longest name or address.
+const MAX_TYPED: usize = 256;
+/// The bytes of a request beside what was typed.
+const ROW: usize = 512;
+
+/// The reason why a link does not lead to a new password.
+#[derive(Debug)]
+pub(crate) enum ResetError {
+    /// It was used, has expired, a newer one was sent, or the account has changed since.
+    Ended,
+    /// The account has a second factor, which the link does not replace.
+    SecondFactor,
+    Failed(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for ResetError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Asks for a link for the user who is meant by what somebody typed as a name.
+///
+/// It writes the same row whoever is meant, and whether there is such a user or not: the sender looks them up. So neither
+/// the answer nor its time tells strangers which accounts there are.
+///
+/// # Errors
+///
+/// [`ApiError::TooMany`] if the address of the request, or all strangers together, have asked for too many.
+pub(crate) async fn request(
+    app: &App,
+    typed: &str,
+    language: &str,
+    address: &str,
+) -> Result<(), ApiError> {
+    let typed = typed.trim();
+    let parts = app.parts();
+    let now = parts.clock.monotonic();
+    let of_address = parts.asking_addresses.take(address, now);
+    let wait = of_address.or_else(|| parts.room_for_mails.take(ROW + typed.len(), now));
+    if let Some(retry_after) = wait {
+        return Err(ApiError::TooMany { retry_after });
+    }
+    let Some(settings) = &app.settings().mail else {
+        return Ok(());
+    };
+    // nobody has a longer name
+    let typed = if typed.len() > MAX_TYPED { "" } else { typed };
+    let values = Values {
+        name: typed.to_owned(),
+        ..Values::default()
+    };
+    let mail = NewMail {
+        subject: None,
+        kind: RESET_REQUEST,
+        recipient: "",
+        language,
+        values: &values,
+        expires_at: app.now().plus(settings.lifetimes.reset),
+    };
+    app.store()
+        .write(async |conn: &mut Conn| outbox::queue(app, conn, &mail).await)
+        .await?;
+    parts.mail_now.notify_one();
+    Ok(())
+}
+
+/// Looks up the user of a request, and makes the link. `None` if there is nobody to send it to; the request is deleted then.
+pub(super) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Option<Due>, ApiError> {
+    let (Some(typed), Some(settings)) = (
+        outbox::open(&app.parts().masters, &due).map(|values| values.name),
+        &app.settings().mail,
+    ) else {
+        mails::delete(conn, &due.id).await?;
+        return Ok(None);
+    };
+    let Some((user, recipient)) = find_user(app, conn, &typed).await? else {
+        mails::delete(conn, &due.id).await?;
+        return Ok(None);
+    };
+    gate::hold(conn, &user.id).await?;
+    // before the link is made, which would end the one before
+    if !outbox::count(app, conn, ASKED_FOR, &recipient).await? {
+        mails::delete(conn, &due.id).await?;
+        return Ok(None);
+    }
+    let link = Link {
+        subject_id: user.id.clone(),
+        address: recipient.clone(),
+    };
+    let lifetime = settings.lifetimes.reset;
+    let token = tokens::issue(app, conn, Purpose::Reset, &link, lifetime).await?;
+    let values = Values {
+        name: user.username,
+        token,
+        page: "reset".to_owned(),
+        ..Values::default()
+    };
+    let due = Due {
+        kind: KIND.to_owned(),
+        recipient,
+        sealed: outbox::seal(&app.parts().masters, &due.id, &values)?,
+        expires_at: app.now().plus(lifetime),
+        ..due
+    };
+    mails::address(conn, &user.id, &due).await?;
+    Ok(Some(due))
+}
+
+/// Finds the user whom somebody means, with the verified address. Users who may not sign in get no link.
+async fn find_user(
+    app: &App,
+    conn: &mut Conn,
+    typed: &str,
+) -> Result<Option<(User, String)>, ApiError> {
+    let name = Username::parse(typed).map(Username::into_string);
+    let name = name.unwrap_or_default();
+    let named = if parse_email(typed).is_ok() {
+        email_store::find_named(conn, &name, typed).await?
+    } else {
+        Some(name)
+    };
+    let Some(named) = named else { return Ok(None) };
+    let Some(found) = accounts::find_credentials(conn, &named).await? else {
+        return Ok(None);
+    };
+    let user = accounts::find_user(conn, &found.id, app.now()).await?;
+    let user = user.filter(|user| user.status != Status::Disabled);
+    Ok(user.and_then(|user| {
+        let address = verified(&user)?.to_owned();
+        Some((user, address))
+    }))
+}
+
+fn verified(user: &User) -> Option<&str> {
+    user.email
+        .as_deref()
+        .filter(|_| user.email_verified_at.is_some())
+}
+
+/// Returns the user for whom a link works. It stays as it is: programs open links of mails, too.
+///
+/// # Errors
+///
+/// [`ResetError`] if it does not work.
+pub(crate) async fn find(app: &App, token: &str) -> Result<User, ResetError> {
+    let mut conn = app.store().read().await?;
+    let link = tokens::find(app, &mut conn, Purpose::Reset, token).await?;
+    let link = link.ok_or(ResetError::Ended)?;
+    user_of(app, &mut conn, &link).await
+}
+
+/// Returns the user of a link, unless the account has changed since.
+async fn user_of(app: &App, conn: &mut Conn, link: &Link) -> Result<User, ResetError> {
+    let user = accounts::find_user(conn, &link.subject_id, app.now()).await?;
+    let is_same = |user: &User| {
+        user.status != Status::Disabled && verified(user) == Some(link.address.as_str())
+    };
+    user.filter(is_same).ok_or(ResetError::Ended)
+}
+
+/// Sets a password by a link, which is spent. Every session ends, and nobody is signed in; factors stay.
+///
+/// # Errors
+///
+/// [`ResetError`]; the link stays if the password is refused.
+pub(crate) async fn complete(
+    app: &App,
+    token: &str,
+    password: &str,
+    address: &str,
+) -> Result<(), ResetError> {
+    let user = find(app, token).await?;
+    let username = parse_username(&user.username)?;
+    let lane = Lane {
+        source: network_lane(address),
+        account: 0,
+    };
+    let hash = hash_new(app, lane, "new_password", password, &username).await?;
+    // nobody is known to have done it but whoever reads the mail
+    app.change_as(Caller::System, async |change| {
+        let link = tokens::spend(app, change, Purpose::Reset, token).await?;
+        let link = link.ok_or(ResetError::Ended)?;
+        let user = user_of(app, change.conn(), &link).await?;
+        if second_factor::is_owed(change.conn(), &user.id).await? {
+            return Err(ResetError::SecondFactor);
+        }
+        replace_password(app, change, &user, &hash).await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn replace_password(
+    app: &App,
+    change: &mut Change<'_>,
+    user: &User,
+    hash: &str,
+) -> Result<(), ApiError> {
+    let id = user.id.as_str();
+    accounts::set_password(change, id, hash).await?;
+    known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
+    sessions::store::end_all(change, id).await?;
+    change.raise_floor(FloorKind::Subject, id);
+    request_ending::end_for_subject(change, id).await?;
+    change.record(json!({ "action": "user.password_changed", "subject": id, "means": "mail" }));
+    change.notify(id, hooks::Notice::PasswordChanged).await?;
+    notices::queue(app, change.conn(), id, Notice::PasswordChanged).await
+}

@@ -1,0 +1,292 @@
+//! Hands a mail over to the SMTP server.
+
+use std::time::{Duration, SystemTime};
+
+use lettre::{
+    Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::{
+        Mailbox, MultiPart,
+        header::{Header, HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Tls, TlsParameters},
+        extension::ClientId,
+    },
+};
+use rolecall_core::Timestamp;
+use secrecy::ExposeSecret as _;
+
+use super::{
+    server::{Security, SmtpServer},
+    settings::MailSettings,
+};
+
+/// The time limit of one command of a conversation.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time limit of a whole conversation: a server that answers each command slowly must not hold a mail for ever.
+pub(super) const CONVERSATION_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// The reason why a mail was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}")]
+pub(crate) struct SendError {
+    /// For the log and `doctor`: nothing of what the server has said, which may quote the address.
+    pub(crate) kind: String,
+    /// Another try would fail as well.
+    pub(crate) is_final: bool,
+    #[source]
+    source: Option<lettre::transport::smtp::Error>,
+}
+
+impl SendError {
+    fn new(kind: &str, is_final: bool) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            is_final,
+            source: None,
+        }
+    }
+}
+
+impl From<lettre::transport::smtp::Error> for SendError {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        let kind = match error.status() {
+            Some(code) => format!("status {code}"),
+            None if error.is_timeout() => "timeout".to_owned(),
+            None if error.is_tls() => "TLS".to_owned(),
+            None if error.is_client() => "the server offers too little".to_owned(),
+            None if error.is_response() => "an answer that is no SMTP".to_owned(),
+            None => "connection".to_owned(),
+        };
+        Self {
+            kind,
+            is_final: error.is_permanent(),
+            source: Some(error),
+        }
+    }
+}
+
+/// A mail as it is sent.
+pub(crate) struct Letter<'a> {
+    /// Unique, for the `Message-ID`.
+    pub(crate) id: &'a str,
+    pub(crate) recipient: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) text: String,
+    pub(crate) html: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Says that no person wrote the mail, so that absence notes stay away (RFC 3834).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// The way to the server. Reading the certificates of the system takes a while, so that it is made once.
+#[derive(Clone)]
+pub(crate) struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+}
+
+impl Mailer {
+    /// Prepares conversations, and connects to nothing. `own_host` is the name by which this server introduces itself.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the certificates of the system cannot be used.
+    pub(crate) fn new(settings: &MailSettings, own_host: &str) -> Result<Self, SendError> {
+        Ok(Self {
+            transport: transport(&settings.server, own_host)?,
+            from: settings.from.clone(),
+            reply_to: settings.reply_to.clone(),
+        })
+    }
+
+    /// Sends a mail, and returns when the server has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if it did not, or nobody knows.
+    pub(crate) async fn send(&self, letter: &Letter<'_>) -> Result<(), SendError> {
+        let message = self.message(letter)?;
+        let sending = self.transport.send(message);
+        match tokio::time::timeout(CONVERSATION_TIMEOUT, sending).await {
+            Ok(sent) => sent.map(drop).map_err(SendError::from),
+            Err(_) => Err(SendError::new("timeout", false)),
+        }
+    }
+
+    /// Writes the message. Its headers consist of fixed texts, settings, and the address alone.
+    fn message(&self, letter: &Letter<'_>) -> Result<Message, SendError> {
+        let unusable = || SendError::new("an address that mail cannot be sent to", true);
+        let (user, host) = letter.recipient.rsplit_once('@').ok_or_else(unusable)?;
+        let address = Address::new(user, host).map_err(|_| unusable())?;
+        let seconds = u64::try_from(letter.at.seconds()).unwrap_or(0);
+        let domain = self.from.email.domain();
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, address))
+            .subject(one_line(letter.subject))
+            .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            .message_id(Some(format!("<{}@{domain}>", letter.id)))
+            .header(AutoSubmitted);
+        if let Some(reply_to) = &self.reply_to {
+            message = message.reply_to(reply_to.clone());
+        }
+        let body = MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone());
+        message
+            .multipart(body)
+            .map_err(|_| SendError::new("a message that cannot be written", true))
+    }
+}
+
+/// Returns a text without line breaks and control characters: texts of the operator may have some.
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || rolecall_core::is_unprintable(c));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+fn transport(
+    server: &SmtpServer,
+    own_host: &str,
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, SendError> {
+    let parameters = || TlsParameters::new_rustls(server.host.clone());
+    let tls = match server.security {
+        Security::Tls => Tls::Wrapper(parameters()?),
+        Security::StartTls => Tls::Required(parameters()?),
+        Security::Plain => Tls::None,
+    };
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str());
+    let builder = builder
+        .port(server.port)
+        .tls(tls)
+        .timeout(Some(COMMAND_TIMEOUT))
+        .hello_name(ClientId::Domain(own_host.to_owned()));
+    let builder = match &server.login {
+        Some((user, password)) => {
+            let password = password.expose_secret().to_owned();
+            builder.credentials(Credentials::new(user.clone(), password))
+        }
+        None => builder,
+    };
+    Ok(builder.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::mail::settings::{Lifetimes, mailbox};
+
+    fn mailer() -> Mailer {
+        let minute = Duration::from_mins(1);
+        let settings = MailSettings {
+            server: SmtpServer::parse(&SecretString::from("smtp://127.0.0.1:1"), None, false)
+                .unwrap(),
+            from: mailbox("mail.from", "Example <login@example.com>").unwrap(),
+            reply_to: Some(mailbox("mail.reply_to", "help@example.com").unwrap()),
+            lifetimes: Lifetimes {
+                reset: minute,
+                code: minute,
+                verify: minute,
+                invitation: minute,
+            },
+        };
+        Mailer::new(&settings, "login.example.com").unwrap()
+    }
+
+    fn written(recipient: &str, subject: &str, text: &str) -> Result<String, SendError> {
+        let letter = Letter {
+            id: "1",
+            recipient,
+            subject,
+            text: text.to_owned(),
+            html: format!("<p>{text}</p>"),
+            at: Timestamp::from_seconds(1_893_456_000),
+        };
+        let message = mailer().message(&letter)?;
+        Ok(String::from_utf8(message.formatted()).unwrap())
+    }
+
+    #[test]
+    fn a_mail_has_the_headers_that_servers_expect() {
+        let mail = written("alice@example.org", "Reset your password", "Hello").unwrap();
+        let (head, _) = mail.split_once("\r\n\r\n").unwrap();
+        for wanted in [
+            "From: Example <login@example.com>",
+            "To: alice@example.org",
+            "Reply-To: help@example.com",
+            "Subject: Reset your password",
+            "Message-ID: <1@example.com>",
+            "Auto-Submitted: auto-generated",
+            "Date: Tue, 01 Jan 2030 00:00:00 +0000",
+            "Content-Type: multipart/alternative;",
+        ] {
+            assert!(head.contains(wanted), "{wanted} in {head}");
+        }
+    }
+
+    #[test]
+    fn i058_an_address_that_could_add_a_header_is_refused_without_a_panic() {
+        for recipient in [
+            "a@b\r\nBcc: c@d.example",
+            "a\r\nBcc: c@d.example, x@b.example",
+            "a@b.example>\r\nX: y",
+            "a b@c.example",
+            "a,b@c.example@d.example",
+            "",
+            "@",
+            "a@",
+        ] {
+            let refused = written(recipient, "x", "x").unwrap_err();
+            assert!(refused.is_final, "{recipient:?}");
+            assert!(!refused.to_string().contains("Bcc"));
+        }
+    }
+
+    /// The names of the headers of a mail.
+    fn headers(mail: &str) -> Vec<String> {
+        let (head, _) = mail.split_once("\r\n\r\n").unwrap();
+        let lines = head
+            .split("\r\n")
+            .filter(|line| !line.starts_with([' ', '\t']));
+        lines
+            .map(|line| line.split_once(':').unwrap().0.to_owned())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn i058_no_text_adds_a_header_or_ends_the_mail(
+            recipient in "[ -~\r\n\u{0}\u{85}\u{2028}äß@<>,;:\"]{0,40}",
+            subject in "(\\PC|[\r\n\u{0}\u{b}]){0,80}",
+            text in "(\\PC|[\r\n.\u{0}]){0,200}",
+        ) {
+            let wanted = headers(&written("alice@example.org", "x", "x").unwrap());
+            let mail = written("alice@example.org", &subject, &text).unwrap();
+            prop_assert_eq!(&headers(&mail), &wanted);
+            if let Ok(mail) = written(&recipient, "x", "x") {
+                prop_assert_eq!(&headers(&mail), &wanted);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The links in mails: the mail has the secret, the database its keyed hash.
+
+use std::time::Duration;
+
+use super::token_store::{self as store, Link, Purpose};
+use crate::{
+    app::App,
+    error::ApiError,
+    login::secret::{self, Kind},
+    store::{Change, Conn, StoreError},
+};
+
+/// Returns the kind of secret, which decides how it is hashed.
+const fn kind_of(purpose: Purpose) -> Kind {
+    match purpose {
+        Purpose::Reset => Kind::ResetLink,
+        Purpose::Verify => Kind::VerifyLink,
+        Purpose::Change => Kind::ChangeLink,
+    }
+}
+
+/// Makes the secret of a link, and ends earlier ones of its purpose for the user.
+pub(crate) async fn issue(
+    app: &App,
+    conn: &mut Conn,
+    purpose: Purpose,
+    link: &Link,
+    lifetime: Duration,
+) -> Result<String, ApiError> {
+    let token = secret::generate()?;
+    let hash = secret::hash(app, kind_of(purpose), &token).unwrap_or_default();
+    let now = app.now();
+    store::replace(conn, (&hash, purpose), link, now, now.plus(lifetime)).await?;
+    Ok(token)
+}
+
+/// Finds the link with this secret, and leaves it as it is.
+pub(crate) async fn find(
+    app: &App,
+    conn: &mut Conn,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<Link>, StoreError> {
+    match secret::hash(app, kind_of(purpose), token) {
+        Some(hash) => store::find(conn, (&hash, purpose), app.now()).await,
+        None => Ok(None),
+    }
+}
+
+/// Takes the link with this secret, in the transaction that uses it.
+pub(crate) async fn spend(
+    app: &App,
+    change: &mut Change<'_>,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<Link>, StoreError> {
+    let now = change.now();
+    match secret::hash(app, kind_of(purpose), token) {
+        Some(hash) => store::spend(change.conn(), (&hash, purpose), now).await,
+        None => Ok(None),
+    }
+}

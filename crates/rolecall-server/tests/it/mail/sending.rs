@@ -1,0 +1,218 @@
+//! A mail is sent once, whatever fails in between.
+
+use std::time::Duration;
+
+use super::{ADDRESS, Mailing};
+use crate::support::{
+    Answer, Browser, Database, MASTER_KEY, MailServer, NEW_PASSWORD, PASSWORD, TestApp, command,
+    eventually, on_both, output_of, run, run_failing,
+};
+
+on_both![
+    a_server_that_refuses_for_now_gets_the_mail_again,
+    a_server_that_refuses_for_good_gets_the_mail_once,
+    what_no_server_takes_is_given_up_after_five_tries,
+    a_mail_outlives_the_process_that_wrote_it,
+    a_mail_outlives_the_process_that_was_sending_it,
+    two_nodes_send_a_mail_once,
+    a_server_that_hangs_stops_nothing_else,
+    i058_nothing_that_a_server_says_is_in_the_log_or_the_database,
+    mails_of_a_recovered_database_and_links_end,
+    the_command_tries_the_server,
+];
+
+async fn tries(site: &Mailing) -> i64 {
+    site.db
+        .number("SELECT COALESCE(MAX(tries), 0) FROM rolecall_mails")
+        .await
+}
+
+async fn errors(site: &Mailing) -> Vec<String> {
+    let errors = "SELECT last_error FROM rolecall_mails WHERE last_error IS NOT NULL";
+    site.db.texts(errors).await
+}
+
+async fn a_server_that_refuses_for_now_gets_the_mail_again(site: Mailing) {
+    site.server
+        .answer(&[Answer::Refuse(451), Answer::Nonsense, Answer::Close]);
+    site.ask("alice").await.is(303);
+    site.server.tries(1).await;
+    eventually("the error is kept", async || {
+        errors(&site).await == ["status 451"]
+    })
+    .await;
+    // not before its time
+    site.pass_time(Duration::from_secs(59));
+    site.ask("nobody").await.is(303);
+    eventually("the other request is done", async || {
+        site.db.number("SELECT COUNT(*) FROM rolecall_mails").await == 1
+    })
+    .await;
+    assert_eq!((site.server.conversations(), tries(&site).await), (1, 1));
+    site.pass_time(Duration::from_secs(1));
+    site.server.tries(2).await;
+    eventually("the second try has ended", async || {
+        errors(&site).await != ["status 451"]
+    })
+    .await;
+    site.pass_time(Duration::from_mins(5));
+    site.server.tries(3).await;
+    // nobody knows whether the server took it; it is late, and the link still works
+    let token = site.server.count(1).await.remove(0).token();
+    site.choose(&token, NEW_PASSWORD).await.is(303);
+}
+
+async fn a_server_that_refuses_for_good_gets_the_mail_once(site: Mailing) {
+    site.server.answer(&[Answer::Refuse(550)]);
+    site.ask("alice").await.is(303);
+    eventually("it is given up", async || {
+        errors(&site).await == ["status 550"]
+    })
+    .await;
+    site.pass_time(Duration::from_hours(2));
+    site.ask("nobody").await.is(303);
+    site.all_done().await;
+    assert_eq!(site.server.conversations(), 1);
+    // what it said is forgotten
+    let sealed = site.db.texts("SELECT sealed FROM rolecall_mails").await;
+    assert_eq!(sealed, [""]);
+}
+
+async fn what_no_server_takes_is_given_up_after_five_tries(site: Mailing) {
+    site.server.answer(&[Answer::Refuse(451); 9]);
+    // a notice is of use for longer than a link
+    let tokens = site.log_in("alice").await;
+    let body = serde_json::json!({
+        "current_password": PASSWORD, "new_password": NEW_PASSWORD,
+    });
+    site.put_json("/api/me/password", &tokens, body)
+        .await
+        .no_content();
+    for (number, pause) in [1, 5, 30, 30, 60].into_iter().enumerate() {
+        site.server.tries(number + 1).await;
+        eventually("the try has ended", async || {
+            !errors(&site).await.is_empty()
+                && tries(&site).await == i64::try_from(number + 1).unwrap()
+        })
+        .await;
+        site.pass_time(Duration::from_mins(pause));
+    }
+    site.all_done().await;
+    assert_eq!(site.server.conversations(), 5);
+    assert!(site.server.mails().is_empty());
+}
+
+async fn a_mail_outlives_the_process_that_wrote_it(db: Database) {
+    // a node whose server cannot be reached
+    let server = MailServer::start().await;
+    let nowhere = |builder: rolecall_server::EmbeddedBuilder| {
+        let settings = rolecall_server::config::Mail {
+            url: Some("smtp://127.0.0.1:1".into()),
+            ..server.settings()
+        };
+        builder.mail(settings)
+    };
+    let app = TestApp::configured(db, nowhere).await;
+    super::create(&app, "alice", ADDRESS, true).await;
+    Browser::new(&app)
+        .submit("/reset", &[("username", "alice")])
+        .await
+        .is(303);
+    let app = app
+        .restart_as(|builder| server.configure(builder), async |_: &Database| {})
+        .await;
+    app.pass_time(Duration::from_mins(1));
+    let mail = server.count(1).await.remove(0);
+    assert_eq!(mail.to, [format!("<{ADDRESS}>")]);
+}
+
+async fn a_mail_outlives_the_process_that_was_sending_it(site: Mailing) {
+    site.server.answer(&[Answer::Hang]);
+    site.ask("alice").await.is(303);
+    site.server.count(1).await;
+    let Mailing { app, server, .. } = site;
+    let app = app
+        .restart_as(|builder| server.configure(builder), async |_: &Database| {})
+        .await;
+    app.pass_time(Duration::from_mins(1));
+    // twice is better than not at all
+    let mails = server.count(2).await;
+    assert_eq!(mails[0].token(), mails[1].token());
+}
+
+async fn two_nodes_send_a_mail_once(site: Mailing) {
+    let others = [site.another().await, site.another().await];
+    for name in ["alice", ADDRESS, "alice"] {
+        Browser::new(&others[0])
+            .submit("/reset", &[("username", name)])
+            .await
+            .is(303);
+    }
+    site.all_done().await;
+    assert_eq!(site.server.mails().len(), 3);
+    assert_eq!(site.server.conversations(), 3);
+}
+
+async fn a_server_that_hangs_stops_nothing_else(site: Mailing) {
+    site.server.answer(&[Answer::Hang; 3]);
+    for count in 1..=3 {
+        site.ask("alice").await.is(303);
+        site.server.count(count).await;
+    }
+    // sign-ins, changes and other mails go on
+    let token = site.server.mails().remove(2).token();
+    site.choose(&token, NEW_PASSWORD).await.is(303);
+    let notice = site.server.count(4).await.remove(3);
+    assert_eq!(notice.header("subject"), "Your password was changed");
+}
+
+async fn i058_nothing_that_a_server_says_is_in_the_log_or_the_database(site: Mailing) {
+    site.server.answer(&[Answer::Refuse(550)]);
+    site.ask("alice").await.is(303);
+    eventually("it is given up", async || !errors(&site).await.is_empty()).await;
+    let kept = errors(&site).await;
+    assert!(
+        kept.iter()
+            .all(|error| !error.to_lowercase().contains("mail.example")),
+        "{kept:?}"
+    );
+}
+
+async fn mails_of_a_recovered_database_and_links_end(site: Mailing) {
+    let token = site.link(1).await;
+    site.server.answer(&[Answer::Refuse(451)]);
+    site.ask("alice").await.is(303);
+    site.server.tries(2).await;
+    eventually("the try has ended", async || {
+        !errors(&site).await.is_empty()
+    })
+    .await;
+    run(&site.app, &["recover"]).await;
+    site.all_done().await;
+    assert_eq!(site.links().await, 0);
+    site.choose(&token, NEW_PASSWORD).await.is(400);
+}
+
+async fn the_command_tries_the_server(site: Mailing) {
+    let call = async |url: &str| {
+        let mut command = command(&site.app, MASTER_KEY, &["mail", "test", "ops@mail.example"]);
+        command
+            .env("ROLECALL_MAIL__URL", url)
+            .env("ROLECALL_MAIL__FROM", "login@example.com");
+        let output = output_of(command).await;
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (is_sent, text) = call(&site.server.url).await;
+    let wanted = "has taken a mail from login@example.com to ops@mail.example";
+    assert!(is_sent && text.contains(wanted), "{text}");
+    let mail = site.server.count(1).await.remove(0);
+    assert_eq!(mail.header("subject"), "Test mail");
+    site.server.answer(&[Answer::Refuse(550)]);
+    let (is_sent, text) = call(&site.server.url).await;
+    assert!(!is_sent && text.contains("550"), "{text}");
+    let (is_sent, text) = call("smtp://user:canary@127.0.0.1:1").await;
+    assert!(!is_sent && !text.contains("canary"), "{text}");
+    let error = run_failing(&site.app, &["mail", "test", "ops@mail.example"]).await;
+    assert!(error.contains("set `mail.url`"), "{error}");
+}
