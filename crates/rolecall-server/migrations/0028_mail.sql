@@ -50,6 +50,8 @@ CREATE TABLE rolecall_invitations (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL UNIQUE,
     address TEXT NOT NULL,
+    -- the address in the form in which addresses are compared
+    address_key TEXT NOT NULL,
     -- a list in JSON
     roles TEXT NOT NULL,
     -- the tenant in which the roles are given; empty for none
@@ -59,4 +61,5 @@ CREATE TABLE rolecall_invitations (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );
+CREATE INDEX rolecall_invitations_by_address ON rolecall_invitations (address_key);
 CREATE INDEX rolecall_invitations_by_end ON rolecall_invitations (expires_at);

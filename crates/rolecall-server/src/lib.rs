@@ -78,6 +78,7 @@ mod heavy;
 mod hooks;
 pub mod http;
 pub mod ids;
+mod invitations;
 mod keys;
 mod known_time;
 mod legacy;

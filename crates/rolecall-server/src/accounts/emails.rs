@@ -20,10 +20,20 @@ pub(crate) async fn refuse_taken(
     email: Option<&str>,
     own: &str,
 ) -> Result<(), ApiError> {
+    refuse_used(app, change.conn(), email, own).await
+}
+
+/// The same outside of a change, before the address is proven.
+pub(crate) async fn refuse_used(
+    app: &App,
+    conn: &mut Conn,
+    email: Option<&str>,
+    own: &str,
+) -> Result<(), ApiError> {
     let Some(email) = email.filter(|_| app.settings().unique_email) else {
         return Ok(());
     };
-    if store::is_email_used(change.conn(), email, own).await? {
+    if store::is_email_used(conn, email, own).await? {
         let detail = "another user has this e-mail address: use another one";
         return Err(ApiError::rule("email_taken", detail, Vec::new()));
     }

@@ -20,7 +20,7 @@ use crate::{
         known::{self, Origin},
         password::{self, LoginError, Proven, Typed},
     },
-    mail::notices,
+    mail::{addresses, notices},
     patch::Patch,
     profile::{
         input::ProfileInput,
@@ -44,7 +44,7 @@ pub(crate) async fn update(
     app: &App,
     caller: Caller<'_>,
     id: &str,
-    changes: OwnChanges,
+    mut changes: OwnChanges,
 ) -> Result<(), ApiError> {
     let email = match &changes.email {
         Patch::Set(email) => Some(parse_email(email)?),
@@ -58,6 +58,12 @@ pub(crate) async fn update(
     if is_same_email && profile.apply(fields, &before.profile)?.is_none() {
         return Ok(());
     }
+    // a new address takes effect when it is proven
+    let is_proven = addresses::are_proven(app.settings().mail.as_ref());
+    let to_prove = email.clone().filter(|_| is_proven && !is_same_email);
+    if to_prove.is_some() {
+        changes.email = Patch::Keep;
+    }
     app.change(caller, async |change| {
         let now = change.now();
         let before = store::find_user(change.conn(), id, now)
@@ -70,6 +76,7 @@ pub(crate) async fn update(
         let is_kept = changes.email == Patch::Keep || before.email == email;
         if !is_kept {
             emails::refuse_taken(app, change, email.as_deref(), id).await?;
+            notices::queue(app, change.conn(), id, notices::Notice::AddressChanged).await?;
             store::update_user(
                 change,
                 &User {
@@ -86,7 +93,11 @@ pub(crate) async fn update(
         }
         Ok(())
     })
-    .await
+    .await?;
+    match to_prove {
+        Some(address) => addresses::ask(app, id, &address, "").await,
+        None => Ok(()),
+    }
 }
 
 /// Changes the caller's own password. Other sessions end, and older tokens stop working; the own session

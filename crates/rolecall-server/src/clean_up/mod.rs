@@ -14,7 +14,7 @@ use crate::{
     app::App,
     audit,
     authority::policy_store,
-    backchannel,
+    backchannel, invitations,
     login::{
         browser::store as browsers,
         code_store, failures,
@@ -78,6 +78,7 @@ enum Table {
     Codes,
     BrowserSessions,
     Mails,
+    Invitations,
 }
 
 impl Table {
@@ -118,6 +119,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::Codes,
         Table::BrowserSessions,
         Table::Mails,
+        Table::Invitations,
     ] {
         let mut most = BATCH_ROWS;
         for _ in 0..MAX_BATCHES {
@@ -221,6 +223,7 @@ async fn delete_batch(
                     browsers::prune(conn, known, idle_since, limit).await?
                 }
                 Table::Mails => outbox_of_mails::prune(conn, known, limit).await?,
+                Table::Invitations => invitations::store::prune(conn, known, limit).await?,
             };
             Ok(Some(rows))
         })

@@ -15,7 +15,9 @@ use super::{
 use crate::{
     config::Config,
     doctor::{NO_TLS, mail},
-    pages::look::Look, start::StartError, store::url::DatabaseUrl,
+    pages::look::Look,
+    start::StartError,
+    store::url::DatabaseUrl,
 };
 
 #[derive(Subcommand)]

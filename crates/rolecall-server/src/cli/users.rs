@@ -1,7 +1,7 @@
 //! `user`: manages users.
 
 use clap::Subcommand;
-use rolecall_core::RoleName;
+use rolecall_core::{RoleName, TenantName};
 use serde_json::json;
 
 use super::{
@@ -22,6 +22,7 @@ use crate::{
     },
     authority::subject::Status,
     error::ApiError,
+    invitations::service::{self as invitations, NewInvitation},
     patch::Patch,
     profile::{
         input::ProfileInput,
@@ -101,6 +102,17 @@ pub(super) enum UserCommand {
         /// The user's name.
         name: String,
     },
+    /// Invite the owner of an e-mail address, who chooses name and password; prints the link if no mail is sent.
+    Invite {
+        /// The address.
+        address: String,
+        /// A role that the user gets; can be repeated.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        /// Give the roles in this tenant.
+        #[arg(long, requires = "roles")]
+        tenant: Option<TenantName>,
+    },
     /// Disable a user: tokens are refused at once, and the user cannot log in.
     Disable {
         /// The user's name.
@@ -178,6 +190,11 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             let code = service::reset(&context.app, context.caller(), &id, None).await?;
             print_reset_code(context, &code)
         }
+        UserCommand::Invite {
+            address,
+            roles,
+            tenant,
+        } => invite(context, address, roles, tenant.as_ref()).await,
         UserCommand::Disable { name } => set_status(context, name, Status::Disabled).await,
         UserCommand::Enable { name } => set_status(context, name, Status::Active).await,
         UserCommand::Delete { name } => {
@@ -186,6 +203,40 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             print_done(context.json, &format!("user `{}` deleted", printable(name)))
         }
     }
+}
+
+async fn invite(
+    context: &Context,
+    address: &str,
+    roles: &[RoleName],
+    tenant: Option<&TenantName>,
+) -> Result<(), CliError> {
+    context.require_roles(roles).await?;
+    let wanted = NewInvitation {
+        address,
+        roles,
+        tenant,
+        language: "",
+    };
+    let invited = invitations::create(&context.app, context.caller(), &wanted).await?;
+    let settings = context.app.settings();
+    let until = rfc3339(invited.invitation.expires_at);
+    let link = format!("{}{}", settings.public_url, invited.link);
+    // a mail has it, and nobody else needs it
+    let link = settings.mail.is_none().then_some(link);
+    if context.json {
+        let id = &invited.invitation.id;
+        return print_json(&json!({ "id": id, "link": link, "expires_at": until }));
+    }
+    let address = printable(address);
+    write_out(&match link {
+        Some(link) => format!(
+            "{link}\n\nPass this link on to the owner of {address}. It makes one account, until {until}.\n"
+        ),
+        None => {
+            format!("invited {address}: the link in the mail makes one account, until {until}\n")
+        }
+    })
 }
 
 async fn rename(context: &Context, name: &str, new_name: &str) -> Result<(), CliError> {

@@ -92,11 +92,24 @@ mod tests {
         let from = ("mail.from", "Example <login@example.com>");
         for (settings, wanted) in [
             (&[][..], "good no mail is sent"),
-            (&[("mail.url", "smtps://mx.example.net"), from], "good sent by TLS"),
-            (&[("mail.url", "smtps://mx.example.net"), from], "`example.com` has to allow `mx.example.net`"),
-            (&[("mail.url", "smtp://127.0.0.1:25"), from], "from which this machine sends"),
             (
-                &[("mail.url", "smtp://mx.example.net:25"), from, ("mail.insecure_smtp", "true")],
+                &[("mail.url", "smtps://mx.example.net"), from],
+                "good sent by TLS",
+            ),
+            (
+                &[("mail.url", "smtps://mx.example.net"), from],
+                "`example.com` has to allow `mx.example.net`",
+            ),
+            (
+                &[("mail.url", "smtp://127.0.0.1:25"), from],
+                "from which this machine sends",
+            ),
+            (
+                &[
+                    ("mail.url", "smtp://mx.example.net:25"),
+                    from,
+                    ("mail.insecure_smtp", "true"),
+                ],
                 "warning `mail.insecure_smtp` is on",
             ),
         ] {

@@ -112,6 +112,11 @@ impl Slot {
         self.source.is_some()
     }
 
+    /// Returns true if the account was used before, and never from here.
+    pub(crate) async fn is_elsewhere(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        Ok(!self.is_known() && store::has_addresses(conn, &self.account).await?)
+    }
+
     /// The key of turns and queues.
     pub(crate) fn key(&self) -> String {
         match &self.source {

@@ -7,6 +7,7 @@ use crate::store::{Conn, StoreError, queries, query};
 
 queries! {
     IS_KNOWN = "SELECT used_at FROM known_addresses WHERE account = $1 AND network = $2 AND used_at > $3";
+    HAS_ADDRESSES = "SELECT network FROM known_addresses WHERE account = $1 LIMIT 1";
     REMEMBER = "INSERT INTO known_addresses (account, network, used_at) VALUES ($1, $2, $3) \
         ON CONFLICT (account, network) DO UPDATE SET used_at = excluded.used_at";
     TRIM = "DELETE FROM known_addresses WHERE account = $1 AND network IN \
@@ -34,6 +35,13 @@ pub(super) async fn address_used_at(
 ) -> Result<Option<Timestamp>, StoreError> {
     let known = query(IS_KNOWN).bind(account).bind(network).bind(since);
     known.fetch_optional(conn).await
+}
+
+/// Returns true if an account was used from a network that is known.
+pub(super) async fn has_addresses(conn: &mut Conn, account: &str) -> Result<bool, StoreError> {
+    let found = query(HAS_ADDRESSES).bind(account);
+    let found: Option<String> = found.fetch_optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Writes that a network was used, and forgets all but the `keep` that were used last.

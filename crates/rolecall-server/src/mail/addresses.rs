@@ -197,7 +197,8 @@ pub(crate) async fn confirm(
         let (purpose, link) = spent.ok_or(ConfirmError::Ended)?;
         let (now, id) = (change.now(), link.subject_id.as_str());
         let before = accounts::find_user(change.conn(), id, now).await?;
-        let before = before.filter(|user| fits(purpose, user, &link) && user.id == current.subject_id);
+        let before =
+            before.filter(|user| fits(purpose, user, &link) && user.id == current.subject_id);
         let before = before.ok_or(ConfirmError::Ended)?;
         let address = Some(link.address.as_str());
         let checked = emails::refuse_verified(change, address, Some(now), id).await;

@@ -1,5 +1,6 @@
 //! Mail: an outbox that is written in the transaction of what it tells of, the links in mails, and the sender.
 
+pub(crate) mod addresses;
 pub(crate) mod notices;
 pub(crate) mod outbox;
 pub(crate) mod reset;

@@ -11,18 +11,50 @@ const USEFUL: Duration = Duration::from_hours(24);
 /// Something that the owner of an account has to hear of, since it may have been somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
+    /// Goes to the address before.
+    AddressChanged,
+    /// A second factor can be used from now on.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "there are no second factors yet")
+    )]
+    FactorAdded,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "there are no second factors yet")
+    )]
+    FactorRemoved,
+    /// A sign-in from where the account was never used.
+    NewDevice,
     PasswordChanged,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "there are no second factors yet")
+    )]
+    RecoveryCodeUsed,
 }
 
 impl Notice {
     /// All notices.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 1] = [Self::PasswordChanged];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::AddressChanged,
+        Self::FactorAdded,
+        Self::FactorRemoved,
+        Self::NewDevice,
+        Self::PasswordChanged,
+        Self::RecoveryCodeUsed,
+    ];
 
     /// Returns the kind under which the mail is stored, and with which its texts begin.
     pub(crate) const fn kind(self) -> &'static str {
         match self {
+            Self::AddressChanged => "address-changed",
+            Self::FactorAdded => "factor-added",
+            Self::FactorRemoved => "factor-removed",
+            Self::NewDevice => "new-device",
             Self::PasswordChanged => "password-changed",
+            Self::RecoveryCodeUsed => "recovery-code-used",
         }
     }
 }

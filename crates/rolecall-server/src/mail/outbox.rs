@@ -21,7 +21,7 @@ use crate::{
 /// The purpose of the key with which values are encrypted.
 const PURPOSE: &str = "mail";
 /// The time in which one address gets three mails of a sort at most.
-const COUNTED: Duration = Duration::from_hours(1);
+pub(crate) const COUNTED: Duration = Duration::from_hours(1);
 /// Begins the input of the hash of an address. No user name begins with this byte, and the same key hashes those.
 const COUNT_CONTEXT: &[u8] = b"\xffrolecall mails to an address\0";
 

@@ -1,7 +1,7 @@
 //! The page of somebody who is signed in: their applications and sessions.
 
 use axum::{
-    extract::State,
+    extract::{RawQuery, State},
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
@@ -13,6 +13,7 @@ use super::{
     answers::{failed, go, message, refuse, see_other},
     languages::Language,
     render::Page,
+    steps::Entered,
     submitted::{Browser, Submitted},
 };
 use crate::{
@@ -27,14 +28,21 @@ use crate::{
     times::rfc3339,
 };
 
-const PATH: &str = "/account";
+pub(super) const PATH: &str = "/account";
+/// The key of the text that follows the request for a link.
+pub(super) const LINK_SENT: &str = "link-sent";
 
 /// The page of the user who is signed in with this browser; leads to the sign-in if nobody is.
 #[utoipa::path(get, path = "/account", tag = "sign-in", responses(
     (status = 200, description = "A page", body = String, content_type = "text/html"),
     (status = 303, description = "To the sign-in"),
     (status = "4XX", description = "A page: the request is wrong", body = String, content_type = "text/html")))]
-pub(crate) async fn get_account(_: Public, State(app): State<App>, browser: Browser) -> Response {
+pub(crate) async fn get_account(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    RawQuery(query): RawQuery,
+) -> Response {
     let language = browser.language(&app, None);
     let visitor = browser.visitor(&app);
     let current = match browsers::find(&app, visitor.session).await {
@@ -47,10 +55,25 @@ pub(crate) async fn get_account(_: Public, State(app): State<App>, browser: Brow
             Err(error) => refuse(&app, language, error),
         };
     };
-    match account::overview(&app, &current.subject_id).await {
-        Ok(Some(overview)) => page(&app, language, &current, &overview),
-        Ok(None) => message(&app, language, StatusCode::BAD_REQUEST, "ended", ""),
-        Err(error) => failed(&app, language, error),
+    let query = Submitted::parse(query.unwrap_or_default().as_bytes());
+    let is_sent = query.get("notice") == LINK_SENT;
+    let entered = Entered {
+        notice: is_sent.then_some(LINK_SENT),
+        ..Entered::default()
+    };
+    show(&app, language, &current, &entered).await
+}
+
+pub(super) async fn show(
+    app: &App,
+    language: Language,
+    current: &BrowserSession,
+    entered: &Entered,
+) -> Response {
+    match account::overview(app, &current.subject_id).await {
+        Ok(Some(overview)) => page(app, language, current, &overview, entered),
+        Ok(None) => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
+        Err(error) => failed(app, language, error),
     }
 }
 
@@ -101,7 +124,13 @@ async fn end(app: &App, browser: &Browser, what: Ends<'_>) -> Response {
     }
 }
 
-fn page(app: &App, language: Language, current: &BrowserSession, overview: &Overview) -> Response {
+fn page(
+    app: &App,
+    language: Language,
+    current: &BrowserSession,
+    overview: &Overview,
+    entered: &Entered,
+) -> Response {
     let sessions = overview.sessions.iter().map(|(session, name)| {
         context! {
             id => session.id.as_str(),
@@ -122,9 +151,15 @@ fn page(app: &App, language: Language, current: &BrowserSession, overview: &Over
     });
     let page = Page {
         template: "account.html",
-        status: StatusCode::OK,
+        status: entered.status,
         language,
         values: context! {
+            sends_mail => app.settings().mail.is_some(),
+            verified => overview.user.email_verified_at.is_some(),
+            notice => entered.notice.unwrap_or_default(),
+            error => entered.error.unwrap_or_default(),
+            problem => entered.problem.as_deref().unwrap_or_default(),
+            seconds => entered.seconds,
             username => overview.user.username.as_str(),
             email => overview.user.email.as_deref().unwrap_or_default(),
             sessions => sessions.collect::<Vec<Value>>(),

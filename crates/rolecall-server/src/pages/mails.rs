@@ -61,6 +61,8 @@ fn render(look: &Look, base: &str, language: &str, own: Value) -> Result<Written
 pub(super) fn keys(kind: &str) -> Value {
     let (button, foot) = match kind {
         "reset" => ("reset-button", "mail-not-you"),
+        "invite" => ("make-account", "mail-not-you"),
+        "verify" | "change" => ("verify-button", "mail-not-you"),
         "test" => ("", "test-foot"),
         _ => ("", "mail-notice-foot"),
     };
@@ -73,7 +75,19 @@ pub(super) fn keys(kind: &str) -> Value {
 }
 
 /// The kinds of mails, each of which is tried with sample data.
-pub(super) const KINDS: [&str; 3] = ["reset", "test", "password-changed"];
+pub(super) const KINDS: [&str; 11] = [
+    "invite",
+    "reset",
+    "verify",
+    "change",
+    "test",
+    "address-changed",
+    "factor-added",
+    "factor-removed",
+    "new-device",
+    "password-changed",
+    "recovery-code-used",
+];
 
 /// Returns a time to the minute, in UTC.
 fn minute(time: Timestamp) -> String {

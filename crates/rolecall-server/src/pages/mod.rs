@@ -1,6 +1,7 @@
 //! The pages that people see. They call services only, work without script, and load nothing from other hosts.
 
 pub(crate) mod account;
+pub(crate) mod address;
 mod answers;
 mod assets;
 mod brand;
@@ -10,6 +11,7 @@ mod files;
 mod folder;
 mod font;
 pub(crate) mod handlers;
+pub(crate) mod invite;
 mod languages;
 mod locales;
 pub(crate) mod logout;
@@ -24,11 +26,12 @@ mod steps;
 mod submitted;
 mod templates;
 mod trial;
+pub(crate) mod verify;
 
 pub(crate) use submitted::refuse_foreign;
 
 /// The paths that browsers show, and no script of another origin calls.
-pub(crate) const PATHS: [&str; 13] = [
+pub(crate) const PATHS: [&str; 16] = [
     "/authorize",
     "/login",
     "/login/continue",
@@ -42,4 +45,7 @@ pub(crate) const PATHS: [&str; 13] = [
     "/account/withdraw",
     "/reset",
     "/reset/password",
+    "/verify",
+    "/invite",
+    "/account/address",
 ];

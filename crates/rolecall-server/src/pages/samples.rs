@@ -63,17 +63,18 @@ pub(super) const HOST: &str = "wiki.example";
 const TEXT: &str = HOSTILE;
 
 /// The faults that a form can show, by the keys of their texts.
-const ERRORS: [&str; 6] = [
+const ERRORS: [&str; 7] = [
     "wrong-password",
     "too-many",
     "busy",
     "passwords-differ",
     "password-change-required",
     "wrong-choice",
+    "name-taken",
 ];
 
 /// The headings of messages.
-const MESSAGES: [&str; 10] = [
+const MESSAGES: [&str; 14] = [
     "signed-out",
     "ended",
     "bad-request",
@@ -84,6 +85,10 @@ const MESSAGES: [&str; 10] = [
     "link-ended",
     "second-factor-needed",
     "not-offered",
+    "address-verified",
+    "address-taken",
+    "sign-in-first",
+    "account-made",
 ];
 
 /// Returns the variables of a template, as full and as empty as they can be.
@@ -135,6 +140,23 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
                 },
             )
         }
+        "invite.html" => {
+            let errors = ERRORS.map(|error| {
+                context! {
+                    token => TEXT, address => TEXT, username => TEXT, error => error, problem => "", seconds => 3,
+                }
+            });
+            with_empty(
+                errors,
+                context! {
+                    token => "x", address => "a@b.example", username => "", error => "", problem => TEXT, seconds => 0,
+                },
+            )
+        }
+        "verify.html" => vec![
+            context! { token => TEXT, username => TEXT, address => TEXT, signed_in => true },
+            context! { token => "x", username => "alice", address => "a@b.example", signed_in => false },
+        ],
         "mail.html" | "mail.txt" => mails(),
         "choose.html" => choices(),
         "consent.html" => consents(),
@@ -225,9 +247,11 @@ fn accounts() -> Vec<Value> {
         },
     ];
     let full = context! {
+        error => "wrong-password", seconds => 3, notice => "link-sent", sends_mail => true, verified => false, problem => TEXT,
         username => TEXT, email => TEXT, sessions => some.clone(), browsers => some.clone(), allowed => some,
     };
     let empty = context! {
+        error => "", seconds => 0, notice => "", sends_mail => false, verified => true, problem => "",
         username => "alice", email => "", sessions => Vec::<Value>::new(),
         browsers => Vec::<Value>::new(), allowed => Vec::<Value>::new(),
     };

@@ -158,12 +158,14 @@ fn is_form(path: &str) -> bool {
 }
 
 /// The folders of the pages whose forms change something.
-const FORMS: [&str; 5] = [
+const FORMS: [&str; 7] = [
     "/login",
     "/consent",
     "/account",
     "/logout/confirm",
     "/reset",
+    "/verify",
+    "/invite",
 ];
 
 /// Returns scheme, host and port of a URL.

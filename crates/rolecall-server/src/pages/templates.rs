@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 13] = [
+pub(super) const NAMES: [&str; 15] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -26,11 +26,13 @@ pub(super) const NAMES: [&str; 13] = [
     "logout.html",
     "reset.html",
     "new_password.html",
+    "verify.html",
+    "invite.html",
     "mail.html",
     "mail.txt",
 ];
 
-pub(super) const TEMPLATES: [(&str, &str); 13] = [
+pub(super) const TEMPLATES: [(&str, &str); 15] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -71,6 +73,14 @@ pub(super) const TEMPLATES: [(&str, &str); 13] = [
     (
         "new_password.html",
         include_str!("../../assets/pages/new_password.html"),
+    ),
+    (
+        "verify.html",
+        include_str!("../../assets/pages/verify.html"),
+    ),
+    (
+        "invite.html",
+        include_str!("../../assets/pages/invite.html"),
     ),
     ("mail.html", include_str!("../../assets/pages/mail.html")),
     ("mail.txt", include_str!("../../assets/pages/mail.txt")),

@@ -2,6 +2,7 @@
 
 use crate::{
     backchannel::store as backchannel,
+    invitations::store as invitations,
     mail::{store as mails, token_store as links},
     store::{Change, Conn, StoreError, gate, queries, query},
 };
@@ -27,6 +28,7 @@ pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64,
     // those of the backup may have been used since, and mails would come twice
     links::forget_all(conn).await?;
     mails::forget_all(conn).await?;
+    invitations::forget_all(conn).await?;
     // tokens of the application before carry no era, so they end by the name of their user
     query(END_LEGACY_TOKENS).execute(conn).await?;
     query(END_SESSIONS).execute(conn).await

@@ -9,8 +9,8 @@ use super::{
     query, role_losses, testing::postgres,
 };
 use crate::{
-    accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, keys, legacy,
-    login, mail, policy, profile, recovery, resources, roles, sessions, tickets,
+    accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, invitations,
+    keys, legacy, login, mail, policy, profile, recovery, resources, roles, sessions, tickets,
 };
 
 /// A module with the names and texts of its SQL.
@@ -34,6 +34,7 @@ const MODULES: &[Module] = &[
     ("audit/store.rs", audit::store::ALL),
     ("backchannel/store.rs", backchannel::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
+    ("invitations/store.rs", invitations::store::ALL),
     ("mail/store.rs", mail::store::ALL),
     ("mail/token_store.rs", mail::token_store::ALL),
     ("roles/ended_store.rs", roles::ended_store::ALL),

@@ -48,6 +48,7 @@ pub(crate) enum List {
     Requests,
     Resources,
     Consents,
+    Invitations,
 }
 
 impl List {
@@ -70,6 +71,7 @@ impl List {
             Self::Requests => "requests:",
             Self::Resources => "resources:",
             Self::Consents => "consents:",
+            Self::Invitations => "invitations:",
         }
     }
 }

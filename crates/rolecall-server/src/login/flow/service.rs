@@ -25,6 +25,7 @@ use crate::{
         browser::{service as browsers, store::BrowserSession},
         password::{self, LoginError, Typed},
     },
+    mail::notices::{self, Notice},
     quota::Quota,
     store::Conn,
 };
@@ -195,6 +196,8 @@ async fn keep_proof(
     let kept = app
         .store()
         .write(async |conn: &mut Conn| {
+            // before this address is known too
+            let is_new = proven.slot.is_elsewhere(conn).await?;
             if !proven.confirm(conn, now).await? {
                 return Ok(false);
             }
@@ -203,6 +206,9 @@ async fn keep_proof(
             }
             let (address, detail) = (visitor.origin.address, "password in a browser");
             events::record_in(conn, app, "log_in", &proven.id, address, detail).await?;
+            if is_new {
+                notices::queue(app, conn, &proven.id, Notice::NewDevice).await?;
+            }
             Ok::<_, FlowError>(true)
         })
         .await?;

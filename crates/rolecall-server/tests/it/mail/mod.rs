@@ -1,5 +1,7 @@
 //! Mails, and what the links in them do. Tests are numbered as in docs/identity.md.
 
+mod addresses;
+mod invitations;
 mod reset;
 mod sending;
 

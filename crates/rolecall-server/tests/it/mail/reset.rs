@@ -133,7 +133,7 @@ async fn i053_opening_a_link_spends_nothing(site: Mailing) {
         let opened = Browser::new(&site).send(method, &path, None, &[]).await;
         opened.is(200);
         assert_eq!(opened.header("set-cookie"), None);
-        assert_eq!(opened.header("referrer-policy"), Some("same-origin"));
+        assert_eq!(opened.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(opened.header("cache-control"), Some("no-store"));
     }
     // a program that opens the form's address, or sends it from another site

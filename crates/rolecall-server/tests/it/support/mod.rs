@@ -36,7 +36,7 @@ pub(crate) use relay::{Relay, RunningServer};
 pub(crate) use request::RequestBuilder;
 pub(crate) use response::Response;
 pub(crate) use session::{TokenPair, password_form};
-pub(crate) use smtp::{Answer, MailServer};
+pub(crate) use smtp::{Answer, MailServer, ReceivedMail};
 
 /// The argument of a test, built on a fresh database.
 pub(crate) trait Fixture {

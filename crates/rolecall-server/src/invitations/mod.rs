@@ -1,0 +1,6 @@
+//! Invitations: somebody who has none yet makes an account with a link, for the address and with the roles that the
+//! invitation names.
+
+pub(crate) mod handlers;
+pub(crate) mod service;
+pub(crate) mod store;

@@ -1,0 +1,360 @@
+//! The rules for invitations.
+
+use rolecall::PermissionName as _;
+use rolecall_core::{RoleName, SubjectKind, TenantName};
+use rolecall_passwords::Lane;
+use serde_json::json;
+
+use super::store::{self, Invitation};
+use crate::{
+    accounts::{
+        email_store,
+        registration::{create_in, hash_new, parse_email, parse_username},
+        store::NewUser,
+    },
+    app::App,
+    authority::{caller::Caller, may, reads, rights::Rights},
+    error::{ApiError, FieldError},
+    ids,
+    login::secret::{self, Kind},
+    mail::outbox::{self, ASKED_FOR, NewMail, Values},
+    profile::stored::StoredProfile,
+    roles::{
+        assigning::{Assignee, Validity},
+        assignments,
+    },
+    store::{Actor, Change},
+    throttle::network_lane,
+    usernames::folded,
+};
+
+/// The name of the page that a link leads to, and the kind of the mail.
+const PAGE: &str = "invite";
+
+/// An invitation to make, not yet checked.
+#[derive(Clone, Debug)]
+pub(crate) struct NewInvitation<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) roles: &'a [RoleName],
+    /// The tenant in which the roles are given.
+    pub(crate) tenant: Option<&'a TenantName>,
+    pub(crate) language: &'a str,
+}
+
+/// An invitation, and the link to it.
+#[derive(Debug)]
+pub(crate) struct Invited {
+    pub(crate) invitation: Invitation,
+    /// The path and query below the public URL. Whoever has it can accept the invitation.
+    pub(crate) link: String,
+}
+
+impl Invitation {
+    /// Returns the roles that the invitation names.
+    ///
+    /// # Errors
+    ///
+    /// If the row is not one that [`create`] has written.
+    pub(crate) fn role_names(&self) -> Result<Vec<RoleName>, ApiError> {
+        serde_json::from_str(&self.roles).map_err(ApiError::internal)
+    }
+
+    fn tenant_name(&self) -> Result<Option<TenantName>, ApiError> {
+        let tenant = Some(self.tenant.as_str()).filter(|tenant| !tenant.is_empty());
+        tenant
+            .map(str::parse)
+            .transpose()
+            .map_err(ApiError::internal)
+    }
+}
+
+/// Invites the owner of an address, who gets a mail if mails are sent. Another invitation to the address ends.
+///
+/// # Errors
+///
+/// The delegation limit: the caller must hold all that the roles hold. Refused for clients, since a person has to answer
+/// for it when it is accepted.
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    wanted: &NewInvitation<'_>,
+) -> Result<Invited, ApiError> {
+    if matches!(caller, Caller::Token(principal) if principal.kind() == SubjectKind::Client) {
+        let detail = "a client cannot invite: a person must, whose rights count when the invitation is accepted";
+        return Err(ApiError::rule("not_for_clients", detail, Vec::new()));
+    }
+    let address = parse_email(wanted.address)?;
+    let token = secret::generate()?;
+    let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
+    let lifetime = app.settings().mail.as_ref().map_or_else(
+        || crate::config::Mail::default().invitation_ttl,
+        |mail| mail.lifetimes.invitation,
+    );
+    let invitation = Invitation {
+        id: ids::new_id(app.now()).map_err(ApiError::internal)?,
+        address,
+        roles: json!(wanted.roles).to_string(),
+        tenant: wanted.tenant.map(ToString::to_string).unwrap_or_default(),
+        invited_by: caller.actor().to_string(),
+        created_at: app.now(),
+        expires_at: app.now().plus(lifetime),
+    };
+    app.change(caller, async |change| {
+        check_rights(app, change, caller, wanted).await?;
+        let address = invitation.address.as_str();
+        if email_store::is_email_verified(change.conn(), address, "").await? {
+            let detail = "a user has this verified e-mail address: assign the roles to that user";
+            return Err(ApiError::rule("email_taken", detail, Vec::new()));
+        }
+        store::replace(change, (&hash, &folded(address)), &invitation).await?;
+        send(app, change, &invitation, &token, wanted.language).await?;
+        change.record(json!({
+            "action": "invitation.created", "invitation": invitation.id,
+            "roles": wanted.roles, "tenant": wanted.tenant,
+        }));
+        Ok(())
+    })
+    .await?;
+    let link = format!("/{PAGE}?token={token}");
+    Ok(Invited { invitation, link })
+}
+
+/// Requires that the caller may create users, and give the roles.
+async fn check_rights(
+    app: &App,
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    wanted: &NewInvitation<'_>,
+) -> Result<(), ApiError> {
+    Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+    if wanted.roles.is_empty() {
+        return Ok(());
+    }
+    let needed = may::WriteAssignments::NAME;
+    let rights = Rights::require_in(app, change, caller, wanted.tenant, needed).await?;
+    for role in wanted.roles {
+        let known = rights.policy.policy.role(role.as_str());
+        known.ok_or_else(|| ApiError::unknown("role", role))?;
+    }
+    rights.cover_in(wanted.tenant, wanted.roles)
+}
+
+async fn send(
+    app: &App,
+    change: &mut Change<'_>,
+    invitation: &Invitation,
+    token: &str,
+    language: &str,
+) -> Result<(), ApiError> {
+    if app.settings().mail.is_none() {
+        return Ok(());
+    }
+    let address = invitation.address.as_str();
+    if !outbox::count(app, change.conn(), ASKED_FOR, address).await? {
+        return Err(ApiError::TooMany {
+            retry_after: outbox::COUNTED,
+        });
+    }
+    let values = Values {
+        token: token.to_owned(),
+        page: PAGE.to_owned(),
+        ..Values::default()
+    };
+    let mail = NewMail {
+        subject: None,
+        kind: PAGE,
+        recipient: address,
+        language,
+        values: &values,
+        expires_at: invitation.expires_at,
+    };
+    outbox::queue(app, change.conn(), &mail).await
+}
+
+/// Returns up to `limit` invitations after the id `after` that were not accepted yet.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Invitation>, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    let mut conn = app.store().read().await?;
+    Ok(store::list(&mut conn, after, app.now(), limit).await?)
+}
+
+/// Ends an invitation. One that does not exist counts as ended.
+pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+        if store::end(change, id).await? {
+            change.record(json!({ "action": "invitation.ended", "invitation": id }));
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The reason why an invitation is not accepted.
+#[derive(Debug)]
+pub(crate) enum AcceptError {
+    /// It was accepted, has expired or ended, or whoever invited may not give the roles any more.
+    Ended,
+    Failed(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for AcceptError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Returns the invitation that a link leads to. It stays as it is: programs open links of mails, too.
+///
+/// # Errors
+///
+/// [`AcceptError::Ended`] if it cannot be accepted.
+pub(crate) async fn find(app: &App, token: &str) -> Result<Invitation, AcceptError> {
+    let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
+    let mut conn = app.store().read().await?;
+    let found = store::find(&mut conn, &hash, app.now()).await?;
+    found.ok_or(AcceptError::Ended)
+}
+
+/// Makes the account of an invitation, which is spent: with its address, which is verified, and with its roles, as far as
+/// whoever invited may give them now.
+///
+/// # Errors
+///
+/// [`AcceptError`]; the invitation stays if name or password are refused.
+pub(crate) async fn accept(
+    app: &App,
+    token: &str,
+    (username, password): (&str, &str),
+    address: &str,
+) -> Result<(), AcceptError> {
+    let invitation = find(app, token).await?;
+    let username = parse_username(username)?;
+    let lane = Lane {
+        source: network_lane(address),
+        account: 0,
+    };
+    let hash = hash_new(app, lane, "password", password, &username).await?;
+    let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
+    let profile = StoredProfile::default();
+    let user = NewUser {
+        id: &id,
+        username: username.as_str(),
+        email: Some(&invitation.address),
+        email_verified_at: Some(app.now()),
+        password_hash: Some(&hash),
+        reset_code_hash: None,
+        reset_expires_at: None,
+        must_change_password: false,
+        profile: &profile,
+    };
+    let inviter = Inviter::of(&invitation.invited_by);
+    let caller = inviter.caller();
+    let done = app
+        .change_as(caller, async |change| {
+            accept_in(app, change, token, &user, caller).await
+        })
+        .await;
+    match done {
+        Err(AcceptError::Failed(error)) if is_outgrown(&error) => {
+            tracing::warn!(invitation = invitation.id, %error, "an invitation ends: whoever invited may not give its roles any more");
+            end(app, Caller::System, &invitation.id).await?;
+            Err(AcceptError::Ended)
+        }
+        done => done,
+    }
+}
+
+async fn accept_in(
+    app: &App,
+    change: &mut Change<'_>,
+    token: &str,
+    user: &NewUser<'_>,
+    caller: Caller<'_>,
+) -> Result<(), AcceptError> {
+    let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
+    let spent = store::spend(change, &hash).await?;
+    let invitation = spent.ok_or(AcceptError::Ended)?;
+    let (roles, tenant) = (invitation.role_names()?, invitation.tenant_name()?);
+    let wanted = NewInvitation {
+        address: &invitation.address,
+        roles: &roles,
+        tenant: tenant.as_ref(),
+        language: "",
+    };
+    check_rights(app, change, caller, &wanted).await?;
+    if email_store::is_email_verified(change.conn(), &invitation.address, "").await? {
+        return Err(AcceptError::Ended);
+    }
+    // others have the address without having proven it
+    email_store::take_unverified(app, change, &invitation.address).await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+    create_in(change, &rights, caller, user, &[]).await?;
+    for role in &roles {
+        let needed = may::WriteAssignments::NAME;
+        let rights = Rights::require_in(app, change, caller, tenant.as_ref(), needed).await?;
+        let (assignee, validity) = (Assignee::User(user.id), Validity::default());
+        assignments::assign_in(
+            change,
+            &rights,
+            caller,
+            assignee,
+            role,
+            tenant.as_ref(),
+            &validity,
+        )
+        .await?;
+    }
+    change.record(json!({
+        "action": "invitation.accepted", "invitation": invitation.id, "subject": user.id,
+    }));
+    Ok(())
+}
+
+/// Returns true for a refusal that concerns whoever invited, and not what was entered.
+fn is_outgrown(error: &ApiError) -> bool {
+    match error {
+        ApiError::Denied(_)
+        | ApiError::Lacks(_)
+        | ApiError::Exceeds(_)
+        | ApiError::Separation(_)
+        | ApiError::Rule { .. } => true,
+        ApiError::Unknown { kind, .. } => *kind == "role",
+        ApiError::Invalid(FieldError { .. }) => false,
+        _ => false,
+    }
+}
+
+/// The person in whose name an invitation is accepted.
+enum Inviter {
+    User(String),
+    CommandLine(String),
+    Application(String),
+}
+
+impl Inviter {
+    /// Reads the text of an actor.
+    fn of(actor: &str) -> Self {
+        if let Some(name) = actor.strip_prefix("cli:") {
+            return Self::CommandLine(name.to_owned());
+        }
+        if let Some(part) = actor.strip_prefix("app:") {
+            return Self::Application(part.to_owned());
+        }
+        // nobody has the id of what is no user
+        Self::User(Actor::subject_in(actor).unwrap_or_default().to_owned())
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        match self {
+            Self::User(user_id) => Caller::As { user_id },
+            Self::CommandLine(system_user) => Caller::CommandLine { system_user },
+            Self::Application(part) => Caller::Application { part },
+        }
+    }
+}

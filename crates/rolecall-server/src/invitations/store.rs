@@ -1,0 +1,116 @@
+//! Invitations in the database.
+
+use rolecall_core::Timestamp;
+
+use crate::store::{Change, Conn, StoreError, queries, query, rows};
+
+queries! {
+    INSERT = "INSERT INTO rolecall_invitations (id, hash, address, address_key, roles, tenant, invited_by, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    LIST = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
+        WHERE id > $1 AND expires_at > $2 ORDER BY id LIMIT $3";
+    FIND = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
+        WHERE hash = $1 AND expires_at > $2";
+    SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 \
+        RETURNING id, address, roles, tenant, invited_by, created_at, expires_at";
+    END = "DELETE FROM rolecall_invitations WHERE id = $1";
+    END_OF_ADDRESS = "DELETE FROM rolecall_invitations WHERE address_key = $1";
+    FORGET_ALL = "DELETE FROM rolecall_invitations";
+    PRUNE = "DELETE FROM rolecall_invitations WHERE id IN \
+        (SELECT id FROM rolecall_invitations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+}
+
+rows! {
+    /// An invitation that was not accepted yet.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Invitation {
+        pub(crate) id: String,
+        pub(crate) address: String,
+        /// A list in JSON.
+        pub(crate) roles: String,
+        /// Empty for none.
+        pub(crate) tenant: String,
+        /// As the audit log names them.
+        pub(crate) invited_by: String,
+        pub(crate) created_at: Timestamp,
+        pub(crate) expires_at: Timestamp,
+    }
+}
+
+/// Stores an invitation, in place of others to the same address. `address_key` is the address in the form in which
+/// addresses are compared.
+pub(crate) async fn replace(
+    change: &mut Change<'_>,
+    (hash, address_key): (&str, &str),
+    invitation: &Invitation,
+) -> Result<(), StoreError> {
+    let conn = change.conn();
+    query(END_OF_ADDRESS)
+        .bind(address_key)
+        .execute(conn)
+        .await?;
+    query(INSERT)
+        .bind(invitation.id.as_str())
+        .bind(hash)
+        .bind(invitation.address.as_str())
+        .bind(address_key)
+        .bind(invitation.roles.as_str())
+        .bind(invitation.tenant.as_str())
+        .bind(invitation.invited_by.as_str())
+        .bind(invitation.created_at)
+        .bind(invitation.expires_at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Returns up to `limit` invitations after the id `after` that can be accepted.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    after: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Invitation>, StoreError> {
+    let list = query(LIST).bind(after).bind(now).bind(limit);
+    list.fetch_all(conn).await
+}
+
+/// Finds an invitation that can be accepted, and leaves it as it is.
+pub(crate) async fn find(
+    conn: &mut Conn,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<Invitation>, StoreError> {
+    query(FIND).bind(hash).bind(now).fetch_optional(conn).await
+}
+
+/// Takes an invitation that can be accepted. Of two that do this at once, one gets it.
+pub(crate) async fn spend(
+    change: &mut Change<'_>,
+    hash: &str,
+) -> Result<Option<Invitation>, StoreError> {
+    let now = change.now();
+    let spend = query(SPEND).bind(hash).bind(now);
+    spend.fetch_optional(change.conn()).await
+}
+
+/// Ends an invitation; returns false if there is none with this id.
+pub(crate) async fn end(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
+    let rows = query(END).bind(id).execute(change.conn()).await?;
+    Ok(rows > 0)
+}
+
+/// Ends all invitations.
+pub(crate) async fn forget_all(conn: &mut Conn) -> Result<(), StoreError> {
+    query(FORGET_ALL).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes up to `limit` invitations that expired before `before`, and returns their number.
+pub(crate) async fn prune(
+    conn: &mut Conn,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    query(PRUNE).bind(before).bind(limit).execute(conn).await
+}

@@ -1,0 +1,87 @@
+//! The form of the account page that asks for a link to an address.
+
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use rolecall::Public;
+
+use super::{
+    account::{LINK_SENT, PATH, show},
+    answers::{failed, see_other},
+    languages::Language,
+    steps::Entered,
+    submitted::{Browser, Submitted},
+};
+use crate::{
+    accounts::registration,
+    app::App,
+    error::ApiError,
+    login::{
+        browser::{service as browsers, store::BrowserSession},
+        flow::step::Visitor,
+        password::{self, LoginError, Typed},
+    },
+    mail::addresses,
+};
+
+/// Send a link to an address (`email`), which proves that it is the user's; needs the present password (`password`).
+#[utoipa::path(post, path = "/account/address", tag = "sign-in", responses(
+    (status = 303, description = "To the page"),
+    (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_address(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let language = browser.language(&app, None);
+    let visitor = browser.visitor(&app);
+    let current = match browsers::find(&app, visitor.session).await {
+        // nobody is signed in any more: the page leads to the sign-in
+        Ok(None) => return see_other(PATH),
+        Ok(Some(current)) => current,
+        Err(error) => return failed(&app, language, error),
+    };
+    let mut entered = Entered::default();
+    match ask_address(&app, &current, &form, &visitor, language).await {
+        Ok(()) => return see_other(&format!("{PATH}?notice={LINK_SENT}")),
+        Err(LoginError::Wrong) => entered.fault("wrong-password", StatusCode::UNAUTHORIZED),
+        Err(LoginError::Busy | LoginError::Failed(ApiError::Busy)) => {
+            entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);
+        }
+        Err(
+            LoginError::TooMany { retry_after }
+            | LoginError::Failed(ApiError::TooMany { retry_after }),
+        ) => entered.wait(retry_after),
+        Err(LoginError::Failed(ApiError::Invalid(fault))) => {
+            entered.problem = Some(fault.msg);
+            entered.status = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        Err(LoginError::Failed(ApiError::Rule { detail, .. })) => {
+            entered.problem = Some(detail);
+            entered.status = StatusCode::CONFLICT;
+        }
+        Err(LoginError::Failed(error)) => return failed(&app, language, error),
+    }
+    show(&app, language, &current, &entered).await
+}
+
+async fn ask_address(
+    app: &App,
+    current: &BrowserSession,
+    form: &Submitted,
+    visitor: &Visitor<'_>,
+    language: Language,
+) -> Result<(), LoginError> {
+    let address = registration::parse_email(form.get("email"))?;
+    let typed = Typed {
+        username: &current.username,
+        password: form.get("password"),
+        origin: visitor.origin,
+    };
+    // whoever sits at a browser that was left open must not be able to take the account with an address of theirs
+    let proven = password::prove(app, &typed).await?;
+    password::forgive_address(app, &proven.slot.account, visitor.origin.address);
+    let language = app.parts().look.languages.name(language);
+    addresses::ask(app, &current.subject_id, &address, language).await?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The page that an invitation leads to.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::StatusCode;
+use minijinja::context;
+use rolecall::Public;
+
+use super::{
+    answers::{failed, message, see_other},
+    languages::Language,
+    render::Page,
+    steps::Entered,
+    submitted::{Browser, Submitted},
+};
+use crate::{
+    app::App,
+    error::ApiError,
+    invitations::service::{self, AcceptError},
+};
+
+/// The page of an invitation (`token`). It spends nothing.
+#[utoipa::path(get, path = "/invite", tag = "sign-in", responses(
+    (status = 200, description = "A page", body = String, content_type = "text/html"),
+    (status = "4XX", description = "A page: the link does not work", body = String, content_type = "text/html")))]
+pub(crate) async fn get_invite(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let language = browser.language(&app, None);
+    let query = Submitted::parse(query.unwrap_or_default().as_bytes());
+    if query.get("done") == "1" {
+        return message(&app, language, StatusCode::OK, "account-made", "");
+    }
+    show(&app, language, query.get("token"), &Entered::default()).await
+}
+
+/// Accept an invitation (`token`), which is spent, with a user name and a password. Nobody is signed in by it.
+#[utoipa::path(post, path = "/invite", tag = "sign-in", responses(
+    (status = 303, description = "To the page that says so"),
+    (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_invite(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let language = browser.language(&app, None);
+    let (token, address) = (form.get("token"), browser.visitor(&app).origin.address);
+    let mut entered = Entered {
+        username: form.get("username").to_owned(),
+        ..Entered::default()
+    };
+    if form.get("new") != form.get("again") {
+        entered.fault("passwords-differ", StatusCode::UNPROCESSABLE_ENTITY);
+        return show(&app, language, token, &entered).await;
+    }
+    let chosen = (form.get("username"), form.get("new"));
+    match service::accept(&app, token, chosen, address).await {
+        Ok(()) => return see_other("/invite?done=1"),
+        Err(AcceptError::Failed(ApiError::Invalid(fault))) => {
+            entered.problem = Some(fault.msg);
+            entered.status = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        Err(AcceptError::Failed(ApiError::AlreadyThere { .. })) => {
+            entered.fault("name-taken", StatusCode::CONFLICT);
+        }
+        Err(AcceptError::Failed(ApiError::Busy)) => {
+            entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);
+        }
+        Err(error) => return refuse(&app, language, error),
+    }
+    show(&app, language, token, &entered).await
+}
+
+async fn show(app: &App, language: Language, token: &str, entered: &Entered) -> Response {
+    let invitation = match service::find(app, token).await {
+        Ok(invitation) => invitation,
+        Err(error) => return refuse(app, language, error),
+    };
+    let page = Page {
+        template: "invite.html",
+        status: entered.status,
+        language,
+        values: context! {
+            token => token,
+            address => invitation.address,
+            username => entered.username.as_str(),
+            error => entered.error.unwrap_or_default(),
+            problem => entered.problem.as_deref().unwrap_or_default(),
+            seconds => entered.seconds,
+        },
+        client: None,
+        form_actions: Vec::new(),
+    };
+    page.answer(app)
+}
+
+fn refuse(app: &App, language: Language, error: AcceptError) -> Response {
+    match error {
+        AcceptError::Ended => message(app, language, StatusCode::BAD_REQUEST, "link-ended", ""),
+        AcceptError::Failed(error) => failed(app, language, error),
+    }
+}

@@ -1,0 +1,273 @@
+//! Invitations, and the accounts that they make.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Mailing, shows};
+use crate::support::{Browser, Database, PASSWORD, Response, TestApp, on_both, run, run_failing};
+
+on_both![
+    i064_an_invitation_makes_one_account_with_its_address_and_roles,
+    i064_an_invitation_ends_with_its_time_with_a_newer_one_and_by_hand,
+    i065_roles_are_given_as_far_as_the_inviter_may_still_give_them,
+    i066_the_owner_of_an_address_takes_it_from_one_who_never_proved_it,
+    i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it,
+    nobody_invites_beyond_what_they_hold,
+    without_mail_the_command_line_prints_the_link,
+];
+
+const ENDED: &str = "This link does not work any more";
+const GUEST: &str = "guest@mail.example";
+
+async fn invite(site: &Mailing, token: &str, body: Value) -> Response {
+    site.post("/api/invitations", token, body).await
+}
+
+/// Invites, and returns the secret of the link; `count` mails have come then.
+async fn link(site: &Mailing, body: Value, count: usize) -> String {
+    invite(site, site.admin().await, body).await.is(201);
+    site.server.count(count).await[count - 1].token()
+}
+
+async fn accept(app: &TestApp, token: &str, name: &str) -> Response {
+    let form = [
+        ("token", token),
+        ("username", name),
+        ("new", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    Browser::new(app).submit("/invite", &form).await
+}
+
+async fn i064_an_invitation_makes_one_account_with_its_address_and_roles(site: Mailing) {
+    site.create_role("editor", &["items:write"]).await;
+    let body = json!({ "email": GUEST, "roles": ["editor"], "tenant": "acme" });
+    let created = invite(&site, site.admin().await, body).await;
+    let text = String::from_utf8_lossy(&created.is(201).body).into_owned();
+    let mail = site.server.count(1).await.remove(0);
+    let token = mail.token();
+    assert!(!text.contains(&token), "the answer holds the link: {text}");
+    assert_eq!(mail.to, [format!("<{GUEST}>")]);
+    // what the form says of address, roles and tenant counts for nothing
+    let form = [
+        ("token", token.as_str()),
+        ("username", "guest"),
+        ("new", PASSWORD),
+        ("again", PASSWORD),
+        ("email", "evil@evil.example"),
+        ("role", "rolecall.admin"),
+        ("tenant", "other"),
+    ];
+    let done = Browser::new(&site.app).submit("/invite", &form).await;
+    assert_eq!(done.is(303).header("location"), Some("/invite?done=1"));
+    assert_eq!(done.header("set-cookie"), None, "nobody is signed in");
+    shows(&accept(&site.app, &token, "guest2").await, 400, ENDED);
+    let id = site.id_of("guest").await;
+    let user = site
+        .get(format!("/api/users/{id}"), site.admin().await)
+        .await;
+    assert_eq!(
+        (user.text("email"), &user.json["email_verified"]),
+        (GUEST.to_owned(), &json!(true))
+    );
+    let assigned = site
+        .get(format!("/api/users/{id}/roles"), site.admin().await)
+        .await;
+    assert_eq!(assigned.items("role"), ["editor"]);
+    assert_eq!(assigned.json["items"][0]["tenant"], "acme");
+    site.log_in("guest").await;
+    // no verified address is invited again
+    let again = invite(
+        &site,
+        site.admin().await,
+        json!({ "email": "Guest@mail.example" }),
+    )
+    .await;
+    again.is(409);
+}
+
+async fn i064_an_invitation_ends_with_its_time_with_a_newer_one_and_by_hand(site: Mailing) {
+    let first = link(&site, json!({ "email": GUEST }), 1).await;
+    let second = link(&site, json!({ "email": "GUEST@mail.example" }), 2).await;
+    shows(&accept(&site.app, &first, "one").await, 400, ENDED);
+    let listed = site.get("/api/invitations", site.admin().await).await;
+    let id = listed.items("id").pop().unwrap();
+    assert_eq!(listed.items("id").len(), 1);
+    site.delete(format!("/api/invitations/{id}"), site.admin().await)
+        .await
+        .no_content();
+    shows(&accept(&site.app, &second, "two").await, 400, ENDED);
+    let third = link(&site, json!({ "email": "other@mail.example" }), 3).await;
+    site.pass_time(Duration::from_hours(7 * 24));
+    shows(&accept(&site.app, &third, "three").await, 400, ENDED);
+    let admin = site.log_in("admin").await;
+    assert!(
+        site.get("/api/invitations", &admin)
+            .await
+            .items("id")
+            .is_empty()
+    );
+}
+
+async fn i065_roles_are_given_as_far_as_the_inviter_may_still_give_them(site: Mailing) {
+    site.create_role("editor", &["items:write"]).await;
+    let rights = [
+        "rolecall.users:write",
+        "rolecall.assignments:write",
+        "items:write",
+    ];
+    site.create_role("clerk", &rights).await;
+    let clerk = site.create_user("clerk", &["clerk"]).await;
+    let token = site.log_in("clerk").await;
+    let body = json!({ "email": GUEST, "roles": ["editor"] });
+    invite(&site, &token, body.clone()).await.is(201);
+    let first = site.server.count(1).await.remove(0).token();
+    // the role has got more meanwhile
+    site.create_permission("items:delete").await;
+    site.put(
+        "/api/roles/editor/permissions/items:delete",
+        site.admin().await,
+    )
+    .await
+    .no_content();
+    shows(&accept(&site.app, &first, "guest").await, 400, ENDED);
+    site.delete(
+        "/api/roles/editor/permissions/items:delete",
+        site.admin().await,
+    )
+    .await
+    .no_content();
+    // it has ended, and does not come back
+    shows(&accept(&site.app, &first, "guest").await, 400, ENDED);
+    invite(&site, &token, body.clone()).await.is(201);
+    let second = site.server.count(2).await.remove(1).token();
+    site.unassign(&clerk, "clerk").await;
+    shows(&accept(&site.app, &second, "guest").await, 400, ENDED);
+    let found = site
+        .get("/api/users?username=guest", site.admin().await)
+        .await;
+    assert!(found.items("id").is_empty());
+}
+
+async fn i066_the_owner_of_an_address_takes_it_from_one_who_never_proved_it(db: Database) {
+    let site = Mailing::configured(db, |builder| builder.unique_email(true)).await;
+    let body = json!({ "username": "mallory", "password": PASSWORD, "email": GUEST });
+    let request = site.request(http::Method::POST, "/register").json(&body);
+    let mallory = request.send().await.is(201).text("id");
+    let token = link(&site, json!({ "email": GUEST }), 1).await;
+    accept(&site.app, &token, "guest").await.is(303);
+    let user = site
+        .get(format!("/api/users/{mallory}"), site.admin().await)
+        .await;
+    assert_eq!(user.is(200).json["email"], Value::Null);
+    // and a link goes to the owner's account
+    site.ask(GUEST).await.is(303);
+    assert!(site.server.count(2).await[1].text().contains("Hello guest"));
+}
+
+async fn i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it(site: Mailing) {
+    let token = link(&site, json!({ "email": GUEST }), 1).await;
+    for _ in 0..3 {
+        let page = Browser::new(&site.app)
+            .open(&format!("/invite?token={token}"))
+            .await;
+        shows(&page, 200, GUEST);
+    }
+    shows(
+        &accept(&site.app, &token, "alice").await,
+        409,
+        "This user name is taken",
+    );
+    shows(
+        &accept(&site.app, &token, "a\u{202e}b").await,
+        422,
+        "role=\"alert\"",
+    );
+    let form = [
+        ("token", token.as_str()),
+        ("username", "guest"),
+        ("new", "short"),
+        ("again", "short"),
+    ];
+    shows(
+        &Browser::new(&site.app).submit("/invite", &form).await,
+        422,
+        "role=\"alert\"",
+    );
+    let form = [
+        ("token", token.as_str()),
+        ("username", "guest"),
+        ("new", PASSWORD),
+        ("again", "x"),
+    ];
+    shows(
+        &Browser::new(&site.app).submit("/invite", &form).await,
+        422,
+        "differ",
+    );
+    accept(&site.app, &token, "guest").await.is(303);
+}
+
+async fn nobody_invites_beyond_what_they_hold(site: Mailing) {
+    site.create_role("clerk", &["rolecall.users:write"]).await;
+    site.create_user("clerk", &["clerk"]).await;
+    let clerk = site.log_in("clerk").await;
+    for (body, status) in [
+        (json!({ "email": GUEST, "roles": ["rolecall.admin"] }), 403),
+        (json!({ "email": "no address" }), 422),
+        (json!({ "email": "a@b\r\nBcc: c@d" }), 422),
+    ] {
+        invite(&site, &clerk, body).await.is(status);
+    }
+    invite(
+        &site,
+        site.admin().await,
+        json!({ "email": GUEST, "roles": ["none"] }),
+    )
+    .await
+    .is(404);
+    invite(
+        &site,
+        &site.log_in("alice").await,
+        json!({ "email": GUEST }),
+    )
+    .await
+    .is(403);
+    site.all_done().await;
+    assert!(site.server.mails().is_empty());
+    invite(&site, &clerk, json!({ "email": GUEST }))
+        .await
+        .is(201);
+    site.server.count(1).await;
+}
+
+async fn without_mail_the_command_line_prints_the_link(db: Database) {
+    let app = TestApp::configured(db, |builder| builder).await;
+    let refused = app
+        .post(
+            "/api/invitations",
+            app.admin().await,
+            json!({ "email": GUEST }),
+        )
+        .await;
+    assert_eq!(refused.is(409).json["rule"], "no_mail");
+    app.create_role("editor", &["items:write"]).await;
+    let printed = run(&app, &["user", "invite", GUEST, "--role", "editor"]).await;
+    let token = printed
+        .lines()
+        .next()
+        .unwrap()
+        .split_once("?token=")
+        .unwrap()
+        .1;
+    assert!(printed.starts_with(crate::support::ISSUER), "{printed}");
+    accept(&app, token, "guest").await.is(303);
+    let id = app.id_of("guest").await;
+    let assigned = app
+        .get(format!("/api/users/{id}/roles"), app.admin().await)
+        .await;
+    assert_eq!(assigned.items("role"), ["editor"]);
+    let error = run_failing(&app, &["user", "invite", GUEST, "--role", "none"]).await;
+    assert!(error.contains("none"), "{error}");
+}
