@@ -111,7 +111,7 @@ async fn i064_an_invitation_ends_with_its_time_with_a_newer_one_and_by_hand(site
 }
 
 async fn i065_roles_are_given_as_far_as_the_inviter_may_still_give_them(site: Mailing) {
-    site.create_role("editor", &["items:write"]).await;
+    site.create_plain_role("editor", &["items:write"]).await;
     let rights = [
         "rolecall.users:write",
         "rolecall.assignments:write",
