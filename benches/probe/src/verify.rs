@@ -15,7 +15,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::{
-    AccessClaims, Audience, Clock as _, Guard, LiveState, SubjectKind, SystemClock,
+    AccessClaims, Acr, Audience, Clock as _, Guard, LiveState, SubjectKind, SystemClock,
     token::{Algorithm, KeySet, SigningKey},
 };
 
@@ -221,7 +221,7 @@ pub(crate) fn claims() -> AccessClaims {
         tenant: None,
         global: None,
         narrowed: false,
-        acr: Some(rolecall_core::Acr::Aal1),
+        acr: Some(Acr::Aal1),
         amr: vec!["pwd".to_owned()],
         step_up: Vec::new(),
         rev: 0,

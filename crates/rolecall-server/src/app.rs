@@ -337,6 +337,17 @@ impl App {
             .await
     }
 
+    /// Returns the name by which people know this server: that of its pages, or its host.
+    pub(crate) fn own_name(&self) -> String {
+        let name = self.0.look.name();
+        if !name.is_empty() {
+            return name.to_owned();
+        }
+        let url = self.settings().public_url.as_str();
+        let after = url.split_once("://").map_or(url, |(_, after)| after);
+        after.split('/').next().unwrap_or(after).to_owned()
+    }
+
     /// Returns the key under which failures of a user name are counted: a keyed hash, so that the table holds no names.
     pub(crate) fn account_of(&self, username: &str) -> String {
         let tag = hmac::sign(&self.0.account_key, username.as_bytes());

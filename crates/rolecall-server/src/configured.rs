@@ -11,7 +11,7 @@ use crate::{
     http::Limits,
     legacy::old_tokens::LegacyTokens,
     outgoing::allow::Allowed,
-    settings::{BrowserLimits, PolicyLimits, SessionLimits, Settings},
+    settings::{BrowserLimits, FactorRules, PolicyLimits, SessionLimits, Settings},
     start::Options,
     store::{Opening, Tuning},
 };
@@ -102,6 +102,10 @@ fn settings(config: &Config, issuer: String) -> Settings {
             idle: config.login.idle,
             max: config.login.max,
             stay: config.login.stay,
+        },
+        factors: FactorRules {
+            mfa: config.login.mfa,
+            fresh: config.login.fresh,
         },
         pages: config.pages.clone(),
         mail: config.mail.settings().unwrap_or_default(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rolecall::Denial;
-use rolecall_core::{Excess, Permission, RoleName, document::DocumentErrors};
+use rolecall_core::{Acr, Excess, Permission, RoleName, document::DocumentErrors};
 use serde::Serialize;
 
 use crate::{refusals::Separation, store::StoreError};
@@ -123,6 +123,9 @@ pub(crate) enum ApiError {
     /// The token was not made for reading claims about its user.
     #[error("the token was issued without the scope `openid`, or for another resource")]
     NotOpenid,
+    /// The caller has to prove again who they are: more recently, or with more (RFC 9470).
+    #[error("sign in again to do this{}", .acr.map_or("", |_| ", with a second factor"))]
+    StepUp { acr: Option<Acr>, max_age: Duration },
     #[error("{0}")]
     Forbidden(&'static str),
     /// A denial as the guard itself answers it.

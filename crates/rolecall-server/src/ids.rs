@@ -103,10 +103,17 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 ///
 /// [`NoRandomness`].
 pub fn new_reset_code() -> Result<String, NoRandomness> {
-    let bytes: [u8; RESET_CODE_LETTERS] = random_bytes()?;
-    let mut code = String::with_capacity(RESET_CODE_LETTERS + 4);
+    new_spoken_code(RESET_CODE_LETTERS)
+}
+
+/// Generates a code with so many letters of 5 random bits, in groups of five.
+pub(crate) fn new_spoken_code(letters: usize) -> Result<String, NoRandomness> {
+    let mut bytes = vec![0; letters];
+    fill(&mut bytes)?;
+    let mut code = String::with_capacity(letters + letters / 5);
     for (position, byte) in bytes.iter().enumerate() {
-        if position % 5 == 0 && (1..=20).contains(&position) {
+        // no letter stands alone
+        if position % 5 == 0 && position > 0 && position + 1 < letters {
             code.push('-');
         }
         // 256 is a multiple of 32, so that all letters are equally likely
@@ -132,6 +139,11 @@ pub fn new_reset_code() -> Result<String, NoRandomness> {
 /// ```
 #[must_use]
 pub fn canonical_reset_code(typed: &str) -> Option<String> {
+    canonical_code(typed, RESET_CODE_LETTERS)
+}
+
+/// Returns the canonical form of a code with so many letters.
+pub(crate) fn canonical_code(typed: &str, letters: usize) -> Option<String> {
     if typed.len() > 64 {
         return None;
     }
@@ -145,7 +157,7 @@ pub fn canonical_reset_code(typed: &str) -> Option<String> {
         })
         .collect();
     let readable = code.bytes().all(|byte| ALPHABET.contains(&byte));
-    (readable && code.len() == RESET_CODE_LETTERS).then_some(code)
+    (readable && code.len() == letters).then_some(code)
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), NoRandomness> {

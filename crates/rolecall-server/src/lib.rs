@@ -68,6 +68,7 @@ mod docs;
 mod doctor;
 mod embedded;
 mod error;
+mod factors;
 mod feed;
 mod files;
 mod forward_auth;

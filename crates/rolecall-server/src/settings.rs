@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use rolecall_core::RoleName;
 
 use crate::{
-    mail::settings::MailSettings, outgoing::allow::Allowed, profile::declared::ProfileFields,
+    config::Mfa, mail::settings::MailSettings, outgoing::allow::Allowed,
+    profile::declared::ProfileFields,
 };
 
 /// The settings that the services read.
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
     pub(crate) browser: BrowserLimits,
+    pub(crate) factors: FactorRules,
     /// The look of the pages, as it is configured.
     pub(crate) pages: crate::config::Pages,
     /// `None` if no mail is sent.
@@ -128,6 +130,24 @@ pub(crate) struct BrowserLimits {
     pub(crate) max: Duration,
     /// The lifetime of one whose user chose to stay signed in; `None` if nobody can choose that.
     pub(crate) stay: Option<Duration>,
+}
+
+/// The rules for second factors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FactorRules {
+    pub(crate) mfa: Mfa,
+    /// The time for which a sign-in counts as fresh enough to change them.
+    pub(crate) fresh: Duration,
+}
+
+impl Default for FactorRules {
+    fn default() -> Self {
+        let login = crate::config::Login::default();
+        Self {
+            mfa: login.mfa,
+            fresh: login.fresh,
+        }
+    }
 }
 
 impl BrowserLimits {

@@ -50,6 +50,9 @@ pub(crate) struct PasswordReplacement {
     /// The password, or a reset code.
     current_password: String,
     new_password: String,
+    /// A code of the second factor, if the account has one.
+    #[serde(default)]
+    code: String,
 }
 
 /// A user to make.
@@ -173,7 +176,7 @@ pub(crate) async fn replace_password(
             device: device.as_deref(),
         },
     };
-    me_service::change_forced(&app, &typed, &wanted.new_password).await?;
+    me_service::change_forced(&app, &typed, &wanted.new_password, &wanted.code).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn require_user(caller: &Principal) -> Result<(), ApiError> {
 }
 
 /// Refuses a narrowed token: its owner handed it on for less than the whole account.
-fn require_not_narrowed(caller: &Principal) -> Result<(), ApiError> {
+pub(crate) fn require_not_narrowed(caller: &Principal) -> Result<(), ApiError> {
     require_user(caller)?;
     if caller.narrowed() {
         Err(ApiError::Lacks(None))

@@ -15,10 +15,12 @@ use crate::{
     app::App,
     authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
+    factors::store as factors,
     ids::canonical_reset_code,
     login::{
         known::{self, Origin},
         password::{self, LoginError, Proven, Typed},
+        second::{self, Checked, TypedCode},
     },
     mail::{addresses, notices},
     patch::Patch,
@@ -31,6 +33,9 @@ use crate::{
     sessions,
     store::outbox::Notice,
 };
+
+/// The kind of the error of a missing second factor.
+pub(crate) const SECOND_FACTOR_REQUIRED: &str = "second_factor_required";
 
 /// Changes to the own account.
 #[derive(Clone, Debug, Default)]
@@ -121,20 +126,43 @@ pub(crate) async fn change_password(
         other => other?,
     };
     reset::check_redeemer(app, &proven, origin.address).await?;
-    if replace(app, caller, &proven, &typed, (new, session)).await? {
+    let new = NewPassword {
+        text: new,
+        keep: session,
+        second: None,
+    };
+    if replace(app, caller, &proven, &typed, &new).await? {
         Ok(())
     } else {
         Err(LoginError::Failed(wrong_current_password()))
     }
 }
 
-/// Changes a password without a token: the way out of a forced change and of a reset code.
+/// A password to change to.
+struct NewPassword<'a> {
+    text: &'a str,
+    /// The session that does not end.
+    keep: Option<&'a str>,
+    /// The code to use up with it.
+    second: Option<(&'a Checked, &'a TypedCode<'a>)>,
+}
+
+/// Changes a password without a token: the way out of a forced change and of a reset code. An account with a second factor
+/// is asked for its `code`: the password alone, or a code from an administrator, must not replace what protects it.
 pub(crate) async fn change_forced(
     app: &App,
     typed: &Typed<'_>,
     new: &str,
+    code: &str,
 ) -> Result<(), LoginError> {
     let proven = password::prove(app, typed).await?;
+    let code = TypedCode {
+        subject: &proven.id,
+        username: &proven.username,
+        code,
+        origin: typed.origin,
+    };
+    let checked = check_second(app, &proven, &code).await?;
     // the user is known by the password; a code or a first password also its maker knows, so that nobody is
     let is_of_other = reset::check_redeemer(app, &proven, typed.origin.address).await?;
     let caller = if proven.by_reset_code || is_of_other {
@@ -149,11 +177,40 @@ pub(crate) async fn change_forced(
         password::count_refused(app, &proven, typed.origin.address).await?;
         return Err(used_up.into());
     }
-    if replace(app, caller, &proven, typed, (new, None)).await? {
+    let new = NewPassword {
+        text: new,
+        keep: None,
+        second: checked.as_ref().map(|checked| (checked, &code)),
+    };
+    if replace(app, caller, &proven, typed, &new).await? {
         Ok(())
     } else {
         Err(LoginError::Wrong)
     }
+}
+
+/// Checks the code of an account that has a second factor.
+async fn check_second(
+    app: &App,
+    proven: &Proven,
+    code: &TypedCode<'_>,
+) -> Result<Option<Checked>, LoginError> {
+    let kinds = factors::kinds(&mut app.store().read().await?, &proven.id).await?;
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    if code.code.is_empty() {
+        let reason = "second_factor_required";
+        password::record_refused(app, proven, code.origin.address, reason).await?;
+        return Err(LoginError::Failed(second_factor_required()));
+    }
+    second::check(app, code).await.map(Some)
+}
+
+/// The error of a change of the password without the code that the account asks for.
+fn second_factor_required() -> ApiError {
+    let msg = "code: this account has a second factor; add the code of its authenticator app, or a recovery code";
+    ApiError::Invalid(FieldError::body("code", SECOND_FACTOR_REQUIRED, msg))
 }
 
 /// Replaces the password, and records a refusal: it shows that the current password was right. The session `keep` does
@@ -163,11 +220,11 @@ async fn replace(
     caller: Caller<'_>,
     proven: &Proven,
     typed: &Typed<'_>,
-    (new, keep): (&str, Option<&str>),
+    new: &NewPassword<'_>,
 ) -> Result<bool, ApiError> {
     let address = typed.origin.address;
-    let replaced = match refuse_unchanged(typed.password, new) {
-        Ok(()) => replace_password(app, caller, proven, new, keep).await,
+    let replaced = match refuse_unchanged(typed.password, new.text) {
+        Ok(()) => replace_password(app, caller, proven, new).await,
         Err(refused) => Err(refused),
     };
     match &replaced {
@@ -215,16 +272,20 @@ async fn replace_password(
     app: &App,
     caller: Caller<'_>,
     proven: &Proven,
-    new: &str,
-    keep_session: Option<&str>,
+    new: &NewPassword<'_>,
 ) -> Result<bool, ApiError> {
     let username = parse_username(&proven.username)?;
-    let hash = hash_new(app, proven.lane, "new_password", new, &username).await?;
+    let hash = hash_new(app, proven.lane, "new_password", new.text, &username).await?;
     app.change(caller, async |change| {
         let stored = store::find_credentials(change.conn(), &proven.username).await?;
         // guesses that were under way elsewhere count here too: a locked account opens for none of them
         let failed = proven.slot.failures(change.conn()).await?;
         if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
+            return Ok(false);
+        }
+        if let Some((checked, code)) = new.second
+            && !checked.spend(app, change.conn(), code).await?
+        {
             return Ok(false);
         }
         let origin = store::find_reset_origin(change.conn(), &proven.id).await?;
@@ -235,7 +296,7 @@ async fn replace_password(
         store::set_password(change, &proven.id, &hash).await?;
         // guesses at the old password no longer matter, wherever they came from
         known::forget_failures(change.conn(), &proven.slot.account).await?;
-        sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
+        sessions::store::end_others(change, &proven.id, new.keep.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
         request_ending::end_for_subject(change, &proven.id).await?;
         let means = match &by {
@@ -296,14 +357,18 @@ mod tests {
                 .await
                 .unwrap();
         }
-        let new = "another password of alice";
-        let replaced = replace_password(app, Caller::System, &proven, new, None).await;
+        let new = NewPassword {
+            text: "another password of alice",
+            keep: None,
+            second: None,
+        };
+        let replaced = replace_password(app, Caller::System, &proven, &new).await;
         assert!(!replaced.unwrap());
         app.store()
             .write(async |conn| known::forget_failures(conn, &proven.slot.account).await)
             .await
             .unwrap();
-        let replaced = replace_password(app, Caller::System, &proven, new, None).await;
+        let replaced = replace_password(app, Caller::System, &proven, &new).await;
         assert!(replaced.unwrap());
     }
 }

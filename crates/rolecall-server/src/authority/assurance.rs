@@ -7,7 +7,10 @@ use super::{
     policy_cache::{PolicyAt, Reach},
     subject::{Assigned, Subject},
 };
-use crate::store::{Conn, StoreError};
+use crate::{
+    factors::store as factors,
+    store::{Conn, StoreError},
+};
 
 /// The methods of a session that the password grant opened.
 pub(crate) const BY_PASSWORD: &str = "pwd";
@@ -18,9 +21,8 @@ pub(crate) fn acr_of(amr: &str) -> Acr {
 }
 
 /// Returns true if a user has a second factor, and so can reach more than a password alone does.
-pub(crate) async fn has_factor(_conn: &mut Conn, _user: &str) -> Result<bool, StoreError> {
-    // no factor can be enrolled yet
-    std::future::ready(Ok(false)).await
+pub(crate) async fn has_factor(conn: &mut Conn, user: &str) -> Result<bool, StoreError> {
+    Ok(!factors::kinds(conn, user).await?.is_empty())
 }
 
 /// Returns the policy for `subject` as a session with the assurance `acr` has it.

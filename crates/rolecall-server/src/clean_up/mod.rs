@@ -14,7 +14,9 @@ use crate::{
     app::App,
     audit,
     authority::policy_store,
-    backchannel, invitations,
+    backchannel,
+    factors::{enrolment::LASTS as KEEP_ENROLMENTS, store as factors},
+    invitations,
     login::{
         browser::store as browsers,
         code_store, failures,
@@ -79,6 +81,7 @@ enum Table {
     BrowserSessions,
     Mails,
     Invitations,
+    Enrolments,
 }
 
 impl Table {
@@ -120,6 +123,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::BrowserSessions,
         Table::Mails,
         Table::Invitations,
+        Table::Enrolments,
     ] {
         let mut most = BATCH_ROWS;
         for _ in 0..MAX_BATCHES {
@@ -218,6 +222,9 @@ async fn delete_batch(
                 Table::SignedInClients => backchannel::store::prune(conn, known, limit).await?,
                 Table::SignInFlows => flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?,
                 Table::Codes => code_store::prune(conn, known.minus(KEEP_CODES), limit).await?,
+                Table::Enrolments => {
+                    factors::prune(conn, known.minus(KEEP_ENROLMENTS), limit).await?
+                }
                 Table::BrowserSessions => {
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?

@@ -13,6 +13,7 @@ mod dev;
 mod doctor;
 mod error;
 mod explain;
+mod factors;
 mod globals;
 mod health;
 mod import;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     context::Context,
     error::CliError,
+    factors,
     output::{print_done, print_json, print_table, printable, write_out},
     pages,
     prompt::new_password,
@@ -113,6 +114,18 @@ pub(super) enum UserCommand {
         #[arg(long, requires = "roles")]
         tenant: Option<TenantName>,
     },
+    /// List a user's second factors.
+    Factors {
+        /// The user's name.
+        name: String,
+    },
+    /// Remove a second factor that a user has lost; ends the sessions that rest on it.
+    RemoveFactor {
+        /// The user's name.
+        name: String,
+        /// The factor's id, as `rolecall user factors` shows it.
+        id: String,
+    },
     /// Disable a user: tokens are refused at once, and the user cannot log in.
     Disable {
         /// The user's name.
@@ -195,6 +208,8 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             roles,
             tenant,
         } => invite(context, address, roles, tenant.as_ref()).await,
+        UserCommand::Factors { name } => factors::list(context, name).await,
+        UserCommand::RemoveFactor { name, id } => factors::remove(context, name, id).await,
         UserCommand::Disable { name } => set_status(context, name, Status::Disabled).await,
         UserCommand::Enable { name } => set_status(context, name, Status::Active).await,
         UserCommand::Delete { name } => {

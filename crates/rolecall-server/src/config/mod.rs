@@ -26,8 +26,8 @@ mod values;
 pub use error::ConfigError;
 pub use sections::{
     AccountClaim, ClientLook, Color, Config, Connections, Cors, Database, Guard, LegacyAlgorithm,
-    LegacyTokens, Log, LogFormat, Login, Mail, Metrics, OAuth, OnStale, Outgoing, PageLink, Pages,
-    PasswordGrant, Passwords, PolicySection, Profile, Proxy, Quotas, Registration,
+    LegacyTokens, Log, LogFormat, Login, Mail, Metrics, Mfa, OAuth, OnStale, Outgoing, PageLink,
+    Pages, PasswordGrant, Passwords, PolicySection, Profile, Proxy, Quotas, Registration,
     RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};

@@ -56,7 +56,7 @@ mod tokens;
 pub use color::Color;
 pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
-pub use login::Login;
+pub use login::{Login, Mfa};
 pub use look::{ClientLook, PageLink};
 pub use mail::Mail;
 pub use pages::Pages;

@@ -111,6 +111,8 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "login.failures_per_minute" => config.login.failures_per_minute.to_string(),
         "login.idle" => quoted(show_duration(config.login.idle)),
         "login.max" => quoted(show_duration(config.login.max)),
+        "login.mfa" => quoted(config.login.mfa),
+        "login.fresh" => quoted(show_duration(config.login.fresh)),
         "login.stay" => quoted(config.login.stay.map_or("off".to_owned(), show_duration)),
         "passwords.scheme" => quoted(config.passwords.scheme),
         "passwords.min_length" => config.passwords.min_length.to_string(),

@@ -122,7 +122,9 @@ fn login(config: &Config) -> Vec<String> {
         let range = SHORTEST_SESSION..=LONGEST_SESSION;
         bounds::duration(key, duration?, range, "1m and 400d")
     });
-    number.into_iter().chain(durations).collect()
+    let fresh = Duration::from_secs(30)..=Duration::from_hours(1);
+    let fresh = bounds::duration("login.fresh", config.login.fresh, fresh, "30s and 1h");
+    number.into_iter().chain(durations).chain(fresh).collect()
 }
 
 fn others(config: &Config) -> Vec<String> {

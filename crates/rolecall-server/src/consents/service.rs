@@ -253,6 +253,8 @@ mod tests {
             names_resource: false,
             is_dynamic: false,
             prompt: Vec::new(),
+            essential_acr: None,
+            wished_acr: Vec::new(),
             max_age: None,
             login_hint: None,
             subject: None,

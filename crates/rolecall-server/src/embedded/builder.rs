@@ -7,13 +7,13 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
 use super::first_admin::FirstAdmin;
 use crate::{
-    config::{Mail, Pages, Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    config::{Mail, Mfa, Pages, Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
     outgoing::allow::AllowedTarget,
     policy::at_start::EditedPolicy,
     profile::ProfileField,
-    settings::SessionLimits,
+    settings::{FactorRules, SessionLimits},
     start::Staleness,
 };
 
@@ -32,6 +32,7 @@ pub struct EmbeddedBuilder {
     pub(super) public_url: String,
     pub(super) insecure_http: bool,
     pub(super) registration: Registration,
+    pub(super) factors: FactorRules,
     pub(super) own_registration: bool,
     pub(super) unique_email: bool,
     pub(super) min_length: usize,
@@ -100,6 +101,7 @@ impl EmbeddedBuilder {
             public_url: "http://127.0.0.1:8000".to_owned(),
             insecure_http: false,
             registration: Registration::Closed,
+            factors: FactorRules::default(),
             own_registration: false,
             unique_email: false,
             min_length: DEFAULT_MIN_LENGTH,
@@ -312,6 +314,13 @@ impl EmbeddedBuilder {
     /// Opens or closes registration, which is closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
+        self
+    }
+
+    /// Sets the need of a second factor when somebody signs in with a browser: those who have added one are asked for it by
+    /// default.
+    pub fn second_factor(mut self, need: Mfa) -> Self {
+        self.factors.mfa = need;
         self
     }
 

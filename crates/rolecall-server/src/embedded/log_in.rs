@@ -134,6 +134,8 @@ pub enum LogInErrorKind {
     WrongPassword,
     /// The password is right, but must be changed first, with [`Embedded::change_password`] or at `POST /password`.
     PasswordChangeRequired,
+    /// The password is right, and the account has a second factor: lead its owner to a sign-in with a browser.
+    SecondFactorRequired,
     /// The new password breaks a rule, is the current one, or is the reset code; the text says which.
     NewPassword,
     /// The refresh token is not valid or was used before: log in again.
@@ -158,6 +160,7 @@ impl LogInError {
         match &self.0 {
             OAuthError::WrongPassword => LogInErrorKind::WrongPassword,
             OAuthError::PasswordChangeRequired => LogInErrorKind::PasswordChangeRequired,
+            OAuthError::SecondFactorRequired => LogInErrorKind::SecondFactorRequired,
             OAuthError::InvalidGrant => LogInErrorKind::Ended,
             OAuthError::TooMany { retry_after } => LogInErrorKind::TooMany {
                 retry_after: *retry_after,
@@ -296,7 +299,7 @@ impl Embedded {
                 device: typed.device,
             },
         };
-        let changed = me_service::change_forced(self.app(), &proof, new_password).await;
+        let changed = me_service::change_forced(self.app(), &proof, new_password, "").await;
         changed.map_err(|error| OAuthError::from(error).into())
     }
 

@@ -137,6 +137,7 @@ impl EmbeddedBuilder {
             unique_email: self.unique_email,
             profile: ProfileFields::default(),
             browser: BrowserLimits::default(),
+            factors: self.factors,
             pages: self.pages.clone(),
             mail: self.mail.settings().unwrap_or_default(),
             policy: PolicyLimits::default(),

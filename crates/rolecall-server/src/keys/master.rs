@@ -11,6 +11,7 @@ use crate::{
 
 const SIGNING_KEY: &str = "signing-key";
 const SECRET: &str = "secret";
+const FACTOR: &str = "factor";
 
 /// The database is encrypted with a master key that this process does not have.
 #[derive(Debug, thiserror::Error)]
@@ -65,4 +66,21 @@ pub(crate) fn open_secret(
     sealed: &str,
 ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     master.open(SECRET, name.as_bytes(), sealed)
+}
+
+/// Seals the secret of a second factor.
+pub(crate) fn seal_factor(
+    master: &MasterKey,
+    id: &str,
+    secret: &[u8],
+) -> Result<String, VaultError> {
+    master.seal(FACTOR, id.as_bytes(), secret)
+}
+
+pub(crate) fn open_factor(
+    master: &MasterKey,
+    id: &str,
+    sealed: &str,
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    master.open(FACTOR, id.as_bytes(), sealed)
 }

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{
-    master::{list_keys, open_key, open_secret, seal_key, seal_secret},
+    master::{list_keys, open_factor, open_key, open_secret, seal_factor, seal_key, seal_secret},
     store::{self, Listed},
 };
 use crate::{
-    app::App, authority::caller::Caller, error::ApiError, mail::outbox, store::Change,
-    vault::MasterKey,
+    app::App, authority::caller::Caller, error::ApiError, factors::store as factors, mail::outbox,
+    store::Change, vault::MasterKey,
 };
 
 /// Encrypts all secrets of the database with `new`, in one transaction, so that never only a part of them is. Returns
@@ -57,5 +57,12 @@ async fn reseal(
         store::reseal_secret(change, name, &sealed).await?;
     }
     let mails = outbox::reseal_all(change.conn(), old, new).await?;
-    Ok(listed.keys.len() + secrets.len() + mails)
+    // an enrolment that begins meanwhile is not seen, and cannot be confirmed: its owner begins again
+    let factors = factors::list_sealed(change.conn()).await?;
+    for (id, sealed) in &factors {
+        let plain = open_factor(old, id, sealed).map_err(ApiError::internal)?;
+        let sealed = seal_factor(new, id, &plain).map_err(ApiError::internal)?;
+        factors::reseal(change, id, &sealed).await?;
+    }
+    Ok(listed.keys.len() + secrets.len() + mails + factors.len())
 }

@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-use super::browser::{
-    service as browsers,
-    store::{self as browser_store, BrowserSession},
+use super::{
+    browser::{
+        service as browsers,
+        store::{self as browser_store, BrowserSession},
+    },
+    flow::{
+        owed,
+        proof::{Proof, Proofs},
+        request::AuthorizationRequest,
+    },
 };
 use crate::{
     accounts::store::{self as accounts, User},
@@ -34,6 +41,21 @@ pub(crate) struct Overview {
     /// The sessions of applications, each with the application's name, the last used one first.
     pub(crate) sessions: Vec<(Shown, String)>,
     pub(crate) allowed: Vec<AllowedClient>,
+}
+
+/// Finds the session of a browser, if it reaches what the account asks for now: a factor may have been added since.
+pub(crate) async fn current(
+    app: &App,
+    cookie: Option<&str>,
+) -> Result<Option<BrowserSession>, ApiError> {
+    let Some(session) = browsers::find(app, cookie).await? else {
+        return Ok(None);
+    };
+    let mut conn = app.store().read().await?;
+    let request = AuthorizationRequest::own("");
+    let owed = owed::read(app, &mut conn, &request, &session.subject_id).await?;
+    let is_enough = owed.is_paid_by(&Proofs::by(Proof::session(&session)));
+    Ok(is_enough.then_some(session))
 }
 
 /// Returns what the page of a user shows; `None` if the user is gone.

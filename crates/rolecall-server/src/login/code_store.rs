@@ -7,14 +7,17 @@ use crate::store::{Conn, StoreError, queries, query, rows};
 
 queries! {
     INSERT = "INSERT INTO authorization_codes (hash, era, client_id, subject_id, browser_session, request, amr, auth_time, \
-        session_id, spent, created_at, expires_at) \
-        SELECT $1, h.era, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM head h WHERE h.id = 1";
+        session_id, spent, created_at, expires_at, credentials) \
+        SELECT $1, h.era, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM head h WHERE h.id = 1";
     SPEND = "UPDATE authorization_codes SET spent = $2 WHERE hash = $1 AND spent = $3 \
         AND era = (SELECT h.era FROM head h WHERE h.id = 1) \
-        RETURNING client_id, subject_id, browser_session, request, amr, auth_time, session_id, expires_at";
+        RETURNING client_id, subject_id, browser_session, request, amr, credentials, auth_time, session_id, expires_at";
     FIND_SUBJECT = "SELECT subject_id FROM authorization_codes WHERE hash = $1";
     FIND_SPENT = "SELECT subject_id, session_id FROM authorization_codes WHERE hash = $1 AND spent = $2";
     FORGET_SPENT = "DELETE FROM authorization_codes WHERE hash = $1 AND spent = $2";
+    // each id stands between two spaces
+    DELETE_RESTING_ON = "DELETE FROM authorization_codes WHERE subject_id = $1 AND spent = $3 \
+        AND ' ' || credentials || ' ' LIKE $2";
     PRUNE = "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes WHERE expires_at < $1 LIMIT $2)";
 }
 
@@ -25,6 +28,7 @@ pub(crate) struct NewCode<'a> {
     pub(crate) subject_id: &'a str,
     pub(crate) browser_session: &'a str,
     pub(crate) amr: &'a str,
+    pub(crate) credentials: &'a str,
     pub(crate) auth_time: Timestamp,
     /// The session that the code opens. It is known before, so that a second use can end it whichever is faster.
     pub(crate) session_id: &'a str,
@@ -40,6 +44,7 @@ rows! {
         pub(crate) browser_session: String,
         pub(crate) request: AuthorizationRequest,
         pub(crate) amr: String,
+        pub(crate) credentials: String,
         pub(crate) auth_time: Timestamp,
         pub(crate) session_id: String,
         pub(crate) expires_at: Timestamp,
@@ -66,6 +71,7 @@ pub(crate) async fn insert(conn: &mut Conn, code: &NewCode<'_>) -> Result<(), St
         .bind(false)
         .bind(code.created_at)
         .bind(code.expires_at)
+        .bind(code.credentials)
         .execute(conn)
         .await?;
     Ok(())
@@ -95,6 +101,18 @@ pub(crate) async fn find_spent(conn: &mut Conn, hash: &str) -> Result<Option<Spe
 pub(crate) async fn forget_spent(conn: &mut Conn, hash: &str) -> Result<bool, StoreError> {
     let forget = query(FORGET_SPENT).bind(hash).bind(true);
     Ok(forget.execute(conn).await? == 1)
+}
+
+/// Deletes the codes of a user that rest on a factor and were not spent.
+pub(crate) async fn delete_resting_on(
+    conn: &mut Conn,
+    subject: &str,
+    factor: &str,
+) -> Result<(), StoreError> {
+    let delete = query(DELETE_RESTING_ON).bind(subject);
+    let delete = delete.bind(format!("% {factor} %")).bind(false);
+    delete.execute(conn).await?;
+    Ok(())
 }
 
 /// Deletes up to `limit` codes that expired before `before`, and returns their number.

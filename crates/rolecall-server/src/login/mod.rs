@@ -12,5 +12,6 @@ pub(crate) mod known_store;
 pub(crate) mod logout;
 pub(crate) mod password;
 pub(crate) mod sampling;
-pub(crate) mod second_factor;
+pub(crate) mod second;
 pub(crate) mod secret;
+pub(crate) mod strengthen;

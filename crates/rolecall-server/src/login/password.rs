@@ -86,16 +86,21 @@ impl Proven {
         conn: &mut Conn,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let hash = self.credentials.password_hash.as_deref();
-        let (hash, rehash) = (hash.unwrap_or_default(), self.rehash.as_deref());
-        gate::hold(conn, &self.id).await?;
-        if !store::confirm_password(conn, &self.id, hash, rehash).await?
-            || self.slot.failures(conn).await?.is_locked()
-        {
+        if !self.still_holds(conn).await? {
             return Ok(false);
         }
         self.slot.succeed(conn, now).await?;
         Ok(true)
+    }
+
+    /// The same where a second factor is still owed: nothing is forgiven for the password alone, or whoever knows it could
+    /// guess codes without end.
+    pub(crate) async fn still_holds(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        let hash = self.credentials.password_hash.as_deref();
+        let (hash, rehash) = (hash.unwrap_or_default(), self.rehash.as_deref());
+        gate::hold(conn, &self.id).await?;
+        let is_same = store::confirm_password(conn, &self.id, hash, rehash).await?;
+        Ok(is_same && !self.slot.failures(conn).await?.is_locked())
     }
 }
 
@@ -197,7 +202,11 @@ async fn look_up(
 
 /// Returns whether the account is open for this try. A locked account gives no answer of its own: its tries are
 /// verified against nothing.
-fn admit(failed: Failures, in_flight: &InFlightGuard, now: Timestamp) -> Result<bool, LoginError> {
+pub(super) fn admit(
+    failed: Failures,
+    in_flight: &InFlightGuard,
+    now: Timestamp,
+) -> Result<bool, LoginError> {
     refuse_account(failed, now)?;
     let failures = u32::try_from(failed.in_a_row).unwrap_or(u32::MAX);
     let open = in_flight.may_try(failures);
@@ -255,7 +264,7 @@ async fn verify(
     }))
 }
 
-fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
+pub(super) fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
     let parts = app.parts();
     match parts
         .failing_addresses
@@ -293,12 +302,24 @@ pub(crate) async fn count_failure(
     typed: &Typed<'_>,
 ) -> Result<(), ApiError> {
     let address = typed.origin.address;
-    let exceeded = count_at_address(app, &slot.account, address);
-    let now = app.now();
     let repeats = &app.parts().repeats;
-    if repeats.is_repeat(&slot.key(), typed.password, now) {
+    if repeats.is_repeat(&slot.key(), typed.password, app.now()) {
+        let exceeded = count_at_address(app, &slot.account, address);
         return record_slowed(app, address, &exceeded).await;
     }
+    count_guess(app, slot, subject, address).await?;
+    Ok(())
+}
+
+/// Counts one failure of the slot and of the address, and returns the failures of the slot in a row.
+pub(super) async fn count_guess(
+    app: &App,
+    slot: &Slot,
+    subject: Option<&str>,
+    address: &str,
+) -> Result<i64, ApiError> {
+    let exceeded = count_at_address(app, &slot.account, address);
+    let now = app.now();
     let in_a_row = app
         .store()
         .write(async |conn: &mut Conn| slot.count_failure(conn, now).await)
@@ -314,7 +335,8 @@ pub(crate) async fn count_failure(
         )
         .await?;
     }
-    record_slowed(app, address, &exceeded).await
+    record_slowed(app, address, &exceeded).await?;
+    Ok(in_a_row)
 }
 
 /// Counts and records that the answer to `proven` shows that the password is right although nobody is logged in, and

@@ -18,9 +18,9 @@ use crate::{
         store::{self as accounts, User},
     },
     app::App,
-    authority::{caller::Caller, subject::Status},
+    authority::{assurance::has_factor, caller::Caller, subject::Status},
     error::ApiError,
-    login::{known, second_factor},
+    login::known,
     roles::request_ending,
     sessions,
     store::{Change, Conn, gate, outbox as hooks},
@@ -214,7 +214,7 @@ pub(crate) async fn complete(
         let link = tokens::spend(app, change, Purpose::Reset, token).await?;
         let link = link.ok_or(ResetError::Ended)?;
         let user = user_of(app, change.conn(), &link).await?;
-        if second_factor::is_owed(change.conn(), &user.id).await? {
+        if has_factor(change.conn(), &user.id).await? {
             return Err(ResetError::SecondFactor);
         }
         replace_password(app, change, &user, &hash).await?;

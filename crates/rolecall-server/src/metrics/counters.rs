@@ -41,7 +41,9 @@ impl Metrics {
             log_ins: Family::new(&[
                 "success",
                 "wrong",
+                "wrong_second",
                 "change_required",
+                "second_required",
                 "slowed",
                 "busy",
                 "refused",

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{Permission, RoleName, TenantName};
+use rolecall_core::{Acr, Permission, RoleName, TenantName};
 
 use super::{
     claims_parameter::read_claims,
@@ -160,6 +160,8 @@ fn read(
         audience,
         names_resource,
         prompt: prompt(parameters)?,
+        essential_acr: None,
+        wished_acr: wished_acr(parameters),
         max_age: max_age(parameters)?,
         login_hint: parameters.get("login_hint").map(str::to_owned),
         subject: None,
@@ -374,6 +376,19 @@ fn prompt(parameters: &Parameters) -> Result<Vec<Prompt>, Refused> {
         return refuse(AnswerError::InvalidRequest, why);
     }
     Ok(prompts)
+}
+
+/// Reads what the client would like of the sign-in. A value that is not known is no error (`OpenID` Connect Core section
+/// 3.1.2.1).
+fn wished_acr(parameters: &Parameters) -> Vec<Acr> {
+    let wished = parameters.get("acr_values").unwrap_or_default().split(' ');
+    let mut known: Vec<Acr> = Vec::new();
+    for acr in wished.filter_map(|word| word.parse().ok()) {
+        if !known.contains(&acr) {
+            known.push(acr);
+        }
+    }
+    known
 }
 
 fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refused> {

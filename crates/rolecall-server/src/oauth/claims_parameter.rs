@@ -1,5 +1,6 @@
 //! The parameter `claims` of an authorization request.
 
+use rolecall_core::Acr;
 use serde_json::{Map, Value};
 
 use super::refused::{Refused, refuse};
@@ -51,15 +52,19 @@ fn read_claim(
         }
         "acr" => {
             let is_essential = about.get("essential") == Some(&Value::Bool(true));
-            let mut wanted = values().peekable();
-            let names_some = wanted.peek().is_some();
-            if is_essential
-                && names_some
-                && !wanted
-                    .any(|wanted| id_token::REACHABLE.iter().any(|acr| acr.as_str() == wanted))
-            {
-                let why = "no sign-in reaches this acr";
-                return refuse(AnswerError::UnmetAuthenticationRequirements, why);
+            let known = values().filter_map(Value::as_str);
+            let known = known.filter_map(|word| word.parse::<Acr>().ok());
+            if !is_essential {
+                let wished = known.filter(|acr| !request.wished_acr.contains(acr));
+                let wished: Vec<Acr> = wished.collect();
+                request.wished_acr.extend(wished);
+            } else if values().next().is_some() {
+                let least = known.filter(|acr| id_token::REACHABLE.contains(acr)).min();
+                let Some(least) = least else {
+                    let why = "no sign-in reaches this acr";
+                    return refuse(AnswerError::UnmetAuthenticationRequirements, why);
+                };
+                request.essential_acr = request.essential_acr.max(Some(least));
             }
         }
         name if scope_of(name).is_some() => {

@@ -164,6 +164,7 @@ async fn redeem(
         identity: &written,
         auth_time: code.auth_time,
         amr: &code.amr,
+        credentials: &code.credentials,
     };
     let latest = latest_end(app, &session, outlives, now);
     let opening = Opening {

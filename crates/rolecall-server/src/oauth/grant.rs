@@ -18,6 +18,7 @@ use crate::{
     clients::store::GrantType,
     error::ApiError,
     login::{
+        flow::owed,
         known::Origin,
         password::{self, Proven, Typed},
     },
@@ -83,6 +84,7 @@ fn outcome_of(issued: &Result<Issued, OAuthError>) -> &'static str {
         Ok(_) => "success",
         Err(OAuthError::WrongPassword) => "wrong",
         Err(OAuthError::PasswordChangeRequired) => "change_required",
+        Err(OAuthError::SecondFactorRequired) => "second_required",
         Err(OAuthError::TooMany { .. }) => "slowed",
         Err(OAuthError::Busy) => "busy",
         Err(OAuthError::Failed(_)) => "failed",
@@ -166,6 +168,10 @@ async fn log_in(
     let now = app.now();
     if !proven.confirm(conn, now).await? {
         return Err(OAuthError::WrongPassword);
+    }
+    if owed::is_second_needed(app, conn, &proven.id).await? {
+        // what was forgiven is not: the transaction is rolled back
+        return Err(OAuthError::SecondFactorRequired);
     }
     let (client, audience) = (request.client, request.audience);
     let tenant = client.tenant(request.tenant.as_ref())?;

@@ -22,7 +22,7 @@ use crate::{
     error::ApiError,
     login::{
         account::{self, Ends, Overview},
-        browser::{service as browsers, store::BrowserSession},
+        browser::store::BrowserSession,
         flow::{request::AuthorizationRequest, service},
     },
     times::rfc3339,
@@ -44,16 +44,9 @@ pub(crate) async fn get_account(
     RawQuery(query): RawQuery,
 ) -> Response {
     let language = browser.language(&app, None);
-    let visitor = browser.visitor(&app);
-    let current = match browsers::find(&app, visitor.session).await {
+    let current = match signed_in(&app, &browser, PATH).await {
         Ok(current) => current,
-        Err(error) => return failed(&app, language, error),
-    };
-    let Some(current) = current else {
-        return match service::begin(&app, AuthorizationRequest::own(PATH), &visitor).await {
-            Ok(next) => go(&app, language, next),
-            Err(error) => refuse(&app, language, error),
-        };
+        Err(response) => return *response,
     };
     let query = Submitted::parse(query.unwrap_or_default().as_bytes());
     let is_sent = query.get("notice") == LINK_SENT;
@@ -75,6 +68,29 @@ pub(super) async fn show(
         Ok(None) => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
         Err(error) => failed(app, language, error),
     }
+}
+
+/// Returns the session of the browser, which must be enough for the pages of its owner.
+///
+/// # Errors
+///
+/// The answer that leads to the sign-in, and from there to the page at `path`.
+pub(super) async fn signed_in(
+    app: &App,
+    browser: &Browser,
+    path: &str,
+) -> Result<BrowserSession, Box<Response>> {
+    let language = browser.language(app, None);
+    let visitor = browser.visitor(app);
+    let current = account::current(app, visitor.session).await;
+    if let Some(current) = current.map_err(|error| Box::new(failed(app, language, error)))? {
+        return Ok(current);
+    }
+    let next = service::begin(app, AuthorizationRequest::own(path), &visitor).await;
+    Err(Box::new(match next {
+        Ok(next) => go(app, language, next),
+        Err(error) => refuse(app, language, error),
+    }))
 }
 
 /// End a session (`session`), a browser (`browser`), or everything but this browser (`others`).
@@ -113,7 +129,7 @@ async fn end(app: &App, browser: &Browser, what: Ends<'_>) -> Response {
     let language = browser.language(app, None);
     let ended = async {
         // nobody is signed in any more: the page leads to the sign-in
-        if let Some(current) = browsers::find(app, browser.visitor(app).session).await? {
+        if let Some(current) = account::current(app, browser.visitor(app).session).await? {
             account::end(app, &current, what).await?;
         }
         Ok::<_, ApiError>(())
@@ -189,7 +205,7 @@ fn shown(allowed: &AllowedClient) -> Value {
 }
 
 /// Returns a time to the minute, in UTC.
-fn minute(time: Timestamp) -> String {
+pub(super) fn minute(time: Timestamp) -> String {
     let text = rfc3339(time).replace('T', " ");
     text.get(..16).unwrap_or(&text).to_owned()
 }

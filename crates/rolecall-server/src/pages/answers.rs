@@ -17,6 +17,7 @@ use crate::{
     },
     login::flow::{
         answer::Answer,
+        conclude::SessionCookie,
         request::ResponseMode,
         step::{FlowError, Next},
     },
@@ -45,10 +46,7 @@ pub(super) fn go(app: &App, language: Language, next: Next) -> Response {
             device,
         } => {
             let mut response = send(app, language, &answer);
-            if let Some(cookie) = cookie {
-                let set = jar.set(Cookie::Session, &cookie.secret, cookie.lifetime);
-                keep(&mut response, set);
-            }
+            keep_session(app, &mut response, cookie);
             if let Some(device) = device {
                 keep(
                     &mut response,
@@ -57,6 +55,15 @@ pub(super) fn go(app: &App, language: Language, next: Next) -> Response {
             }
             response
         }
+    }
+}
+
+/// Gives the browser the secret of its session.
+pub(super) fn keep_session(app: &App, response: &mut Response, cookie: Option<SessionCookie>) {
+    if let Some(cookie) = cookie {
+        let jar = CookieJar::of(&app.settings().public_url);
+        let set = jar.set(Cookie::Session, &cookie.secret, cookie.lifetime);
+        keep(response, set);
     }
 }
 

@@ -10,12 +10,15 @@ use rolecall::Public;
 
 use super::{
     answers::{failed, go, keep, message, refuse, see_other, send},
-    choice,
+    choice, second,
     steps::{Entered, answer, change_page, show, show_change},
     submitted::{Browser, Submitted},
 };
 use crate::{
-    accounts::{me_service, naming},
+    accounts::{
+        me_service::{self, SECOND_FACTOR_REQUIRED},
+        naming,
+    },
     app::App,
     error::ApiError,
     login::{
@@ -23,7 +26,7 @@ use crate::{
             answer::{Answer, AnswerError, Target},
             choosing, consenting,
             request::Prompt,
-            service,
+            service, showing,
             step::{FlowError, Visitor},
         },
         password::{LoginError, Typed},
@@ -116,6 +119,7 @@ pub(crate) async fn get_login(
     let is_changed = query.get("notice") == PASSWORD_CHANGED;
     let entered = Entered {
         notice: is_changed.then_some(PASSWORD_CHANGED),
+        by_recovery: query.get("by") == second::RECOVERY,
         ..Entered::default()
     };
     show(&app, &browser, query.get("flow"), &entered).await
@@ -255,7 +259,7 @@ pub(crate) async fn post_password(
     let (flow, visitor) = (form.get("flow"), browser.visitor(&app));
     let language = browser.language(&app, None);
     // nobody changes a password here without having begun a sign-in
-    let shown = match service::show(&app, flow, &visitor).await {
+    let shown = match showing::show(&app, flow, &visitor).await {
         Ok(shown) => shown,
         Err(error) => return refuse(&app, language, error),
     };
@@ -264,6 +268,7 @@ pub(crate) async fn post_password(
     }
     let mut entered = Entered {
         username: form.get("username").to_owned(),
+        asks_code: !form.get("code").is_empty(),
         ..Entered::default()
     };
     if form.get("new") != form.get("again") {
@@ -274,6 +279,13 @@ pub(crate) async fn post_password(
         Ok(()) => {
             let id = &shown.flow.id;
             see_other(&format!("/login?flow={id}&notice={PASSWORD_CHANGED}"))
+        }
+        Err(LoginError::Failed(ApiError::Invalid(fault)))
+            if fault.kind == SECOND_FACTOR_REQUIRED =>
+        {
+            entered.fault("second-factor-required", StatusCode::FORBIDDEN);
+            entered.asks_code = true;
+            change_page(&app, &browser, &shown, &entered)
         }
         Err(LoginError::Failed(ApiError::Invalid(fault))) => {
             entered.problem = Some(fault.msg);
@@ -307,7 +319,7 @@ async fn replace_password(
         password: form.get("current"),
         origin: visitor.origin,
     };
-    me_service::change_forced(app, &typed, form.get("new")).await
+    me_service::change_forced(app, &typed, form.get("new"), form.get("code")).await
 }
 
 /// A file of the pages.

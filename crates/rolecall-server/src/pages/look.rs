@@ -84,6 +84,11 @@ impl Look {
         self.files.answer(name, version)
     }
 
+    /// Returns the name of this server, which may be empty.
+    pub(crate) fn name(&self) -> &str {
+        self.brand.name.as_deref().unwrap_or_default()
+    }
+
     /// Returns the variables that every page has. `base` is the path of the server.
     pub(super) fn variables(
         &self,

@@ -6,6 +6,8 @@ mod answers;
 mod assets;
 mod brand;
 mod choice;
+mod enrolment;
+pub(crate) mod factors;
 pub(crate) mod fault;
 mod files;
 mod folder;
@@ -22,6 +24,7 @@ pub(crate) mod own;
 mod render;
 pub(crate) mod reset;
 mod samples;
+pub(crate) mod second;
 mod steps;
 mod submitted;
 mod templates;
@@ -31,13 +34,15 @@ pub(crate) mod verify;
 pub(crate) use submitted::refuse_foreign;
 
 /// The paths that browsers show, and no script of another origin calls.
-pub(crate) const PATHS: [&str; 16] = [
+pub(crate) const PATHS: [&str; 22] = [
     "/authorize",
     "/login",
     "/login/continue",
     "/login/other",
     "/login/password",
     "/login/choice",
+    "/login/second",
+    "/login/enrol",
     "/consent",
     "/logout",
     "/account",
@@ -48,4 +53,10 @@ pub(crate) const PATHS: [&str; 16] = [
     "/verify",
     "/invite",
     "/account/address",
+    "/account/factors",
+    "/account/factors/add",
+    "/account/factors/confirm",
+    "/account/factors/rename",
+    "/account/factors/remove",
+    "/account/factors/codes",
 ];

@@ -63,7 +63,11 @@ pub(super) const HOST: &str = "wiki.example";
 const TEXT: &str = HOSTILE;
 
 /// The faults that a form can show, by the keys of their texts.
-const ERRORS: [&str; 7] = [
+const ERRORS: [&str; 11] = [
+    "second-factor-required",
+    "wrong-code",
+    "wrong-recovery-code",
+    "enrolment-ended",
     "wrong-password",
     "too-many",
     "busy",
@@ -111,12 +115,12 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         }
         "change.html" => {
             let errors = ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, error => error, problem => "", seconds => 3 }
+                context! { flow => TEXT, username => TEXT, error => error, problem => "", seconds => 3, asks_code => true }
             });
             with_empty(
                 errors,
                 context! {
-                    flow => "x", username => "", error => "", problem => TEXT, seconds => 0,
+                    flow => "x", username => "", error => "", problem => TEXT, seconds => 0, asks_code => false,
                 },
             )
         }
@@ -178,6 +182,22 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
             username => TEXT, parameters => vec![(TEXT, TEXT)],
         }],
         "account.html" => accounts(),
+        "second.html" => with_empty(
+            ERRORS.map(|error| {
+                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => true }
+            }),
+            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false },
+        ),
+        "enrol.html" => with_empty(
+            ERRORS.map(|error| enrolment(TEXT, "", error)),
+            enrolment("", TEXT, ""),
+        ),
+        "recovery_codes.html" => vec![
+            context! { flow => TEXT, codes => vec![TEXT] },
+            context! { flow => "", codes => Vec::<&str>::new() },
+        ],
+        "continue.html" => vec![context! { flow => TEXT, username => TEXT }],
+        "factors.html" => factors(),
         // only others extend it
         _ => vec![context! {}],
     }
@@ -233,6 +253,33 @@ fn consents() -> Vec<Value> {
         resource => "", scopes => Vec::<Value>::new(),
     };
     vec![full, empty]
+}
+
+fn enrolment(flow: &str, factor: &str, error: &str) -> Value {
+    context! {
+        flow => flow, factor => factor, username => TEXT, error => error, seconds => 3, secret => TEXT, uri => TEXT,
+        qr_size => 33, qr_path => TEXT,
+    }
+}
+
+fn factors() -> Vec<Value> {
+    let some = vec![
+        context! { id => TEXT, name => TEXT, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
+        context! { id => "x", name => "Phone", since => "2026-01-31 12:00", last => "" },
+    ];
+    let errors = ERRORS.map(|error| {
+        context! {
+            username => TEXT, factors => some.clone(), codes_left => 9, may_add => true, error => error, problem => "",
+            notice => "signed-in-again", seconds => 3,
+        }
+    });
+    with_empty(
+        errors,
+        context! {
+            username => "alice", factors => Vec::<Value>::new(), codes_left => 0, may_add => false, error => "",
+            problem => TEXT, notice => "", seconds => 0,
+        },
+    )
 }
 
 fn accounts() -> Vec<Value> {

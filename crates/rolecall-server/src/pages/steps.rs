@@ -9,7 +9,7 @@ use minijinja::{Value, context};
 use super::{
     answers::{go, refuse},
     brand::PageClient,
-    choice,
+    choice, enrolment,
     render::Page,
     submitted::Browser,
 };
@@ -18,7 +18,7 @@ use crate::{
     clients::redirect,
     error::ApiError,
     login::flow::{
-        service,
+        showing,
         step::{FlowError, Next, Shown, Step},
     },
     tokens::identity::IdentityScope,
@@ -29,6 +29,10 @@ use crate::{
 pub(super) struct Entered {
     pub(super) username: String,
     pub(super) stays: bool,
+    /// A recovery code is asked for, and not the code of an application.
+    pub(super) by_recovery: bool,
+    /// The form for a new password asks for the second factor, too.
+    pub(super) asks_code: bool,
     /// The key of a text.
     pub(super) error: Option<&'static str>,
     pub(super) notice: Option<&'static str>,
@@ -65,15 +69,24 @@ pub(super) async fn answer(
             entered.fault("wrong-password", StatusCode::UNAUTHORIZED);
             show(app, browser, flow, &entered).await
         }
+        Err(FlowError::WrongCode) => {
+            let error = if entered.by_recovery {
+                "wrong-recovery-code"
+            } else {
+                "wrong-code"
+            };
+            entered.fault(error, StatusCode::UNAUTHORIZED);
+            show(app, browser, flow, &entered).await
+        }
         Err(FlowError::WrongChoice) => {
             entered.fault("wrong-choice", StatusCode::UNPROCESSABLE_ENTITY);
             show(app, browser, flow, &entered).await
         }
         Err(FlowError::TooMany(retry_after)) => {
             entered.wait(retry_after);
-            match service::show(app, flow, &browser.visitor(app)).await {
+            match showing::show(app, flow, &browser.visitor(app)).await {
                 // it has no place for what is wrong
-                Ok(shown) if matches!(shown.step, Step::Consent { .. }) => {
+                Ok(shown) if matches!(shown.step, Step::Consent { .. } | Step::Continue { .. }) => {
                     refuse(app, language, FlowError::TooMany(retry_after))
                 }
                 Ok(shown) => step_page(app, browser, &shown, &entered),
@@ -95,7 +108,7 @@ pub(super) async fn answer(
 /// Shows the step of a flow that is due.
 pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Entered) -> Response {
     let language = browser.language(app, None);
-    match service::show(app, flow, &browser.visitor(app)).await {
+    match showing::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) => step_page(app, browser, &shown, entered),
         Err(error) => refuse(app, language, error),
     }
@@ -109,7 +122,7 @@ pub(super) async fn show_change(
     entered: &Entered,
 ) -> Response {
     let language = browser.language(app, None);
-    match service::show(app, flow, &browser.visitor(app)).await {
+    match showing::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) if shown.step.is_sign_in() => change_page(app, browser, &shown, entered),
         Ok(shown) => step_page(app, browser, &shown, entered),
         Err(error) => refuse(app, language, error),
@@ -124,6 +137,31 @@ pub(super) fn step_page(
     entered: &Entered,
 ) -> Response {
     match &shown.step {
+        Step::Second { username } => {
+            let values = context! {
+                flow => shown.flow.id.as_str(),
+                username => username,
+                error => entered.error.unwrap_or_default(),
+                seconds => entered.seconds,
+                by_recovery => entered.by_recovery,
+            };
+            flow_page(app, browser, shown, "second.html", entered.status, values)
+        }
+        Step::Enrol { username, secret } => {
+            let values = enrolment::values(app, username, secret);
+            let values = context! {
+                flow => shown.flow.id.as_str(),
+                factor => "",
+                error => entered.error.unwrap_or_default(),
+                seconds => entered.seconds,
+                ..values
+            };
+            flow_page(app, browser, shown, "enrol.html", entered.status, values)
+        }
+        Step::Continue { username } => {
+            let values = context! { flow => shown.flow.id.as_str(), username => username };
+            flow_page(app, browser, shown, "continue.html", StatusCode::OK, values)
+        }
         Step::SignIn { hint, signed_in } => {
             let hint = hint.as_deref().unwrap_or_default();
             let username = if entered.username.is_empty() {
@@ -179,8 +217,21 @@ pub(super) fn change_page(
         error => entered.error.unwrap_or_default(),
         problem => entered.problem.as_deref().unwrap_or_default(),
         seconds => entered.seconds,
+        asks_code => entered.asks_code,
     };
     flow_page(app, browser, shown, "change.html", entered.status, values)
+}
+
+/// The recovery codes that come with the first factor. They are shown once.
+pub(super) fn codes_page(
+    app: &App,
+    browser: &Browser,
+    shown: &Shown,
+    codes: &[String],
+) -> Response {
+    let values = context! { flow => shown.flow.id.as_str(), codes => codes.to_vec() };
+    let template = "recovery_codes.html";
+    flow_page(app, browser, shown, template, StatusCode::OK, values)
 }
 
 /// A page of a flow. Its forms lead on to the client: Chromium binds the whole chain of redirects by `form-action`.

@@ -122,6 +122,11 @@ impl Browser {
         jar.set(Cookie::Language, name, None)
     }
 
+    /// Returns the address of the browser.
+    pub(super) fn address(&self) -> &str {
+        self.address.as_str()
+    }
+
     pub(super) fn visitor(&self, app: &App) -> Visitor<'_> {
         let jar = CookieJar::of(&app.settings().public_url);
         let get = |cookie| jar.get(&self.headers, cookie);

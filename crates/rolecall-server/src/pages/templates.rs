@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 15] = [
+pub(super) const NAMES: [&str; 20] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -30,9 +30,14 @@ pub(super) const NAMES: [&str; 15] = [
     "invite.html",
     "mail.html",
     "mail.txt",
+    "second.html",
+    "enrol.html",
+    "recovery_codes.html",
+    "continue.html",
+    "factors.html",
 ];
 
-pub(super) const TEMPLATES: [(&str, &str); 15] = [
+pub(super) const TEMPLATES: [(&str, &str); 20] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -84,6 +89,23 @@ pub(super) const TEMPLATES: [(&str, &str); 15] = [
     ),
     ("mail.html", include_str!("../../assets/pages/mail.html")),
     ("mail.txt", include_str!("../../assets/pages/mail.txt")),
+    (
+        "second.html",
+        include_str!("../../assets/pages/second.html"),
+    ),
+    ("enrol.html", include_str!("../../assets/pages/enrol.html")),
+    (
+        "recovery_codes.html",
+        include_str!("../../assets/pages/recovery_codes.html"),
+    ),
+    (
+        "continue.html",
+        include_str!("../../assets/pages/continue.html"),
+    ),
+    (
+        "factors.html",
+        include_str!("../../assets/pages/factors.html"),
+    ),
 ];
 
 /// All templates. Those of plain texts are apart: a page that included one would show its values as they are.

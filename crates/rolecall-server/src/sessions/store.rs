@@ -11,13 +11,14 @@ use crate::{
 
 queries! {
     INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at, device, \
-        browser_session, identity, auth_time, amr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16)";
+        browser_session, identity, auth_time, amr, credentials) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17)";
     FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
         s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, s.browser_session AS browser, s.identity, \
-        s.auth_time, s.amr, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
+        s.auth_time, s.amr, s.credentials, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
     LIVE = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
         s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, s.browser_session AS browser, s.identity, \
-        s.auth_time, s.amr, h.era FROM head h CROSS JOIN sessions s \
+        s.auth_time, s.amr, s.credentials, h.era FROM head h CROSS JOIN sessions s \
         WHERE h.id = 1 AND s.subject_id = $1 AND s.expires_at > $2 AND (s.salt IS NULL OR s.last_used_at > $3) ORDER BY s.id";
     ROTATE = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used_at = $3, address = $4 \
         WHERE id = $1 AND generation = $2";
@@ -39,12 +40,14 @@ queries! {
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
     // as a flow begins
     BEGIN_FLOWS_AGAIN = "UPDATE sign_in_flows SET subject_id = NULL, proofs = '[]', choice = '{}', consented = $2, \
-        version = version + 1 WHERE subject_id = $1";
+        enrolment = NULL, version = version + 1 WHERE subject_id = $1";
     END_ALL_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1";
     END_OTHER_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1 \
         AND id NOT IN (SELECT browser_session FROM sessions WHERE id = $2 AND browser_session IS NOT NULL)";
     END_OF_OTHER_BROWSERS = "DELETE FROM sessions WHERE subject_id = $1 AND (browser_session IS NULL OR browser_session <> $2) \
         AND id NOT IN (SELECT session_id FROM signed_in_clients WHERE browser_session = $2 AND subject_id = $1) RETURNING id";
+    // each id stands between two spaces
+    RESTING_ON = "SELECT id FROM sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 ORDER BY id";
     FORGET_ACTIVE_OF_CLIENT = "DELETE FROM active_roles WHERE session_id IN (SELECT id FROM sessions WHERE client_id = $1)";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
     // PostgreSQL checks the outer condition again for a session that is refreshed meanwhile, and keeps it
@@ -80,6 +83,7 @@ pub(crate) struct InBrowser<'a> {
     pub(crate) identity: &'a str,
     pub(crate) auth_time: Timestamp,
     pub(crate) amr: &'a str,
+    pub(crate) credentials: &'a str,
 }
 
 rows! {
@@ -115,6 +119,8 @@ rows! {
         /// When the user proved who they are, if that was before the session.
         pub(crate) auth_time: Option<Timestamp>,
         pub(crate) amr: Option<String>,
+        /// The ids of the factors that the sign-in rests on, separated by spaces.
+        pub(crate) credentials: String,
         pub(crate) era: String,
     }
 
@@ -148,6 +154,7 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
         .bind(session.browser.map(|browser| browser.identity))
         .bind(session.browser.map(|browser| browser.auth_time))
         .bind(session.browser.map(|browser| browser.amr))
+        .bind(session.browser.map_or("", |browser| browser.credentials))
         .execute(conn)
         .await?;
     Ok(())
@@ -365,6 +372,16 @@ pub(crate) async fn end_of_other_browsers(
     let ended = end.fetch_all(change.conn()).await?;
     backchannel::end(change, subject, Ending::OtherBrowsers(keep)).await?;
     Ok(ended)
+}
+
+/// Returns the sessions of a subject that rest on a factor.
+pub(crate) async fn resting_on(
+    conn: &mut Conn,
+    subject: &str,
+    factor: &str,
+) -> Result<Vec<String>, StoreError> {
+    let sessions = query(RESTING_ON).bind(subject);
+    sessions.bind(format!("% {factor} %")).fetch_all(conn).await
 }
 
 /// Deletes up to `limit` sessions that have ended or were idle for too long, and returns their number. Takes nothing

@@ -9,8 +9,9 @@ use super::{
     query, role_losses, testing::postgres,
 };
 use crate::{
-    accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, invitations,
-    keys, legacy, login, mail, policy, profile, recovery, resources, roles, sessions, tickets,
+    accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, factors,
+    invitations, keys, legacy, login, mail, policy, profile, recovery, resources, roles, sessions,
+    tickets,
 };
 
 /// A module with the names and texts of its SQL.
@@ -39,6 +40,7 @@ const MODULES: &[Module] = &[
     ("mail/token_store.rs", mail::token_store::ALL),
     ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
+    ("factors/store.rs", factors::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
     ("policy/store.rs", policy::store::ALL),

@@ -50,6 +50,16 @@ fn insufficient_scope(scope: &str) -> String {
 }
 
 impl ApiError {
+    /// Returns the `WWW-Authenticate` value of RFC 9470 section 3.
+    fn step_up(&self) -> Option<String> {
+        let Self::StepUp { acr, max_age } = self else {
+            return None;
+        };
+        let error = r#"Bearer error="insufficient_user_authentication""#;
+        let acr = acr.map_or_else(String::new, |acr| format!(r#", acr_values="{acr}""#));
+        Some(format!(r#"{error}{acr}, max_age="{}""#, max_age.as_secs()))
+    }
+
     /// Returns the status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         self.status_and_code().0
@@ -76,6 +86,7 @@ impl ApiError {
             Self::OtherTenant(_) => (StatusCode::FORBIDDEN, "other_tenant"),
             Self::Receipted { error, .. } => error.status_and_code(),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::StepUp { .. } => (StatusCode::UNAUTHORIZED, "insufficient_user_authentication"),
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy | Self::Unchecked => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
@@ -157,6 +168,7 @@ impl IntoResponse for ApiError {
             );
         }
         let challenge = self.lacking_scope().map(|scope| insufficient_scope(&scope));
+        let challenge = challenge.or_else(|| self.step_up());
         if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

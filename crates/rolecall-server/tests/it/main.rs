@@ -24,6 +24,7 @@ mod dev;
 mod documents;
 mod duties;
 mod embedding;
+mod factors;
 mod feed;
 mod forward_auth;
 mod hooks;

@@ -22,6 +22,25 @@ pub struct Login {
     /// The time for which somebody who ticked "stay signed in" is; `off` takes the choice away.
     #[serde(deserialize_with = "values::duration_or_off")]
     pub stay: Option<Duration>,
+    /// The need of a second factor.
+    #[serde(deserialize_with = "values::parsed")]
+    pub mfa: Mfa,
+    /// The time for which a sign-in counts as fresh enough to change the factors of the own account.
+    #[serde(deserialize_with = "values::duration")]
+    pub fresh: Duration,
+}
+
+choices! {
+    /// The need of a second factor when somebody signs in with a browser.
+    pub enum Mfa {
+        /// Nobody can add one. Those that exist are asked for all the same.
+        Off = "off",
+        /// Whoever has added one is asked for it.
+        #[default]
+        Optional = "optional",
+        /// Whoever has none adds one when they sign in.
+        Required = "required",
+    }
 }
 
 impl Default for Login {
@@ -31,6 +50,8 @@ impl Default for Login {
             idle: Duration::from_hours(8),
             max: Duration::from_hours(24),
             stay: Some(Duration::from_hours(30 * 24)),
+            mfa: Mfa::default(),
+            fresh: Duration::from_mins(5),
         }
     }
 }

@@ -134,6 +134,7 @@ mod tests {
             subject_id: "u".to_owned(),
             username: "alice".to_owned(),
             amr: "pwd".to_owned(),
+            credentials: String::new(),
             auth_time: now,
             stays,
             address: String::new(),

@@ -6,28 +6,30 @@ use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
     INSERT = "INSERT INTO browser_sessions (id, secret_hash, era, subject_id, amr, auth_time, stays, address, created_at, \
-        last_used_at, expires_at) SELECT $1, $2, h.era, $3, $4, $5, $6, $7, $8, $8, $9 FROM head h WHERE h.id = 1";
+        last_used_at, expires_at, credentials) SELECT $1, $2, h.era, $3, $4, $5, $6, $7, $8, $8, $9, $10 FROM head h WHERE h.id = 1";
     // FALSE stands for an account that is active
-    FIND = "SELECT b.id, b.subject_id, u.username, b.amr, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    FIND = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.secret_hash = $1 AND b.expires_at > $2 AND u.disabled = $3 AND u.must_change_password = $3";
-    FIND_BY_PREVIOUS = "SELECT b.id, b.subject_id, u.username, b.amr, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    FIND_BY_PREVIOUS = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.previous_hash = $1 AND b.expires_at > $2 AND u.disabled = $3 AND u.must_change_password = $3 AND b.replaced_at > $4";
-    FIND_BY_ID = "SELECT b.id, b.subject_id, u.username, b.amr, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    FIND_BY_ID = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.id = $1 AND b.expires_at > $2";
-    LIST = "SELECT b.id, b.subject_id, u.username, b.amr, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    LIST = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.subject_id = $1 AND b.expires_at > $2 ORDER BY b.last_used_at DESC, b.id";
     CONTINUE = "UPDATE browser_sessions SET secret_hash = $2, last_used_at = $3, amr = $4, auth_time = $5, stays = $6, \
-        address = $7, expires_at = $8 WHERE id = $1 AND subject_id = $9";
+        address = $7, expires_at = $8, credentials = $10 WHERE id = $1 AND subject_id = $9";
     ROTATE = "UPDATE browser_sessions SET previous_hash = secret_hash, replaced_at = $4, secret_hash = $3 \
         WHERE id = $1 AND secret_hash = $2";
     TOUCH = "UPDATE browser_sessions SET last_used_at = $2 WHERE id = $1";
     END = "DELETE FROM browser_sessions WHERE id = $1 AND subject_id = $2";
     END_OTHERS = "DELETE FROM browser_sessions WHERE subject_id = $1 AND id <> $2 RETURNING id";
     SESSIONS = "SELECT id FROM sessions WHERE browser_session = $1 AND subject_id = $2 ORDER BY id";
+    // each id stands between two spaces
+    RESTING_ON = "SELECT id FROM browser_sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 ORDER BY id";
     SURPLUS = "SELECT id FROM browser_sessions WHERE subject_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $2";
     PRUNE = "DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE expires_at < $1 OR last_used_at < $2 LIMIT $3)";
 }
@@ -41,6 +43,8 @@ rows! {
         pub(crate) username: String,
         /// The methods by which the user proved who they are (RFC 8176), separated by spaces.
         pub(crate) amr: String,
+        /// The ids of the factors by which they did, separated by spaces.
+        pub(crate) credentials: String,
         /// When the user did so.
         pub(crate) auth_time: Timestamp,
         pub(crate) stays: bool,
@@ -67,6 +71,7 @@ pub(crate) async fn insert(
         .bind(session.address.as_str())
         .bind(session.created_at)
         .bind(session.expires_at)
+        .bind(session.credentials.as_str())
         .execute(conn)
         .await?;
     Ok(())
@@ -142,6 +147,7 @@ pub(crate) async fn renew(
         .bind(session.address.as_str())
         .bind(session.expires_at)
         .bind(session.subject_id.as_str())
+        .bind(session.credentials.as_str())
         .execute(conn)
         .await?;
     Ok(rows == 1)
@@ -180,6 +186,16 @@ pub(crate) async fn sessions_in(
 ) -> Result<Vec<String>, StoreError> {
     let sessions = query(SESSIONS).bind(id).bind(subject);
     sessions.fetch_all(conn).await
+}
+
+/// Returns the sessions of a user that rest on a factor.
+pub(crate) async fn resting_on(
+    conn: &mut Conn,
+    subject: &str,
+    factor: &str,
+) -> Result<Vec<String>, StoreError> {
+    let sessions = query(RESTING_ON).bind(subject);
+    sessions.bind(format!("% {factor} %")).fetch_all(conn).await
 }
 
 /// Returns the sessions of a user except the `keep` that were used last.

@@ -22,10 +22,6 @@ use crate::{
 ///
 /// That is the lowest if the request names nothing, since a token then carries what the session reaches, and if no sign-in
 /// can give it, since more factors would be asked for in vain.
-#[expect(
-    dead_code,
-    reason = "the steps of a flow that ask for a factor call it"
-)]
 pub(crate) async fn least_acr(
     app: &App,
     conn: &mut Conn,

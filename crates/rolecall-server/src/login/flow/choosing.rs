@@ -7,7 +7,8 @@ use rolecall_core::{RoleName, TenantName};
 use super::{
     choice::{Choice, Open},
     kept::{find, page_of, write_step},
-    service::{advance, settle},
+    owed::Due,
+    service::{advance, due, settle},
     step::{FlowError, Next, Visitor},
 };
 use crate::{app::App, login::browser::service as browsers};
@@ -27,7 +28,7 @@ pub(crate) async fn choose(
     chosen: &Chosen<'_>,
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
-    if !flow.has_signed_in() {
+    if due(app, &flow).await? != Due::Nothing {
         return page_of(&flow, visitor);
     }
     let Some(open) = settle(app, &mut flow).await? else {

@@ -7,6 +7,7 @@ use rolecall_core::{Acr, Timestamp};
 use super::{
     answer::{Answer, AnswerError, Target},
     choice::{Bounds, Choice, settle},
+    owed,
     proof::{Proof, Proven, fingerprint},
     request::AuthorizationRequest,
     store::{self as flows, Flow},
@@ -25,6 +26,7 @@ use crate::{
     },
     consents,
     error::ApiError,
+    factors::store as factors,
     ids,
     login::{
         browser::{
@@ -140,8 +142,12 @@ async fn conclude_in(
         return Err(Refusal::Stale);
     }
     let now = app.now();
-    let (amr, auth_time) = confirm(conn, conclusion, now).await?;
-    let acr = acr_of(&amr);
+    let auth_time = confirm(conn, conclusion, now).await?;
+    // a factor may have been added or removed, or a setting changed, since it was proven
+    let owed = owed::read(app, conn, request, proven.subject()).await?;
+    if !proven.pays(&owed) {
+        return Err(Refusal::Stale);
+    }
     if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {
         return Err(Refusal::Stale);
     }
@@ -158,9 +164,9 @@ async fn conclude_in(
         return Err(refuse(app, request, AnswerError::LoginRequired, why));
     }
     if !request.is_own() {
-        admit(app, conn, conclusion, (&subject, acr), now).await?;
+        admit(app, conn, conclusion, (&subject, proven.acr()), now).await?;
     }
-    let session = open_session(app, conclusion, &subject.id, (amr, auth_time), now)?;
+    let session = open_session(app, conclusion, &subject.id, auth_time, now)?;
     let secret = write_session(app, conn, conclusion, &session, now).await?;
     let target = Target::of(request);
     let answer = if request.is_own() {
@@ -197,7 +203,7 @@ async fn write_session(
         browsers::insert(conn, session, &hash).await?;
         return Ok(Some(secret));
     }
-    if let Proof::BrowserSession { .. } = conclusion.proven.proof() {
+    if !conclusion.proven.is_new() {
         // the proof has just been confirmed, and the row is held
         let presented = conclusion.cookie;
         let presented = presented.and_then(|text| secret::hash(app, Kind::BrowserSession, text));
@@ -237,17 +243,29 @@ async fn admit(
     Ok(())
 }
 
-/// Checks that a proof still holds, and returns the methods and the time of the sign-in.
+/// Checks that every proof still holds, and returns the time of the first, since when the user has been known.
 async fn confirm(
     conn: &mut Conn,
     conclusion: &Conclusion<'_>,
     now: Timestamp,
-) -> Result<(String, Timestamp), Refusal> {
+) -> Result<Timestamp, Refusal> {
+    for proof in conclusion.proven.proofs() {
+        confirm_one(conn, conclusion, proof, now).await?;
+    }
+    Ok(conclusion.proven.first().at())
+}
+
+async fn confirm_one(
+    conn: &mut Conn,
+    conclusion: &Conclusion<'_>,
+    proof: &Proof,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let subject = conclusion.proven.subject();
-    match conclusion.proven.proof() {
+    match proof {
         Proof::Password {
             fingerprint: proven,
-            at_micros,
+            ..
         } => {
             let hash = accounts::find_active_hash(conn, subject).await?;
             let hash = hash.filter(|hash| fingerprint(hash) == *proven);
@@ -256,25 +274,35 @@ async fn confirm(
             if !accounts::confirm_password(conn, subject, &hash, None).await? {
                 return Err(Refusal::Stale);
             }
-            Ok(("pwd".to_owned(), Timestamp::from_micros(*at_micros)))
         }
-        Proof::BrowserSession { id } => {
+        Proof::BrowserSession { id, amr, at_micros } => {
             let current = conclusion.current;
             let session = current.filter(|session| session.id == *id);
             let session = session.filter(|session| session.subject_id == subject);
             let session = session.ok_or(Refusal::Stale)?;
-            if !browsers::touch(conn, id, now).await? {
+            // another window may have renewed it since, and must not have done so with less
+            let acr = |amr: &str| Acr::of_methods(amr.split(' '));
+            let is_enough =
+                acr(&session.amr) >= acr(amr) && session.auth_time.micros() >= *at_micros;
+            if !is_enough || !browsers::touch(conn, id, now).await? {
                 return Err(Refusal::Stale);
             }
-            Ok((session.amr.clone(), session.auth_time))
         }
+        Proof::Totp { factor, .. } => {
+            if !factors::is_confirmed(conn, factor, subject).await? {
+                return Err(Refusal::Stale);
+            }
+        }
+        // it was used up when it was typed
+        Proof::RecoveryCode { .. } => {}
     }
+    Ok(())
 }
 
 /// Returns true if the proof is as recent as the client asks, although pages have waited since. A password that was typed in
 /// this sign-in counts for a while, or nobody who reads a page slowly could ever sign in with `max_age=0`.
 fn is_recent(conclusion: &Conclusion<'_>, auth_time: Timestamp, now: Timestamp) -> bool {
-    let is_typed = matches!(conclusion.proven.proof(), Proof::Password { .. });
+    let is_typed = matches!(conclusion.proven.first(), Proof::Password { .. });
     conclusion.request.is_recent(auth_time, now) || (is_typed && now < auth_time.plus(TYPED_NOW))
 }
 
@@ -335,18 +363,20 @@ fn open_session(
     app: &App,
     conclusion: &Conclusion<'_>,
     subject: &str,
-    (amr, auth_time): (String, Timestamp),
+    auth_time: Timestamp,
     now: Timestamp,
 ) -> Result<BrowserSession, ApiError> {
+    let proven = &conclusion.proven;
     let stays = conclusion.flow.is_some_and(|flow| flow.stays);
     let current = conclusion.current.filter(|one| one.subject_id == subject);
-    let is_new_proof = matches!(conclusion.proven.proof(), Proof::Password { .. });
+    let is_password = matches!(proven.first(), Proof::Password { .. });
     let limits = &app.settings().browser;
     let fresh = |id: String, created_at, stays| BrowserSession {
         id,
         subject_id: subject.to_owned(),
         username: String::new(),
-        amr: amr.clone(),
+        amr: proven.amr(),
+        credentials: proven.credentials(""),
         auth_time,
         stays,
         address: conclusion.address.to_owned(),
@@ -355,8 +385,11 @@ fn open_session(
         expires_at: now.plus(limits.lifetime(stays)),
     };
     Ok(match current {
-        Some(current) if is_new_proof => fresh(current.id.clone(), current.created_at, stays),
+        Some(current) if is_password => fresh(current.id.clone(), current.created_at, stays),
+        // what was proven adds to it
         Some(current) => BrowserSession {
+            amr: proven.amr(),
+            credentials: proven.credentials(&current.credentials),
             last_used_at: now,
             ..current.clone()
         },
@@ -379,6 +412,7 @@ async fn make_code(
         subject_id: &session.subject_id,
         browser_session: &session.id,
         amr: &session.amr,
+        credentials: &session.credentials,
         auth_time: session.auth_time,
         session_id: &ids::new_id(now).map_err(ApiError::internal)?,
         created_at: now,

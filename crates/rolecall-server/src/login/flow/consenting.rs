@@ -3,7 +3,8 @@
 use super::{
     answer::AnswerError,
     kept::{find, page_of, write_step},
-    service::{advance, keep_choice},
+    owed::Due,
+    service::{advance, due, keep_choice},
     step::{FlowError, Next, Visitor},
     store as flows,
 };
@@ -18,7 +19,8 @@ pub(crate) async fn decide(
     allows: Option<bool>,
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
-    let Some(allows) = allows.filter(|_| flow.has_signed_in()) else {
+    let is_due = due(app, &flow).await? == Due::Nothing;
+    let Some(allows) = allows.filter(|_| is_due) else {
         return page_of(&flow, visitor);
     };
     let version = flow.version;

@@ -5,20 +5,50 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rolecall_core::Timestamp;
+use rolecall_core::{Acr, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::owed::Owed;
+use crate::{
+    factors::{recovery_codes, typed::RightCode},
+    login::browser::store::BrowserSession,
+};
+
+/// The method of a password (RFC 8176).
+const PASSWORD: &str = "pwd";
+/// The method of a code that was typed.
+const ONE_TIME_CODE: &str = "otp";
+/// Several factors were proven.
+const MULTIPLE: &str = "mfa";
 
 /// A way to prove who somebody is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub(crate) enum Proof {
     /// The password whose hash has this fingerprint.
-    Password { fingerprint: String, at_micros: i64 },
-    /// An earlier sign-in in the same browser.
-    BrowserSession { id: String },
+    Password {
+        fingerprint: String,
+        at_micros: i64,
+    },
+    /// An earlier sign-in in the same browser, by these methods.
+    BrowserSession {
+        id: String,
+        #[serde(default)]
+        amr: String,
+        #[serde(default)]
+        at_micros: i64,
+    },
+    /// A code of an authenticator application.
+    Totp {
+        factor: String,
+        at_micros: i64,
+    },
+    RecoveryCode {
+        at_micros: i64,
+    },
 }
 
-/// The proofs of a flow. All are about its subject.
+/// The proofs of a flow. All are about its subject; the first is by a password or an earlier sign-in, and others add to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Proofs(Vec<Proof>);
@@ -29,29 +59,101 @@ impl Proofs {
     pub(in crate::login) fn by(proof: Proof) -> Self {
         Self(vec![proof])
     }
+
+    /// Adds the proof by a second factor of the same subject.
+    pub(in crate::login) fn add(&mut self, second: Proof) {
+        self.0.push(second);
+    }
+
+    pub(in crate::login) fn first(&self) -> Option<&Proof> {
+        self.0.first()
+    }
+
+    /// Returns the methods of authentication (RFC 8176), each once.
+    pub(in crate::login) fn methods(&self) -> Vec<&str> {
+        let mut methods: Vec<&str> = Vec::new();
+        for method in self.0.iter().flat_map(Proof::methods) {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+        // each second proof is by something that its owner has, and not by what they know
+        let is_multiple = self.0.len() > 1 && methods.contains(&PASSWORD);
+        if is_multiple && !methods.contains(&MULTIPLE) {
+            methods.push(MULTIPLE);
+        }
+        methods
+    }
+
+    /// Returns the assurance that the proofs reach.
+    pub(in crate::login) fn acr(&self) -> Acr {
+        Acr::of_methods(self.methods())
+    }
 }
 
 /// A user who has proven all that a flow asks for.
 #[derive(Debug)]
 pub(crate) struct Proven {
     subject: String,
-    proof: Proof,
+    first: Proof,
+    proofs: Proofs,
 }
 
 impl Proven {
     /// Returns the user of a flow with these proofs, if nothing is owed.
-    pub(in crate::login) fn of(subject: Option<&str>, proofs: &Proofs) -> Option<Self> {
+    pub(in crate::login) fn of(
+        subject: Option<&str>,
+        proofs: &Proofs,
+        owed: &Owed,
+    ) -> Option<Self> {
         let subject = subject?.to_owned();
-        let proof = proofs.0.last()?.clone();
-        Some(Self { subject, proof })
+        let first = proofs.first()?.clone();
+        let proofs = proofs.clone();
+        owed.is_paid_by(&proofs).then_some(Self {
+            subject,
+            first,
+            proofs,
+        })
+    }
+
+    /// Returns true if nothing is owed of what may have changed since.
+    pub(in crate::login) fn pays(&self, owed: &Owed) -> bool {
+        owed.is_paid_by(&self.proofs)
     }
 
     pub(crate) fn subject(&self) -> &str {
         &self.subject
     }
 
-    pub(crate) fn proof(&self) -> &Proof {
-        &self.proof
+    /// Returns the proof that the others add to.
+    pub(crate) fn first(&self) -> &Proof {
+        &self.first
+    }
+
+    pub(crate) fn proofs(&self) -> &[Proof] {
+        &self.proofs.0
+    }
+
+    /// Returns true if something was proven in this sign-in, and not only before.
+    pub(crate) fn is_new(&self) -> bool {
+        let is_old = |proof: &Proof| matches!(proof, Proof::BrowserSession { .. });
+        !self.proofs.0.iter().all(is_old)
+    }
+
+    /// Returns the methods of authentication, separated by spaces.
+    pub(crate) fn amr(&self) -> String {
+        self.proofs.methods().join(" ")
+    }
+
+    /// Returns the ids of the factors that were used, separated by spaces. `before` are those of an earlier sign-in.
+    pub(crate) fn credentials(&self, before: &str) -> String {
+        let mut ids: Vec<&str> = before.split(' ').filter(|id| !id.is_empty()).collect();
+        for id in self.proofs.0.iter().filter_map(Proof::credential) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids.join(" ")
     }
 }
 
@@ -63,9 +165,127 @@ impl Proof {
             at_micros: now.micros(),
         }
     }
+
+    /// Returns the proof by an earlier sign-in.
+    pub(in crate::login) fn session(session: &BrowserSession) -> Self {
+        Self::BrowserSession {
+            id: session.id.clone(),
+            amr: session.amr.clone(),
+            at_micros: session.auth_time.micros(),
+        }
+    }
+
+    /// Returns the proof by a code that was just used up.
+    pub(in crate::login) fn code(code: &RightCode, now: Timestamp) -> Self {
+        let at_micros = now.micros();
+        match code {
+            RightCode::Totp { factor, .. } => Self::Totp {
+                factor: factor.clone(),
+                at_micros,
+            },
+            RightCode::Recovery { .. } => Self::RecoveryCode { at_micros },
+        }
+    }
+
+    /// Returns the time at which the user proved who they are.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Password { at_micros, .. }
+            | Self::BrowserSession { at_micros, .. }
+            | Self::Totp { at_micros, .. }
+            | Self::RecoveryCode { at_micros } => Timestamp::from_micros(*at_micros),
+        }
+    }
+
+    fn methods(&self) -> impl Iterator<Item = &str> {
+        let methods = match self {
+            Self::Password { .. } => PASSWORD,
+            Self::BrowserSession { amr, .. } => amr,
+            Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
+        };
+        methods.split(' ').filter(|method| !method.is_empty())
+    }
+
+    fn credential(&self) -> Option<&str> {
+        match self {
+            Self::Totp { factor, .. } => Some(factor),
+            Self::RecoveryCode { .. } => Some(recovery_codes::CREDENTIAL),
+            Self::Password { .. } | Self::BrowserSession { .. } => None,
+        }
+    }
 }
 
 /// Returns what a flow remembers of a password hash, to notice that the password was changed since.
 pub(crate) fn fingerprint(hash: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, hash.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn totp(factor: &str) -> Proof {
+        Proof::Totp {
+            factor: factor.to_owned(),
+            at_micros: 0,
+        }
+    }
+
+    fn session(amr: &str) -> Proof {
+        Proof::BrowserSession {
+            id: "b".to_owned(),
+            amr: amr.to_owned(),
+            at_micros: 0,
+        }
+    }
+
+    #[test]
+    fn methods_by_table() {
+        let password = || Proof::password("h", Timestamp::default());
+        let recovery = || Proof::RecoveryCode { at_micros: 0 };
+        for (proofs, amr, acr) in [
+            (vec![password()], "pwd", Acr::Aal1),
+            (vec![password(), totp("f")], "pwd otp mfa", Acr::Aal2),
+            (vec![password(), recovery()], "pwd otp mfa", Acr::Aal2),
+            (vec![session("pwd")], "pwd", Acr::Aal1),
+            (vec![session("pwd otp mfa")], "pwd otp mfa", Acr::Aal2),
+            (vec![session("pwd"), totp("f")], "pwd otp mfa", Acr::Aal2),
+            // a flow from before the methods were kept
+            (vec![session("")], "", Acr::Aal1),
+            (vec![session(""), totp("f")], "otp", Acr::Aal1),
+            // one factor twice is one
+            (vec![totp("f"), totp("f")], "otp", Acr::Aal1),
+        ] {
+            let proofs = Proofs(proofs);
+            assert_eq!(
+                (proofs.methods().join(" ").as_str(), proofs.acr()),
+                (amr, acr)
+            );
+        }
+    }
+
+    #[test]
+    fn a_flow_from_before_is_read() {
+        let before = r#"[{"method":"browser_session","id":"b"}]"#;
+        let proofs: Proofs = serde_json::from_str(before).unwrap();
+        assert_eq!(proofs, Proofs(vec![session("")]));
+        let both = Proofs(vec![session("pwd"), totp("f")]);
+        let written = serde_json::to_string(&both).unwrap();
+        assert_eq!(serde_json::from_str::<Proofs>(&written).unwrap(), both);
+    }
+
+    #[test]
+    fn a_sign_in_rests_on_each_factor_once() {
+        let proven = Proven {
+            subject: "u".to_owned(),
+            first: session("pwd otp mfa"),
+            proofs: Proofs(vec![
+                session("pwd otp mfa"),
+                totp("g"),
+                Proof::RecoveryCode { at_micros: 0 },
+            ]),
+        };
+        assert_eq!(proven.credentials("f g"), "f g recovery");
+        assert_eq!(proven.credentials(""), "g recovery");
+    }
 }

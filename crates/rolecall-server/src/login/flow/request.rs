@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{TenantName, Timestamp};
+use rolecall_core::{Acr, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::tokens::{
@@ -37,6 +37,54 @@ pub(crate) enum Prompt {
     SelectAccount,
 }
 
+/// Writes values of `acr` as their words.
+mod acr_text {
+    pub(super) mod one {
+        use rolecall_core::Acr;
+        use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+        #[expect(
+            clippy::ref_option,
+            clippy::trivially_copy_pass_by_ref,
+            reason = "serde hands over a reference"
+        )]
+        pub(in super::super) fn serialize<S: Serializer>(
+            acr: &Option<Acr>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            acr.map(Acr::as_str).serialize(serializer)
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Acr>, D::Error> {
+            let word = Option::<String>::deserialize(deserializer)?;
+            let acr = word.as_deref().map(str::parse);
+            acr.transpose().map_err(D::Error::custom)
+        }
+    }
+
+    pub(super) mod many {
+        use rolecall_core::Acr;
+        use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            acr: &[Acr],
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(acr.iter().map(|acr| acr.as_str()))
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Vec<Acr>, D::Error> {
+            let words = Vec::<String>::deserialize(deserializer)?;
+            let acr = words.iter().map(|word| word.parse());
+            acr.collect::<Result<_, _>>().map_err(D::Error::custom)
+        }
+    }
+}
+
 /// A checked authorization request.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct AuthorizationRequest {
@@ -62,6 +110,12 @@ pub(crate) struct AuthorizationRequest {
     #[serde(default)]
     pub(crate) is_dynamic: bool,
     pub(crate) prompt: Vec<Prompt>,
+    /// The assurance that the sign-in has to reach (`OpenID` Connect Core section 5.5.1.1).
+    #[serde(default, with = "acr_text::one")]
+    pub(crate) essential_acr: Option<Acr>,
+    /// What the client would like, the best first.
+    #[serde(default, with = "acr_text::many")]
+    pub(crate) wished_acr: Vec<Acr>,
     /// The most seconds since the user proved who they are.
     pub(crate) max_age: Option<i64>,
     pub(crate) login_hint: Option<String>,
@@ -91,6 +145,8 @@ impl AuthorizationRequest {
             names_resource: false,
             is_dynamic: false,
             prompt: Vec::new(),
+            essential_acr: None,
+            wished_acr: Vec::new(),
             max_age: None,
             login_hint: None,
             subject: None,

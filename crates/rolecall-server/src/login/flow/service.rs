@@ -6,15 +6,15 @@ use super::{
     answer::AnswerError,
     choice::{self, Open},
     conclude::{Conclusion, Refusal, accepts, conclude},
-    describe::{describe, described, name_resource},
     kept::{find, new_flow, page_of, store_new, write_step},
+    owed::{self, Due},
     proof::{Proof, Proofs, Proven},
     request::{AuthorizationRequest, Prompt},
-    step::{FlowError, Next, Shown, Step, Visitor},
+    step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
 };
 use crate::{
-    accounts::{naming, store as accounts},
+    accounts::naming,
     app::App,
     audit::events,
     authority::subject::Status,
@@ -46,7 +46,17 @@ pub(crate) async fn begin(
     {
         let mut flow = new_flow(app, request)?;
         flow.subject_id = Some(session.subject_id.clone());
-        flow.proofs = by_session(session);
+        flow.proofs = Proofs::by(Proof::session(session));
+        match due(app, &flow).await? {
+            Due::Nothing => {}
+            Due::Unmet => return Ok(unmet(app, &flow.request)),
+            _ if is_silent => {
+                let why = "the user has to prove more than with this sign-in";
+                let error = AnswerError::LoginRequired;
+                return Ok(Next::refused(app, &flow.request, error, why));
+            }
+            _ => return store_new(app, &flow, visitor, current.as_ref()).await,
+        }
         let (error, why) = if settle(app, &mut flow).await?.is_some() {
             let why = "the user has to choose a tenant or roles";
             (AnswerError::InteractionRequired, why)
@@ -74,55 +84,34 @@ pub(crate) async fn begin(
     store_new(app, &flow, visitor, current.as_ref()).await
 }
 
-/// Returns true if the session of the browser does for the request as it is.
-fn fits(session: &BrowserSession, request: &AuthorizationRequest, now: Timestamp) -> bool {
+/// Returns the proof that a flow still waits for.
+pub(super) async fn due(app: &App, flow: &Flow) -> Result<Due, FlowError> {
+    let Some(subject) = &flow.subject_id else {
+        return Ok(Due::First);
+    };
+    let mut conn = app.store().read().await?;
+    let owed = owed::read(app, &mut conn, &flow.request, subject).await?;
+    let fresh = app.settings().factors.fresh;
+    Ok(owed.due(&flow.proofs, app.now(), fresh))
+}
+
+/// Tells a client that its user cannot prove as much as it asks for.
+pub(super) fn unmet(app: &App, request: &AuthorizationRequest) -> Next {
+    let why = "the user cannot sign in with as much as the request asks for";
+    let error = AnswerError::UnmetAuthenticationRequirements;
+    Next::refused(app, request, error, why)
+}
+
+/// Returns true if the session of the browser does for the request as it is, as far as its own proof goes.
+pub(super) fn fits(
+    session: &BrowserSession,
+    request: &AuthorizationRequest,
+    now: Timestamp,
+) -> bool {
     let is_hinted = |hint: &String| *hint == session.subject_id;
     !request.prompts(Prompt::Login)
         && request.is_recent(session.auth_time, now)
         && request.subject.as_ref().is_none_or(is_hinted)
-}
-
-fn by_session(session: &BrowserSession) -> Proofs {
-    Proofs::by(Proof::BrowserSession {
-        id: session.id.clone(),
-    })
-}
-
-/// Returns the step that is due, and what its page shows.
-pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<Shown, FlowError> {
-    let mut flow = find(app, id, visitor).await?;
-    let client = clients::find(&mut app.store().read().await?, &flow.request.client_id).await?;
-    let client = client.filter(|client| accepts(client, &flow.request));
-    if client.is_none() && !flow.request.is_own() {
-        return Err(FlowError::Ended);
-    }
-    let subject = flow.subject_id.clone();
-    let step = if let Some(subject) = subject.filter(|_| flow.has_signed_in()) {
-        let now = app.now();
-        let user = accounts::find_user(&mut app.store().read().await?, &subject, now).await?;
-        let username = user.ok_or(FlowError::Ended)?.username;
-        match settle(app, &mut flow).await? {
-            Some(open) => Step::Choose { username, open },
-            None => Step::Consent { username },
-        }
-    } else {
-        let current = browsers::find(app, visitor.session).await?;
-        let fitting = current.filter(|one| fits(one, &flow.request, app.now()));
-        Step::SignIn {
-            hint: flow.request.login_hint.clone(),
-            signed_in: fitting.map(|session| session.username),
-        }
-    };
-    flow.request = flow.choice.apply(&flow.request);
-    let descriptions = describe(app, &described(&flow.request, &step)).await?;
-    let resource = name_resource(app, &flow.request).await?;
-    Ok(Shown {
-        flow,
-        client,
-        step,
-        resource,
-        descriptions,
-    })
 }
 
 /// Checks a name and a password, and goes on if they are right. Whoever has signed in is shown the step that is due.
@@ -134,7 +123,7 @@ pub(crate) async fn sign_in(
     stays: bool,
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
-    if flow.has_signed_in() {
+    if due(app, &flow).await? != Due::First {
         return page_of(&flow, visitor);
     }
     let meant = naming::name_meant(app, username).await?;
@@ -169,7 +158,6 @@ pub(crate) async fn sign_in(
         password::count_failure(app, &proven.slot, subject, &typed).await?;
         return Err(FlowError::Wrong);
     };
-    password::forgive_address(app, &proven.slot.account, visitor.origin.address);
     let current = browsers::find(app, visitor.session).await?;
     advance(app, flow, current.as_ref(), visitor, device).await
 }
@@ -186,6 +174,7 @@ async fn keep_proof(
     let hash = hash.unwrap_or_default();
     let rehash = proven.rehash.as_deref();
     let now = app.now();
+    let (address, account) = (visitor.origin.address, &proven.slot.account);
     flow.subject_id = Some(proven.id.clone());
     flow.proofs = Proofs::by(Proof::password(rehash.unwrap_or(hash), now));
     flow.forget_decisions();
@@ -193,27 +182,41 @@ async fn keep_proof(
         .slot
         .device_of_login(app)
         .map_err(ApiError::internal)?;
+    let is_whole = due(app, flow).await? == Due::Nothing;
     let kept = app
         .store()
         .write(async |conn: &mut Conn| {
             // before this address is known too
             let is_new = proven.slot.is_elsewhere(conn).await?;
-            if !proven.confirm(conn, now).await? {
+            let confirmed = if is_whole {
+                proven.confirm(conn, now).await?
+            } else {
+                proven.still_holds(conn).await?
+            };
+            if !confirmed {
                 return Ok(false);
             }
             if !flows::update(conn, flow, now).await? {
                 return Err(FlowError::Ended);
             }
-            let (address, detail) = (visitor.origin.address, "password in a browser");
-            events::record_in(conn, app, "log_in", &proven.id, address, detail).await?;
-            if is_new {
+            if is_new && is_whole {
                 notices::queue(app, conn, &proven.id, Notice::NewDevice).await?;
             }
+            let (kind, detail) = if is_whole {
+                ("log_in", "password in a browser")
+            } else {
+                ("password_proven", "second_factor_due")
+            };
+            events::record_in(conn, app, kind, &proven.id, address, detail).await?;
             Ok::<_, FlowError>(true)
         })
         .await?;
     flow.version += 1;
-    Ok(kept.then_some(token))
+    if kept && is_whole {
+        password::forgive_address(app, account, address);
+    }
+    // a device is known once somebody has signed in with it, and not by the password alone
+    Ok(kept.then_some(token.filter(|_| is_whole)))
 }
 
 /// Goes on as the user who is signed in with this browser.
@@ -227,11 +230,12 @@ pub(crate) async fn continue_signed_in(
     let fitting = current
         .as_ref()
         .filter(|one| fits(one, &flow.request, app.now()));
-    let Some(session) = fitting.filter(|_| !flow.has_signed_in()) else {
+    let is_first = due(app, &flow).await? == Due::First;
+    let Some(session) = fitting.filter(|_| is_first) else {
         return page_of(&flow, visitor);
     };
     flow.subject_id = Some(session.subject_id.clone());
-    flow.proofs = by_session(session);
+    flow.proofs = Proofs::by(Proof::session(session));
     flow.forget_decisions();
     write_step(app, &mut flow).await?;
     advance(app, flow, current.as_ref(), visitor, None).await
@@ -244,7 +248,7 @@ pub(crate) async fn start_over(
     visitor: &Visitor<'_>,
 ) -> Result<Next, FlowError> {
     let flow = find(app, id, visitor).await?;
-    if !flow.has_signed_in() {
+    if flow.subject_id.is_none() {
         return page_of(&flow, visitor);
     }
     forget(app, flow, visitor).await
@@ -266,6 +270,11 @@ pub(super) async fn advance(
     visitor: &Visitor<'_>,
     device: Option<String>,
 ) -> Result<Next, FlowError> {
+    match due(app, &flow).await? {
+        Due::Nothing => {}
+        Due::Unmet => return end_unmet(app, &flow).await,
+        Due::First | Due::Second | Due::Enrolment => return page_of(&flow, visitor),
+    }
     if keep_choice(app, &mut flow).await?.is_some() {
         return page_of(&flow, visitor);
     }
@@ -273,6 +282,18 @@ pub(super) async fn advance(
         return page_of(&flow, visitor);
     }
     finish(app, &flow, Stored::Yes, current, visitor, device).await
+}
+
+async fn end_unmet(app: &App, flow: &Flow) -> Result<Next, FlowError> {
+    let is_ended = app
+        .store()
+        .write(async |conn: &mut Conn| flows::delete(conn, flow).await)
+        .await?;
+    if is_ended {
+        Ok(unmet(app, &flow.request))
+    } else {
+        Err(FlowError::Ended)
+    }
 }
 
 /// A flow has a row, which ends with it, unless no page was needed.
@@ -290,8 +311,12 @@ async fn finish(
     visitor: &Visitor<'_>,
     device: Option<String>,
 ) -> Result<Next, FlowError> {
-    let proven = Proven::of(flow.subject_id.as_deref(), &flow.proofs).ok_or(FlowError::Ended)?;
-    if let Proof::BrowserSession { .. } = proven.proof() {
+    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+    let mut conn = app.store().read().await?;
+    let owed = owed::read(app, &mut conn, &flow.request, subject).await?;
+    drop(conn);
+    let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
+    if !proven.is_new() {
         // a password was counted when it was typed
         app.take_quota(Quota::SignIns, proven.subject())?;
     }
@@ -330,7 +355,7 @@ async fn finish(
     }
 }
 
-async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {
+pub(super) async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {
     let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
     if flow.request.is_own() {
         return Ok(false);

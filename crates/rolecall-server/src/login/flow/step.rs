@@ -13,6 +13,7 @@ use crate::{
     app::App,
     clients::store::Client,
     error::ApiError,
+    factors::totp::Secret,
     login::{known::Origin, password::LoginError},
     store::StoreError,
 };
@@ -69,6 +70,12 @@ pub(crate) enum Step {
         /// The user who is signed in and may go on.
         signed_in: Option<String>,
     },
+    /// Prove it with a second factor.
+    Second { username: String },
+    /// Add a second factor.
+    Enrol { username: String, secret: Secret },
+    /// Go on: nothing else is due.
+    Continue { username: String },
     /// Choose a tenant, or roles of a constraint.
     Choose { username: String, open: Open },
     /// Allow the client what it asks for.
@@ -102,6 +109,8 @@ pub(crate) enum FlowError {
     Ended,
     /// The name or the password is wrong. The answer is the same for all.
     Wrong,
+    /// The code of a second factor is wrong, or was used before.
+    WrongCode,
     /// The password is right, and must be changed before it signs anybody in.
     PasswordChangeRequired,
     /// The choice is not among those that the user has.

@@ -47,6 +47,7 @@ fn options(database: &Path) -> Options {
             pages: crate::config::Pages::default(),
             mail: None,
             browser: crate::settings::BrowserLimits::default(),
+            factors: crate::settings::FactorRules::default(),
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),

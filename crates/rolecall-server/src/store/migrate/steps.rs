@@ -129,6 +129,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         include_str!("../../../migrations/0026_sign_ins_of_a_browser.sql"),
     ),
     (
+        27,
+        "second factors",
+        include_str!("../../../migrations/0027_factors.sql"),
+    ),
+    (
         28,
         "mail",
         include_str!("../../../migrations/0028_mail.sql"),

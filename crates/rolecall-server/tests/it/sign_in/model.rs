@@ -1,16 +1,18 @@
 //! Random interleavings of what two browsers of two users may send to two nodes, against a model.
 //!
-//! The model knows who has proven what in which flow. Nobody is signed in without all that was due, no code is spent
-//! twice, and no request changes after it was parsed.
+//! The model knows who has proven what in which flow, and who has a second factor. Nobody is signed in without all that
+//! was due, no code is spent twice, and no request changes after it was parsed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
+use rolecall::{Clock as _, Timestamp};
+use serde_json::json;
 
 use super::{REDIRECT, Site, has_ended, is_page, leads_to_page};
 use crate::support::{
-    Browser, Database, Fixture as _, Node, PASSWORD, Response, SignInAnswer, WRONG, claims,
-    eventually,
+    Browser, Database, Fixture as _, Node, PASSWORD, Phone, Response, SignInAnswer, WRONG, claims,
+    eventually, run,
 };
 
 const USERS: [&str; 2] = ["alice", "bob"];
@@ -36,6 +38,17 @@ enum Act {
         flow: usize,
         user: usize,
         is_right: bool,
+    },
+    Second {
+        flow: usize,
+        /// The user whose application shows the code.
+        user: usize,
+        is_right: bool,
+    },
+    /// A user gets a second factor, by an own token, or loses it, by the command line.
+    Factor {
+        user: usize,
+        is_added: bool,
     },
     Continue {
         flow: usize,
@@ -77,6 +90,10 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (any::<bool>(), prompt).prop_map(|(first_party, prompt)| Act::Begin { first_party, prompt }),
         4 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
             .prop_map(|(flow, user, is_right)| Act::Password { flow, user, is_right }),
+        3 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
+            .prop_map(|(flow, user, is_right)| Act::Second { flow, user, is_right }),
+        1 => (0..USERS.len(), prop::bool::weighted(0.7))
+            .prop_map(|(user, is_added)| Act::Factor { user, is_added }),
         1 => flow.clone().prop_map(|flow| Act::Continue { flow }),
         1 => flow.clone().prop_map(|flow| Act::StartOver { flow }),
         3 => (flow.clone(), prop::bool::weighted(0.8)).prop_map(|(flow, allows)| Act::Decide { flow, allows }),
@@ -101,6 +118,29 @@ enum Proof {
     Session(usize),
 }
 
+/// A user who is known in a flow, and the factor that they have proven in it, or before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    user: usize,
+    proof: Proof,
+    factor: Option<usize>,
+}
+
+/// Somebody who is signed in with a browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SignedIn {
+    user: usize,
+    session: usize,
+    factor: Option<usize>,
+}
+
+/// The application of a user, with a number of its own.
+struct Factor {
+    number: usize,
+    id: String,
+    phone: Phone,
+}
+
 #[derive(Debug)]
 struct Flow {
     id: String,
@@ -109,7 +149,7 @@ struct Flow {
     prompt: Prompt,
     /// The `state` and `nonce` of its request.
     mark: String,
-    subject: Option<(usize, Proof)>,
+    subject: Option<Known>,
     has_ended: bool,
 }
 
@@ -119,8 +159,12 @@ struct Code {
     user: usize,
     first_party: bool,
     session: usize,
+    factor: Option<usize>,
     mark: String,
+    expires_at: Timestamp,
     is_spent: bool,
+    /// It was deleted with the factor that it rested on.
+    is_gone: bool,
     /// The tokens that it was redeemed for.
     tokens: Option<usize>,
 }
@@ -128,6 +172,7 @@ struct Code {
 struct Tokens {
     access: String,
     session: usize,
+    factor: Option<usize>,
     has_ended: bool,
 }
 
@@ -136,8 +181,10 @@ struct Model {
     flows: Vec<Flow>,
     codes: Vec<Code>,
     tokens: Vec<Tokens>,
-    /// The user and the session of each browser.
-    browsers: [Option<(usize, usize)>; BROWSERS],
+    browsers: [Option<SignedIn>; BROWSERS],
+    factors: [Option<Factor>; USERS.len()],
+    /// The factors so far.
+    numbers: usize,
     sessions: usize,
     /// The users that have allowed the other application.
     allowed: BTreeSet<usize>,
@@ -148,19 +195,30 @@ impl Model {
         !first_party && !self.allowed.contains(&user)
     }
 
+    /// A user with a factor has to prove it, and nobody else any.
+    fn is_second_due(&self, user: usize, proven: Option<usize>) -> bool {
+        self.factors[user].is_some() && proven.is_none()
+    }
+
     /// The session of a browser after a user has signed in with it.
-    fn conclude(&mut self, browser: usize, user: usize) -> usize {
-        match self.browsers[browser] {
-            Some((known, session)) if known == user => session,
+    fn conclude(&mut self, browser: usize, known: Known) -> usize {
+        let Known { user, factor, .. } = known;
+        let session = match self.browsers[browser] {
+            Some(before) if before.user == user => before.session,
             before => {
-                if let Some((_, session)) = before {
-                    self.end(session);
+                if let Some(before) = before {
+                    self.end(before.session);
                 }
                 self.sessions += 1;
-                self.browsers[browser] = Some((user, self.sessions));
                 self.sessions
             }
-        }
+        };
+        self.browsers[browser] = Some(SignedIn {
+            user,
+            session,
+            factor,
+        });
+        session
     }
 
     fn end(&mut self, session: usize) {
@@ -173,7 +231,29 @@ impl Model {
         self.browsers
             .iter()
             .flatten()
-            .any(|(_, one)| *one == session)
+            .any(|one| one.session == session)
+    }
+
+    /// What rests on a factor ends with it, and sign-ins of its owner under way begin again.
+    fn lose(&mut self, user: usize, factor: usize) {
+        for browser in 0..BROWSERS {
+            let signed_in = self.browsers[browser];
+            if let Some(one) = signed_in.filter(|one| one.factor == Some(factor)) {
+                self.end(one.session);
+                self.browsers[browser] = None;
+            }
+        }
+        for tokens in &mut self.tokens {
+            tokens.has_ended |= tokens.factor == Some(factor);
+        }
+        for code in &mut self.codes {
+            code.is_gone |= code.factor == Some(factor) && !code.is_spent;
+        }
+        for flow in &mut self.flows {
+            if flow.subject.is_some_and(|known| known.user == user) {
+                flow.subject = None;
+            }
+        }
     }
 }
 
@@ -226,7 +306,9 @@ impl<'a> World<'a> {
                     self.redeem(at, node, by_first_party, is_proven).await;
                 }
             }
+            Act::Factor { user, is_added } => self.change_factor(user, is_added).await,
             Act::Password { flow, .. }
+            | Act::Second { flow, .. }
             | Act::Continue { flow }
             | Act::StartOver { flow }
             | Act::Decide { flow, .. }
@@ -264,18 +346,28 @@ impl<'a> World<'a> {
             .await;
         let current = self.model.browsers[browser].filter(|_| prompt != Prompt::Login);
         let at_once = current.filter(|_| prompt != Prompt::SelectAccount);
-        let due = at_once.filter(|(user, _)| self.model.is_consent_due(*user, first_party));
+        let at_once = at_once.map(|one| Known {
+            user: one.user,
+            proof: Proof::Session(one.session),
+            factor: one.factor,
+        });
+        let second = at_once.filter(|one| self.model.is_second_due(one.user, one.factor));
+        let due = at_once
+            .filter(|one| second.is_some() || self.model.is_consent_due(one.user, first_party));
         let flow = Flow {
             id: String::new(),
             browser,
             first_party,
             prompt,
             mark,
-            subject: due.map(|(user, session)| (user, Proof::Session(session))),
+            subject: due,
             has_ended: false,
         };
         match (at_once, due, prompt) {
-            (Some((user, _)), None, _) => self.is_code(&response, &flow, user),
+            (Some(known), None, _) => self.is_code(&response, &flow, known),
+            (_, Some(_), Prompt::None) if second.is_some() => {
+                is_error(&response, &flow, "login_required");
+            }
             (_, Some(_), Prompt::None) => is_error(&response, &flow, "consent_required"),
             (None, _, Prompt::None) => is_error(&response, &flow, "login_required"),
             _ => {
@@ -287,20 +379,23 @@ impl<'a> World<'a> {
     }
 
     /// Expects the code of a flow, and that the user is signed in.
-    fn is_code(&mut self, response: &Response, flow: &Flow, user: usize) {
+    fn is_code(&mut self, response: &Response, flow: &Flow, known: Known) {
         let answer = SignInAnswer::of(response, REDIRECT);
         let answer = answer.unwrap_or_else(|| panic!("no answer: {response:?}"));
         assert_eq!(answer.parameters["state"], flow.mark);
         let value = answer.code().to_owned();
         assert!(self.model.codes.iter().all(|code| code.value != value));
-        let session = self.model.conclude(flow.browser, user);
+        let session = self.model.conclude(flow.browser, known);
         self.model.codes.push(Code {
             value,
-            user,
+            user: known.user,
             first_party: flow.first_party,
             session,
+            factor: known.factor,
             mark: flow.mark.clone(),
+            expires_at: self.site.app.clock.now().plus(Duration::from_mins(1)),
             is_spent: false,
+            is_gone: false,
             tokens: None,
         });
     }
@@ -313,14 +408,32 @@ impl<'a> World<'a> {
             has_ended(&response);
             return;
         }
+        let is_second = |known: Known| self.model.is_second_due(known.user, known.factor);
+        let second = flow.subject.filter(|known| is_second(*known));
         match act {
             Act::Show { .. } => {
                 let page = is_page(&response, 200);
-                assert_eq!(page.contains("name=\"decision\""), flow.subject.is_some());
+                let is_decided = flow.subject.is_some() && second.is_none();
+                assert_eq!(page.contains("name=\"decision\""), is_decided);
+                assert_eq!(page.contains("name=\"code\""), second.is_some());
                 assert_eq!(page.contains("name=\"password\""), flow.subject.is_none());
             }
-            // the consent is due, and the form of another step changes nothing
+            // a later step is due, and the form of another one changes nothing
             Act::Password { .. } if flow.subject.is_some() => leads_to_page(&response, &id),
+            Act::Second { user, is_right, .. } => match second {
+                None => leads_to_page(&response, &id),
+                Some(known) if is_right && known.user == user => {
+                    let factor = self.model.factors[user].as_ref();
+                    let factor = factor.map(|factor| factor.number);
+                    self.proves(at, &response, Known { factor, ..known });
+                    // for the next code
+                    self.site.pass_time(Duration::from_secs(30));
+                }
+                Some(_) => {
+                    is_page(&response, 401);
+                    self.site.clear_failures().await;
+                }
+            },
             Act::Password {
                 is_right: false, ..
             } => {
@@ -328,14 +441,31 @@ impl<'a> World<'a> {
                 // guesses are another test's concern
                 self.site.clear_failures().await;
             }
-            Act::Password { user, .. } => self.proves(at, &response, user, Proof::Password),
+            Act::Password { user, .. } => {
+                let proof = Proof::Password;
+                let factor = None;
+                self.proves(
+                    at,
+                    &response,
+                    Known {
+                        user,
+                        proof,
+                        factor,
+                    },
+                );
+            }
             Act::Continue { .. } => {
                 let current = self.model.browsers[browser];
                 let current =
                     current.filter(|_| flow.prompt != Prompt::Login && flow.subject.is_none());
                 match current {
-                    Some((user, session)) => {
-                        self.proves(at, &response, user, Proof::Session(session));
+                    Some(one) => {
+                        let known = Known {
+                            user: one.user,
+                            proof: Proof::Session(one.session),
+                            factor: one.factor,
+                        };
+                        self.proves(at, &response, known);
                     }
                     None => leads_to_page(&response, &id),
                 }
@@ -344,18 +474,65 @@ impl<'a> World<'a> {
                 leads_to_page(&response, &id);
                 self.model.flows[at].subject = None;
             }
-            Act::Decide { .. } if flow.subject.is_none() => leads_to_page(&response, &id),
+            Act::Decide { .. } if flow.subject.is_none() || second.is_some() => {
+                leads_to_page(&response, &id);
+            }
             Act::Decide { allows: false, .. } => {
                 is_error(&response, flow, "access_denied");
                 self.model.flows[at].has_ended = true;
             }
             Act::Decide { .. } => self.allows(at, &response),
-            Act::Begin { .. } | Act::Redeem { .. } => unreachable!("no acts in a flow"),
+            Act::Begin { .. } | Act::Redeem { .. } | Act::Factor { .. } => {
+                unreachable!("no acts in a flow")
+            }
+        }
+    }
+
+    /// Gives a user a factor, or takes theirs away.
+    async fn change_factor(&mut self, user: usize, is_added: bool) {
+        match (self.model.factors[user].take(), is_added) {
+            (None, true) => {
+                let token = self.site.log_in(USERS[user]).await;
+                let begun = self.site.post("/api/me/factors/totp", &token, json!({}));
+                let begun = begun.await;
+                let (id, phone) = (begun.is(201).text("id"), Phone::with(&begun.text("secret")));
+                let code = phone.code(self.site.app.clock.now());
+                let path = format!("/api/me/factors/{id}/confirm");
+                let confirmed = self.site.post(path, &token, json!({ "code": code }));
+                confirmed.await.is(200);
+                self.site.pass_time(Duration::from_secs(30));
+                self.model.numbers += 1;
+                self.model.factors[user] = Some(Factor {
+                    number: self.model.numbers,
+                    id,
+                    phone,
+                });
+            }
+            (Some(factor), false) => {
+                let arguments = ["user", "remove-factor", USERS[user], &factor.id];
+                run(&self.site.app, &arguments).await;
+                self.model.lose(user, factor.number);
+            }
+            (before, _) => self.model.factors[user] = before,
+        }
+    }
+
+    /// The code that the application of a user shows, or another one.
+    fn code_of(&self, user: usize, is_right: bool) -> String {
+        let now = self.site.app.clock.now();
+        match &self.model.factors[user] {
+            Some(factor) if is_right => factor.phone.code(now),
+            Some(factor) => factor.phone.wrong(now, 0),
+            None => "000000".to_owned(),
         }
     }
 
     /// Sends a form with the id of a flow. What else is in it must not count.
     async fn send(&mut self, browser: usize, flow: &str, act: Act) -> Response {
+        let code = match act {
+            Act::Second { user, is_right, .. } => self.code_of(user, is_right),
+            _ => String::new(),
+        };
         let evil = [
             ("scope", "openid items:read"),
             ("redirect_uri", "https://evil.example/cb"),
@@ -377,52 +554,58 @@ impl<'a> World<'a> {
                     vec![("username", USERS[user]), ("password", password)],
                 )
             }
+            Act::Second { .. } => ("/login/second", vec![("code", code.as_str())]),
             Act::Continue { .. } => ("/login/continue", Vec::new()),
             Act::StartOver { .. } => ("/login/other", Vec::new()),
             Act::Decide { allows, .. } => {
                 let decision = if allows { "allow" } else { "deny" };
                 ("/consent", vec![("decision", decision)])
             }
-            Act::Begin { .. } | Act::Redeem { .. } => unreachable!("no acts in a flow"),
+            Act::Begin { .. } | Act::Redeem { .. } | Act::Factor { .. } => {
+                unreachable!("no acts in a flow")
+            }
         };
         form.push(("flow", flow));
         form.extend(evil);
         self.browsers[browser].submit(path, &form).await
     }
 
-    /// After the proof of a user: the consent is due, or the flow is over.
-    fn proves(&mut self, at: usize, response: &Response, user: usize, proof: Proof) {
-        let is_due = self
-            .model
-            .is_consent_due(user, self.model.flows[at].first_party);
-        self.model.flows[at].subject = Some((user, proof));
+    /// After the proof of a user: the second factor or the consent is due, or the flow is over.
+    fn proves(&mut self, at: usize, response: &Response, known: Known) {
+        let first_party = self.model.flows[at].first_party;
+        let is_due = self.model.is_second_due(known.user, known.factor)
+            || self.model.is_consent_due(known.user, first_party);
+        self.model.flows[at].subject = Some(known);
         if is_due {
             leads_to_page(response, &self.model.flows[at].id);
         } else {
-            self.ends_with_code(at, response, user);
+            self.ends_with_code(at, response, known);
         }
     }
 
     fn allows(&mut self, at: usize, response: &Response) {
         let flow = &self.model.flows[at];
-        let holds = flow.subject.filter(|(user, proof)| match proof {
+        let current = self.model.browsers[flow.browser];
+        let holds = flow.subject.filter(|known| match known.proof {
             Proof::Password => true,
-            Proof::Session(session) => self.model.browsers[flow.browser] == Some((*user, *session)),
+            Proof::Session(session) => {
+                current.is_some_and(|one| one.user == known.user && one.session == session)
+            }
         });
-        let Some((user, _)) = holds else {
+        let Some(known) = holds else {
             leads_to_page(response, &flow.id);
             self.model.flows[at].subject = None;
             return;
         };
         if !flow.first_party {
-            self.model.allowed.insert(user);
+            self.model.allowed.insert(known.user);
         }
-        self.ends_with_code(at, response, user);
+        self.ends_with_code(at, response, known);
     }
 
-    fn ends_with_code(&mut self, at: usize, response: &Response, user: usize) {
+    fn ends_with_code(&mut self, at: usize, response: &Response, known: Known) {
         let mut flow = self.model.flows.remove(at);
-        self.is_code(response, &flow, user);
+        self.is_code(response, &flow, known);
         flow.has_ended = true;
         self.model.flows.insert(at, flow);
     }
@@ -449,6 +632,8 @@ impl<'a> World<'a> {
         ];
         let response = node.send_as(client, &form).await;
         let is_good = !code.is_spent
+            && !code.is_gone
+            && self.site.app.clock.now() < code.expires_at
             && is_proven
             && by_first_party == code.first_party
             && self.model.lives(code.session);
@@ -466,12 +651,15 @@ impl<'a> World<'a> {
         assert_eq!(id_token["aud"], client.id.as_str());
         let access = response.text("access_token");
         let session = code.session;
+        let amr = &id_token["amr"];
+        assert_eq!(amr.as_array().unwrap().len() == 3, code.factor.is_some());
         let code = &mut self.model.codes[at];
         code.is_spent = true;
         code.tokens = Some(self.model.tokens.len());
         self.model.tokens.push(Tokens {
             access,
             session,
+            factor: code.factor,
             has_ended: false,
         });
     }

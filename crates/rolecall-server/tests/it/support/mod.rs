@@ -6,6 +6,7 @@ mod client;
 mod command_line;
 mod database;
 mod node;
+mod phone;
 mod postgres;
 mod proxy;
 mod race;
@@ -30,6 +31,7 @@ pub(crate) use command_line::{
 };
 pub(crate) use database::Database;
 pub(crate) use node::{Node, may, role};
+pub(crate) use phone::Phone;
 pub(crate) use proxy::Proxy;
 pub(crate) use race::{First, ROUNDS, Race, races};
 pub(crate) use relay::{Relay, RunningServer};

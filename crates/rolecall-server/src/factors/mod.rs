@@ -1,0 +1,14 @@
+//! Second factors: what an account has beside its password.
+
+pub(crate) mod admin_handlers;
+pub(crate) mod enrolment;
+pub(crate) mod handlers;
+mod names;
+pub(crate) mod notices;
+pub(crate) mod owner;
+pub(crate) mod recovery_codes;
+pub(crate) mod service;
+pub(crate) mod store;
+pub(crate) mod totp;
+pub(crate) mod typed;
+pub(crate) mod views;

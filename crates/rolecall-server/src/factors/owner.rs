@@ -1,0 +1,142 @@
+//! The owner of an account who changes its factors, and the proof that it is them.
+
+use rolecall::Principal;
+use rolecall_core::{Acr, Timestamp};
+
+use super::{recovery_codes::CREDENTIAL, store, store::FactorKind};
+use crate::{
+    app::App,
+    authority::caller::Caller,
+    error::ApiError,
+    login::browser::store::{self as browsers, BrowserSession},
+    sessions,
+    store::Conn,
+};
+
+/// The owner of an account, by the session in which they act.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) address: &'a str,
+    session: Session<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Session<'a> {
+    /// That of a token, which is not narrowed.
+    Token(&'a Principal),
+    Browser(&'a str),
+}
+
+/// How sure this server is of the owner.
+struct Sureness {
+    auth_time: Timestamp,
+    amr: String,
+    credentials: String,
+}
+
+impl<'a> Owner<'a> {
+    /// Returns the owner who sends a token.
+    pub(crate) fn by_token(caller: &'a Principal, address: &'a str) -> Self {
+        Self {
+            subject: caller.subject(),
+            address,
+            session: Session::Token(caller),
+        }
+    }
+
+    /// Returns the owner who is signed in with a browser.
+    pub(crate) fn in_browser(session: &'a BrowserSession, address: &'a str) -> Self {
+        Self {
+            subject: &session.subject_id,
+            address,
+            session: Session::Browser(&session.id),
+        }
+    }
+
+    pub(crate) fn caller(&self) -> Caller<'a> {
+        match self.session {
+            Session::Token(principal) => Caller::Token(principal),
+            Session::Browser(_) => Caller::As {
+                user_id: self.subject,
+            },
+        }
+    }
+
+    /// Checks that the owner proved who they are a moment ago, with a second factor if the account has one: whoever has
+    /// found an open browser, or knows the password alone, must not get hold of the account for good. Removing a passkey
+    /// needs a passkey, or a recovery code where it is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::StepUp`].
+    pub(crate) async fn prove(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+        removed: Option<FactorKind>,
+    ) -> Result<(), ApiError> {
+        let sureness = self.sureness(app, conn).await?;
+        let Some(sureness) = sureness else {
+            return Err(step_up(app, None));
+        };
+        let has_factors = !store::kinds(conn, self.subject).await?.is_empty();
+        let needed = match removed {
+            Some(FactorKind::Passkey) if !sureness.rests_on(CREDENTIAL) => Acr::Phr,
+            _ if has_factors => Acr::Aal2,
+            _ => Acr::Aal1,
+        };
+        if Acr::of_methods(sureness.amr.split(' ')) < needed {
+            return Err(step_up(app, Some(needed)));
+        }
+        let (now, fresh) = (app.now(), app.settings().factors.fresh);
+        // as `max_age` counts, with which the pages ask for a fresh sign-in
+        let is_fresh = now.since(sureness.auth_time).as_secs() <= fresh.as_secs()
+            // a clock set back must not make it last longer
+            && now.plus(fresh) >= sureness.auth_time;
+        if is_fresh {
+            Ok(())
+        } else {
+            Err(step_up(app, Some(needed).filter(|acr| *acr > Acr::Aal1)))
+        }
+    }
+
+    /// Reads the session from the database, whatever the token says; `None` if it has ended.
+    async fn sureness(&self, app: &App, conn: &mut Conn) -> Result<Option<Sureness>, ApiError> {
+        let now = app.now();
+        match self.session {
+            Session::Token(principal) => {
+                let id = principal.session().unwrap_or_default();
+                let found = sessions::store::find(conn, id).await?;
+                let own = found.filter(|session| session.subject_id == self.subject);
+                Ok(own.map(|session| Sureness {
+                    auth_time: session.auth_time.unwrap_or(session.created_at),
+                    amr: session.amr.unwrap_or_default(),
+                    credentials: session.credentials,
+                }))
+            }
+            Session::Browser(id) => {
+                let found = browsers::find_by_id(conn, id, now).await?;
+                let own = found.filter(|session| session.subject_id == self.subject);
+                Ok(own.map(|session| Sureness {
+                    auth_time: session.auth_time,
+                    amr: session.amr,
+                    credentials: session.credentials,
+                }))
+            }
+        }
+    }
+}
+
+impl Sureness {
+    fn rests_on(&self, credential: &str) -> bool {
+        self.credentials.split(' ').any(|one| one == credential)
+    }
+}
+
+fn step_up(app: &App, acr: Option<Acr>) -> ApiError {
+    ApiError::StepUp {
+        acr,
+        max_age: app.settings().factors.fresh,
+    }
+}

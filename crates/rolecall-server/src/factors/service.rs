@@ -1,0 +1,231 @@
+//! The rules for the factors of an account.
+
+use rolecall::PermissionName as _;
+use serde_json::json;
+
+use super::{
+    enrolment::{self, Confirmed, Enrolment},
+    names,
+    notices::{FactorNotice, notify},
+    owner::Owner,
+    store::{self, Factor, FactorKind},
+};
+use crate::{
+    accounts::store as accounts,
+    app::App,
+    authority::{caller::Caller, may, reads, rights::Rights},
+    error::ApiError,
+    login::{
+        browser::{service as browsers, store as browser_store},
+        code_store,
+    },
+    quota::Quota,
+    roles::assigning,
+    sessions,
+    store::{Change, gate},
+};
+
+/// The factors of a user.
+pub(crate) struct Factors {
+    pub(crate) factors: Vec<Factor>,
+    /// The recovery codes that are left.
+    pub(crate) codes_left: i64,
+}
+
+/// Returns the factors of a user. Secrets are never read back.
+pub(crate) async fn list(app: &App, subject: &str) -> Result<Factors, ApiError> {
+    let mut conn = app.store().read().await?;
+    Ok(Factors {
+        factors: store::list(&mut conn, subject).await?,
+        codes_left: store::count_codes(&mut conn, subject).await?,
+    })
+}
+
+/// The same for an administrator.
+pub(crate) async fn list_of(
+    app: &App,
+    caller: Caller<'_>,
+    user: &str,
+) -> Result<Factors, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    let found = accounts::find_user(&mut app.store().read().await?, user, app.now()).await?;
+    found.ok_or_else(|| ApiError::unknown("user", &user))?;
+    list(app, user).await
+}
+
+/// Begins to add an authenticator application.
+pub(crate) async fn add_totp(
+    app: &App,
+    owner: &Owner<'_>,
+    name: &str,
+) -> Result<Enrolment, ApiError> {
+    enrolment::require_on(app)?;
+    owner
+        .prove(app, &mut app.store().read().await?, None)
+        .await?;
+    // it is no change until it is confirmed, and is limited like one
+    app.take_quota(Quota::OwnChanges, owner.subject)?;
+    enrolment::begin(app, owner.subject, name).await
+}
+
+/// Adds an authenticator application with its first code.
+pub(crate) async fn confirm_totp(
+    app: &App,
+    owner: &Owner<'_>,
+    id: &str,
+    code: &str,
+) -> Result<Confirmed, ApiError> {
+    owner
+        .prove(app, &mut app.store().read().await?, None)
+        .await?;
+    enrolment::check(app, (id, owner.subject), code).await?;
+    change(app, owner, None, async |change| {
+        enrolment::confirm_in(app, change, (owner.subject, owner.address), id, code).await
+    })
+    .await
+}
+
+/// Gives a factor another name.
+pub(crate) async fn rename(
+    app: &App,
+    owner: &Owner<'_>,
+    id: &str,
+    name: &str,
+) -> Result<(), ApiError> {
+    let name = names::checked(name, "")?;
+    if name.is_empty() {
+        return Err(names::missing());
+    }
+    change(app, owner, None, async |change| {
+        if !store::rename(change, (id, owner.subject), &name).await? {
+            return Err(ApiError::unknown("factor", &id));
+        }
+        change
+            .record(json!({ "action": "factor.renamed", "subject": owner.subject, "factor": id }));
+        Ok(())
+    })
+    .await
+}
+
+/// Removes a factor; the sessions that rest on it end. What does not exist counts as removed.
+pub(crate) async fn remove(app: &App, owner: &Owner<'_>, id: &str) -> Result<(), ApiError> {
+    let found = list(app, owner.subject).await?.factors;
+    let Some(kind) = found.iter().find(|one| one.id == id).map(|one| one.kind) else {
+        return Ok(());
+    };
+    change(app, owner, Some(kind), async |change| {
+        remove_in(app, change, (owner.subject, owner.address), id).await
+    })
+    .await
+}
+
+/// Makes new recovery codes, which replace all before.
+pub(crate) async fn make_codes(app: &App, owner: &Owner<'_>) -> Result<Vec<String>, ApiError> {
+    change(app, owner, None, async |change| {
+        if store::kinds(change.conn(), owner.subject).await?.is_empty() {
+            let detail = "recovery codes come with a second factor: add one first";
+            return Err(ApiError::rule("no_factor", detail, Vec::new()));
+        }
+        enrolment::make_codes(app, change, (owner.subject, owner.address)).await
+    })
+    .await
+}
+
+/// Removes a factor of somebody else, who has lost it.
+pub(crate) async fn remove_of(
+    app: &App,
+    caller: Caller<'_>,
+    (user, address): (&str, &str),
+    id: &str,
+) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+        let now = change.now();
+        let found = accounts::find_user(change.conn(), user, now).await?;
+        found.ok_or_else(|| ApiError::unknown("user", &user))?;
+        assigning::cover_subject(change, &rights, user).await?;
+        gate::hold(change.conn(), user).await?;
+        remove_in(app, change, (user, address), id).await
+    })
+    .await
+}
+
+/// Changes the factors of the owner, who has just proven that it is them.
+async fn change<T>(
+    app: &App,
+    owner: &Owner<'_>,
+    removed: Option<FactorKind>,
+    work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    // every change waits for all others, so that none is begun that is refused
+    owner
+        .prove(app, &mut app.store().read().await?, removed)
+        .await?;
+    let caller = owner.caller();
+    let proven = async |change: &mut Change<'_>| {
+        Rights::load(app, change, caller).await?;
+        gate::hold(change.conn(), owner.subject).await?;
+        owner.prove(app, change.conn(), removed).await?;
+        work(change).await
+    };
+    match caller {
+        Caller::Token(_) => app.change(caller, proven).await,
+        // a browser session has no client, by which the changes of tokens are counted
+        _ => {
+            app.change_within(Quota::OwnChanges, owner.subject, caller, proven)
+                .await
+        }
+    }
+}
+
+/// Removes a factor, and everything that rests on it.
+async fn remove_in(
+    app: &App,
+    change: &mut Change<'_>,
+    (subject, address): (&str, &str),
+    id: &str,
+) -> Result<(), ApiError> {
+    if !store::is_confirmed(change.conn(), id, subject).await? {
+        return Ok(());
+    }
+    let Some(kind) = store::delete(change, id, subject).await? else {
+        return Ok(());
+    };
+    let is_last = store::kinds(change.conn(), subject).await?.is_empty();
+    if is_last {
+        // they stand for a factor, and there is none
+        store::delete_codes(change.conn(), subject).await?;
+    }
+    end_resting_on(change, subject, id).await?;
+    change.record(json!({
+        "action": "factor.removed", "subject": subject, "factor": id, "kind": kind.as_str(), "last": is_last,
+    }));
+    let notice = FactorNotice::Removed;
+    notify(
+        change.conn(),
+        app,
+        (subject, address),
+        notice,
+        kind.as_str(),
+    )
+    .await
+}
+
+/// Ends the sign-ins and sessions of a user that rest on a factor.
+async fn end_resting_on(
+    change: &mut Change<'_>,
+    subject: &str,
+    factor: &str,
+) -> Result<(), ApiError> {
+    // a sign-in under way begins again; one that ends just now waits for this change, and finds the factor gone
+    sessions::store::forget_proofs(change, subject).await?;
+    code_store::delete_resting_on(change.conn(), subject, factor).await?;
+    for id in browser_store::resting_on(change.conn(), subject, factor).await? {
+        browsers::end_in(change, subject, &id).await?;
+    }
+    // those that outlive the browser session, or that it has outgrown
+    for id in sessions::store::resting_on(change.conn(), subject, factor).await? {
+        sessions::service::end(change, "session.ended", &id, subject).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The step in which somebody who has no second factor adds one, since one is asked for.
+
+use super::{
+    kept::{find, page_of, write_step},
+    owed::Due,
+    proof::Proof,
+    service::{advance, due},
+    step::{FlowError, Next, Step, Visitor},
+    store::{self as flows, Flow},
+};
+use crate::{
+    app::App,
+    audit::events,
+    authority::caller::Caller,
+    error::ApiError,
+    factors::{
+        enrolment::{self, Confirmed},
+        typed::RightCode,
+    },
+    login::browser::service as browsers,
+    store::{Change, gate},
+};
+
+/// What follows the first code of an application.
+#[derive(Debug)]
+pub(crate) enum Enrolled {
+    /// The recovery codes are shown once, before anything else.
+    Codes(Vec<String>),
+    Next(Next),
+}
+
+/// Returns the step with the secret of the enrolment, which begins if there is none that can be confirmed.
+pub(super) async fn step(app: &App, flow: &mut Flow, username: String) -> Result<Step, FlowError> {
+    let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;
+    let begun = match &flow.enrolment {
+        Some(id) => enrolment::find(app, id, &subject).await?,
+        None => None,
+    };
+    let secret = match begun {
+        Some(secret) => secret,
+        None => {
+            let begun = enrolment::begin(app, &subject, "").await?;
+            flow.enrolment = Some(begun.id);
+            write_step(app, flow).await?;
+            begun.secret
+        }
+    };
+    Ok(Step::Enrol { username, secret })
+}
+
+/// Ends the enrolment with the first code of the application.
+pub(crate) async fn confirm(
+    app: &App,
+    id: &str,
+    visitor: &Visitor<'_>,
+    code: &str,
+) -> Result<Enrolled, FlowError> {
+    let mut flow = find(app, id, visitor).await?;
+    if due(app, &flow).await? != Due::Enrolment {
+        return go_on(app, flow, visitor).await.map(Enrolled::Next);
+    }
+    let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;
+    let Some(enrolment) = flow.enrolment.clone() else {
+        return page_of(&flow, visitor).map(Enrolled::Next);
+    };
+    match enrolment::check(app, (&enrolment, &subject), code).await {
+        Ok(()) => {}
+        // it took too long: the page shows a new secret
+        Err(ApiError::Unknown { .. }) => return page_of(&flow, visitor).map(Enrolled::Next),
+        Err(ApiError::Invalid(_)) => return Err(FlowError::WrongCode),
+        Err(error) => return Err(error.into()),
+    }
+    let caller = Caller::As { user_id: &subject };
+    let confirmed = app
+        .change_as(caller, async |change: &mut Change<'_>| {
+            gate::hold(change.conn(), &subject).await?;
+            keep(
+                app,
+                change,
+                &mut flow,
+                visitor,
+                (&subject, &enrolment, code),
+            )
+            .await
+        })
+        .await?;
+    flow.version += 1;
+    match confirmed.codes {
+        Some(codes) => Ok(Enrolled::Codes(codes)),
+        None => go_on(app, flow, visitor).await.map(Enrolled::Next),
+    }
+}
+
+/// Confirms the factor, and writes the proof by it into the flow: its first code is used up by that.
+async fn keep(
+    app: &App,
+    change: &mut Change<'_>,
+    flow: &mut Flow,
+    visitor: &Visitor<'_>,
+    (subject, enrolment, code): (&str, &str, &str),
+) -> Result<Confirmed, FlowError> {
+    let address = visitor.origin.address;
+    let owner = (subject, address);
+    let confirmed = enrolment::confirm_in(app, change, owner, enrolment, code).await?;
+    let now = change.now();
+    let right = RightCode::Totp {
+        factor: enrolment.to_owned(),
+        step: 0,
+    };
+    flow.proofs.add(Proof::code(&right, now));
+    if !flows::update(change.conn(), flow, now).await? {
+        return Err(FlowError::Ended);
+    }
+    let detail = "second factor in a browser: totp, just added";
+    events::record_in(change.conn(), app, "log_in", subject, address, detail).await?;
+    Ok(confirmed)
+}
+
+/// Goes on after the recovery codes were shown. What is still due is shown.
+async fn go_on(app: &App, flow: Flow, visitor: &Visitor<'_>) -> Result<Next, FlowError> {
+    if due(app, &flow).await? != Due::Nothing {
+        return page_of(&flow, visitor);
+    }
+    let current = browsers::find(app, visitor.session).await?;
+    advance(app, flow, current.as_ref(), visitor, None).await
+}

@@ -1,0 +1,265 @@
+//! The proofs that a sign-in asks for: by the factors of the account, by the configuration, and by the client.
+
+use std::time::Duration;
+
+use rolecall_core::{Acr, Timestamp};
+
+use super::{
+    assurance::least_acr,
+    choice::Choice,
+    proof::{Proof, Proofs},
+    request::AuthorizationRequest,
+};
+use crate::{
+    app::App,
+    clients::store as clients,
+    config::Mfa,
+    factors::store::{self as factors, FactorKind},
+    store::{Conn, StoreError},
+};
+
+/// The assurance that a sign-in has to reach, and what its user can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owed {
+    least: Acr,
+    /// The most that the factors of the account give together with its password.
+    reachable: Acr,
+    may_enrol: bool,
+}
+
+/// The proof that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// That by a password, or an earlier sign-in.
+    First,
+    /// That by a second factor of the account.
+    Second,
+    /// The account has no factor that is enough, and gets one.
+    Enrolment,
+    Nothing,
+    /// Nothing that the account has, or can get here, is enough.
+    Unmet,
+}
+
+/// What a sign-in is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked<'a> {
+    mfa: Mfa,
+    /// The least that the roles and permissions need that are asked for.
+    of_roles: Acr,
+    /// The least of the request.
+    essential: Option<Acr>,
+    /// What the client would like, the best first.
+    wished: &'a [Acr],
+}
+
+/// Reads what is owed by a user who signs in with a request.
+pub(crate) async fn read(
+    app: &App,
+    conn: &mut Conn,
+    request: &AuthorizationRequest,
+    subject: &str,
+) -> Result<Owed, StoreError> {
+    let kinds = factors::kinds(conn, subject).await?;
+    let asked = Asked {
+        mfa: app.settings().factors.mfa,
+        of_roles: of_roles(app, conn, request, subject).await?,
+        essential: request.essential_acr,
+        wished: &request.wished_acr,
+    };
+    Ok(Owed::of(&kinds, &asked))
+}
+
+async fn of_roles(
+    app: &App,
+    conn: &mut Conn,
+    request: &AuthorizationRequest,
+    subject: &str,
+) -> Result<Acr, StoreError> {
+    // without a scope, a token carries what the session reaches
+    if request.is_own() || request.scope.is_none() {
+        return Ok(Acr::Aal1);
+    }
+    let Some(client) = clients::find(conn, &request.client_id).await? else {
+        return Ok(Acr::Aal1);
+    };
+    // the request is the one that was chosen
+    least_acr(app, conn, &client, (request, &Choice::default()), subject).await
+}
+
+/// Returns true if a password alone is not enough for a user, whatever a client asks for: nobody is asked for a second
+/// factor by the password grant.
+pub(crate) async fn is_second_needed(
+    app: &App,
+    conn: &mut Conn,
+    subject: &str,
+) -> Result<bool, StoreError> {
+    let kinds = factors::kinds(conn, subject).await?;
+    let asked = Asked {
+        mfa: app.settings().factors.mfa,
+        ..Asked::default()
+    };
+    Ok(Owed::of(&kinds, &asked).least > Acr::Aal1)
+}
+
+impl Owed {
+    fn of(kinds: &[FactorKind], asked: &Asked<'_>) -> Self {
+        let reach = |kind: &FactorKind| match kind {
+            FactorKind::Totp => Acr::Aal2,
+            FactorKind::Passkey => Acr::Phr,
+        };
+        let reachable = kinds.iter().map(reach).max().unwrap_or_default();
+        // an account with a factor is never entered without one
+        let by_account = reachable.min(Acr::Aal2);
+        let by_setting = match asked.mfa {
+            Mfa::Required => Acr::Aal2,
+            Mfa::Off | Mfa::Optional => Acr::Aal1,
+        };
+        let wished = asked.wished.iter().copied();
+        let wished = wished.into_iter().find(|acr| *acr <= reachable);
+        let least = [asked.essential, wished].into_iter().flatten();
+        Self {
+            least: least.fold(by_account.max(by_setting).max(asked.of_roles), Acr::max),
+            reachable,
+            may_enrol: asked.mfa != Mfa::Off,
+        }
+    }
+
+    /// Returns true if these proofs are enough.
+    pub(in crate::login) fn is_paid_by(self, proofs: &Proofs) -> bool {
+        proofs.first().is_some() && proofs.acr() >= self.least
+    }
+
+    /// Returns the proof that is due after these. The first factor of an account needs a proof that is `fresh`: an open
+    /// browser is not enough.
+    pub(super) fn due(self, proofs: &Proofs, now: Timestamp, fresh: Duration) -> Due {
+        let Some(first) = proofs.first() else {
+            return Due::First;
+        };
+        let reached = proofs.acr();
+        if reached >= self.least {
+            return Due::Nothing;
+        }
+        // also where it is not enough: nobody without it learns what would be
+        if reached < self.reachable && reached < Acr::Aal2 || self.reachable >= self.least {
+            return Due::Second;
+        }
+        if !self.may_enrol || self.least > Acr::Aal2 {
+            return Due::Unmet;
+        }
+        let is_old = matches!(first, Proof::BrowserSession { .. }) && now.since(first.at()) > fresh;
+        if is_old { Due::First } else { Due::Enrolment }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Acr::{Aal1, Aal2, Phr};
+    use FactorKind::{Passkey, Totp};
+
+    const FRESH: Duration = Duration::from_mins(5);
+
+    fn now() -> Timestamp {
+        Timestamp::from_seconds(1_900_000_000)
+    }
+
+    fn asked(mfa: Mfa, essential: Option<Acr>, wished: &[Acr]) -> Asked<'_> {
+        Asked {
+            mfa,
+            essential,
+            wished,
+        }
+    }
+
+    fn password() -> Proofs {
+        Proofs::by(Proof::password("h", now()))
+    }
+
+    fn both() -> Proofs {
+        let mut proofs = password();
+        proofs.add(Proof::RecoveryCode { at_micros: 0 });
+        proofs
+    }
+
+    fn session(amr: &str, age: Duration) -> Proofs {
+        Proofs::by(Proof::BrowserSession {
+            id: "b".to_owned(),
+            amr: amr.to_owned(),
+            at_micros: now().minus(age).micros(),
+        })
+    }
+
+    #[test]
+    fn the_least_assurance_by_table() {
+        for (kinds, mfa, essential, wished, least) in [
+            (&[][..], Mfa::Optional, None, &[][..], Aal1),
+            (&[Totp], Mfa::Optional, None, &[], Aal2),
+            (&[Totp], Mfa::Off, None, &[], Aal2),
+            (&[Passkey], Mfa::Optional, None, &[], Aal2),
+            (&[], Mfa::Required, None, &[], Aal2),
+            (&[], Mfa::Optional, Some(Aal2), &[], Aal2),
+            (&[Totp], Mfa::Optional, Some(Phr), &[], Phr),
+            // a wish that cannot be met is none
+            (&[], Mfa::Optional, None, &[Aal2], Aal1),
+            (&[Totp], Mfa::Optional, None, &[Phr], Aal2),
+            (&[Totp], Mfa::Optional, None, &[Phr, Aal2], Aal2),
+            (&[Totp], Mfa::Optional, None, &[Aal1], Aal2),
+            (&[Totp, Passkey], Mfa::Optional, None, &[Phr], Phr),
+            (&[Totp, Passkey], Mfa::Optional, None, &[Aal2, Phr], Aal2),
+        ] {
+            let owed = Owed::of(kinds, &asked(mfa, essential, wished));
+            assert_eq!(
+                owed.least, least,
+                "{kinds:?} {mfa:?} {essential:?} {wished:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_proof_that_is_due_by_table() {
+        let old = FRESH + Duration::from_secs(1);
+        for (kinds, mfa, essential, proofs, due) in [
+            (&[][..], Mfa::Optional, None, Proofs::default(), Due::First),
+            (&[], Mfa::Optional, None, password(), Due::Nothing),
+            (&[Totp], Mfa::Optional, None, Proofs::default(), Due::First),
+            (&[Totp], Mfa::Optional, None, password(), Due::Second),
+            (&[Totp], Mfa::Off, None, password(), Due::Second),
+            (&[Totp], Mfa::Optional, None, both(), Due::Nothing),
+            (&[], Mfa::Required, None, password(), Due::Enrolment),
+            (&[], Mfa::Required, None, session("pwd", old), Due::First),
+            (
+                &[],
+                Mfa::Required,
+                None,
+                session("pwd", old - Duration::from_secs(1)),
+                Due::Enrolment,
+            ),
+            (&[], Mfa::Optional, Some(Aal2), password(), Due::Enrolment),
+            (&[], Mfa::Off, Some(Aal2), password(), Due::Unmet),
+            (&[], Mfa::Optional, Some(Phr), password(), Due::Unmet),
+            (&[Totp], Mfa::Optional, Some(Phr), password(), Due::Second),
+            (&[Totp], Mfa::Optional, Some(Phr), both(), Due::Unmet),
+            (&[Passkey], Mfa::Optional, Some(Phr), both(), Due::Second),
+            (
+                &[Totp],
+                Mfa::Optional,
+                None,
+                session("pwd", old),
+                Due::Second,
+            ),
+            (
+                &[Totp],
+                Mfa::Optional,
+                None,
+                session("pwd otp mfa", old),
+                Due::Nothing,
+            ),
+        ] {
+            let owed = Owed::of(kinds, &asked(mfa, essential, &[]));
+            let found = owed.due(&proofs, now(), FRESH);
+            assert_eq!(found, due, "{kinds:?} {mfa:?} {essential:?} {proofs:?}");
+            assert_eq!(owed.is_paid_by(&proofs), due == Due::Nothing);
+        }
+    }
+}

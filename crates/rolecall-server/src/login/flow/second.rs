@@ -1,0 +1,125 @@
+//! The step in which somebody proves who they are with a second factor.
+
+use super::{
+    kept::{find, page_of},
+    owed::Due,
+    proof::Proof,
+    service::{advance, due},
+    step::{FlowError, Next, Visitor},
+    store::{self as flows, Flow},
+};
+use crate::{
+    accounts::store as accounts,
+    app::App,
+    audit::events,
+    authority::subject::Status,
+    error::ApiError,
+    factors::typed::RightCode,
+    login::{
+        browser::service as browsers,
+        known::Slot,
+        second::{self, TypedCode},
+    },
+    store::{Conn, StoreError, gate},
+};
+
+/// The wrong codes after which a sign-in ends.
+const MOST_FAILURES: i64 = 10;
+
+/// Checks a code, and goes on if it is right. A form for another step shows the step that is due.
+pub(crate) async fn prove(
+    app: &App,
+    id: &str,
+    visitor: &Visitor<'_>,
+    code: &str,
+) -> Result<Next, FlowError> {
+    let mut flow = find(app, id, visitor).await?;
+    if due(app, &flow).await? != Due::Second {
+        return page_of(&flow, visitor);
+    }
+    let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;
+    let mut conn = app.store().read().await?;
+    let user = accounts::find_user(&mut conn, &subject, app.now()).await?;
+    drop(conn);
+    let user = user.filter(|user| user.status == Status::Active);
+    let user = user.ok_or(FlowError::Ended)?;
+    let typed = TypedCode {
+        subject: &subject,
+        username: &user.username,
+        code,
+        origin: visitor.origin,
+    };
+    let mut device = None;
+    let proven = second::prove(app, &typed, async |conn, slot, right| {
+        device = slot_device(app, slot)?;
+        keep(app, conn, &mut flow, visitor, right).await
+    })
+    .await;
+    match proven {
+        Ok(()) => {
+            flow.version += 1;
+            let current = browsers::find(app, visitor.session).await?;
+            advance(app, flow, current.as_ref(), visitor, device).await
+        }
+        Err(FlowError::Wrong) => {
+            app.parts().metrics.log_ins.add_one("wrong_second");
+            count(app, &mut flow).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn slot_device(app: &App, slot: &Slot) -> Result<Option<String>, ApiError> {
+    let device = slot.device_of_login(app);
+    let (_, token) = device.map_err(ApiError::internal)?;
+    Ok(token)
+}
+
+/// Writes the proof into the flow, in the transaction that uses up the code.
+async fn keep(
+    app: &App,
+    conn: &mut Conn,
+    flow: &mut Flow,
+    visitor: &Visitor<'_>,
+    right: &RightCode,
+) -> Result<(), FlowError> {
+    let now = app.now();
+    let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;
+    flow.proofs.add(Proof::code(right, now));
+    if !flows::update(conn, flow, now).await? {
+        return Err(FlowError::Ended);
+    }
+    let detail = match right {
+        RightCode::Totp { .. } => "second factor in a browser: totp",
+        RightCode::Recovery { .. } => "second factor in a browser: recovery code",
+    };
+    let address = visitor.origin.address;
+    events::record_in(conn, app, "log_in", &subject, address, detail).await?;
+    Ok(())
+}
+
+/// Counts a wrong code in the flow, which ends with the last. Whoever guesses begins again with the password, and the
+/// failures of the account remain.
+async fn count(app: &App, flow: &mut Flow) -> Result<Next, FlowError> {
+    flow.failures += 1;
+    let is_last = flow.failures >= MOST_FAILURES;
+    let now = app.now();
+    let written = app
+        .store()
+        .write(async |conn: &mut Conn| {
+            if let Some(subject) = &flow.subject_id {
+                gate::hold(conn, subject).await?;
+            }
+            if is_last {
+                flows::delete(conn, flow).await
+            } else {
+                flows::update(conn, flow, now).await
+            }
+        })
+        .await;
+    let is_written: Result<bool, StoreError> = written;
+    if is_last || !is_written? {
+        return Err(FlowError::Ended);
+    }
+    Err(FlowError::WrongCode)
+}

@@ -1,0 +1,76 @@
+//! The step that is due, as its page shows it.
+
+use super::{
+    conclude::accepts,
+    describe::{describe, described, name_resource},
+    enrolling,
+    kept::find,
+    owed::Due,
+    service::{due, fits, is_consent_due, settle},
+    step::{FlowError, Shown, Step, Visitor},
+    store::Flow,
+};
+use crate::{
+    accounts::store as accounts, app::App, clients::store as clients,
+    login::browser::service as browsers,
+};
+
+/// Returns the step that is due, and what its page shows.
+pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<Shown, FlowError> {
+    let mut flow = find(app, id, visitor).await?;
+    let client = clients::find(&mut app.store().read().await?, &flow.request.client_id).await?;
+    let client = client.filter(|client| accepts(client, &flow.request));
+    if client.is_none() && !flow.request.is_own() {
+        return Err(FlowError::Ended);
+    }
+    let step = match due(app, &flow).await? {
+        Due::First => sign_in_step(app, &flow, visitor).await?,
+        Due::Second => Step::Second {
+            username: username(app, &flow).await?,
+        },
+        Due::Enrolment => {
+            let username = username(app, &flow).await?;
+            enrolling::step(app, &mut flow, username).await?
+        }
+        Due::Unmet => return Err(FlowError::Ended),
+        Due::Nothing => {
+            let username = username(app, &flow).await?;
+            match settle(app, &mut flow).await? {
+                Some(open) => Step::Choose { username, open },
+                None if flow.enrolment.is_some() && !is_consent_due(app, &flow).await? => {
+                    Step::Continue { username }
+                }
+                None => Step::Consent { username },
+            }
+        }
+    };
+    flow.request = flow.choice.apply(&flow.request);
+    let descriptions = describe(app, &described(&flow.request, &step)).await?;
+    let resource = name_resource(app, &flow.request).await?;
+    Ok(Shown {
+        flow,
+        client,
+        step,
+        resource,
+        descriptions,
+    })
+}
+
+async fn sign_in_step(app: &App, flow: &Flow, visitor: &Visitor<'_>) -> Result<Step, FlowError> {
+    let current = browsers::find(app, visitor.session).await?;
+    // a session that was not enough is not offered again
+    let is_new = |id: &String| flow.subject_id.as_ref() != Some(id);
+    let fitting = current.filter(|one| fits(one, &flow.request, app.now()));
+    let fitting = fitting.filter(|one| is_new(&one.subject_id));
+    Ok(Step::SignIn {
+        hint: flow.request.login_hint.clone(),
+        signed_in: fitting.map(|session| session.username),
+    })
+}
+
+async fn username(app: &App, flow: &Flow) -> Result<String, FlowError> {
+    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+    let mut conn = app.store().read().await?;
+    let user = accounts::find_user(&mut conn, subject, app.now()).await?;
+    Ok(user.ok_or(FlowError::Ended)?.username)
+}

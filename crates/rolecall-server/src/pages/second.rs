@@ -1,0 +1,62 @@
+//! The steps of a sign-in that are about a second factor.
+
+use axum::{extract::State, response::Response};
+use rolecall::Public;
+
+use super::{
+    answers::{go, refuse},
+    steps::{Entered, answer, codes_page},
+    submitted::{Browser, Submitted},
+};
+use crate::{
+    app::App,
+    login::flow::{
+        enrolling::{self, Enrolled},
+        second, showing,
+    },
+};
+
+/// The value of `by` for a recovery code.
+pub(super) const RECOVERY: &str = "recovery";
+
+/// Prove who you are with a second factor: a code of an authenticator application, or a recovery code.
+#[utoipa::path(post, path = "/login/second", tag = "sign-in", responses(
+    (status = 303, description = "To the next step, or back to the client"),
+    (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_second(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let flow = form.get("flow");
+    let next = second::prove(&app, flow, &browser.visitor(&app), form.get("code")).await;
+    let entered = Entered {
+        by_recovery: form.get("by") == RECOVERY,
+        ..Entered::default()
+    };
+    answer(&app, &browser, flow, next, entered).await
+}
+
+/// Add an authenticator application during the sign-in, with its first code; or go on after that.
+#[utoipa::path(post, path = "/login/enrol", tag = "sign-in", responses(
+    (status = 200, description = "The recovery codes", body = String, content_type = "text/html"),
+    (status = 303, description = "To the next step, or back to the client"),
+    (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_enrol(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let (flow, visitor) = (form.get("flow"), browser.visitor(&app));
+    let language = browser.language(&app, None);
+    match enrolling::confirm(&app, flow, &visitor, form.get("code")).await {
+        Ok(Enrolled::Codes(codes)) => match showing::show(&app, flow, &visitor).await {
+            Ok(shown) => codes_page(&app, &browser, &shown, &codes),
+            Err(error) => refuse(&app, language, error),
+        },
+        Ok(Enrolled::Next(next)) => go(&app, language, next),
+        Err(error) => answer(&app, &browser, flow, Err(error), Entered::default()).await,
+    }
+}
