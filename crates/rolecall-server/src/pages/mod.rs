@@ -34,7 +34,7 @@ pub(crate) mod verify;
 pub(crate) use submitted::refuse_foreign;
 
 /// The paths that browsers show, and no script of another origin calls.
-pub(crate) const PATHS: [&str; 22] = [
+pub(crate) const PATHS: [&str; 24] = [
     "/authorize",
     "/login",
     "/login/continue",

@@ -130,9 +130,14 @@ async fn i059_a_user_signs_in_with_a_verified_address_and_with_no_other(app: Tes
 
 async fn i059_a_name_comes_before_an_address_and_no_name_takes_one(app: TestApp) {
     let client = client(&app).await;
-    // somebody is called like the address that another user has
+    // somebody is called like the address that another user has; in rows of before it is verified
     let mallory = app.create_user("alice@mail.example", &[]).await;
-    let alice = create(&app, "alice", ADDRESS, true).await;
+    let alice = create(&app, "alice", ADDRESS, false).await;
+    let verify = json!({ "email_verified": true });
+    change(&app, &alice, verify).await.is(409);
+    app.db
+        .execute("UPDATE users SET email_verified_at = created_at WHERE username = 'alice'")
+        .await;
     let bob = create(&app, "bob", "bob@mail.example", true).await;
     let changed = app
         .request(http::Method::PUT, "/api/me/password")
@@ -450,7 +455,10 @@ impl Model {
         {
             return 409;
         }
-        if is_verified && after.as_deref().is_some_and(verified_elsewhere) {
+        let named_elsewhere =
+            |address: &str| others().any(|(_, (name, ..))| *name == address.to_lowercase());
+        let is_taken = |address: &str| verified_elsewhere(address) || named_elsewhere(address);
+        if is_verified && after.as_deref().is_some_and(is_taken) {
             return 409;
         }
         self.0.insert(step.user, (after_name, after, is_verified));

@@ -16,7 +16,6 @@ use crate::{
     accounts::store as accounts,
     app::App,
     authority::{
-        assurance::acr_of,
         caller::Caller,
         subject::{self, Subject},
     },

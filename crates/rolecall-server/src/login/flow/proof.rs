@@ -145,6 +145,11 @@ impl Proven {
         self.proofs.methods().join(" ")
     }
 
+    /// Returns the assurance that the proofs reach.
+    pub(crate) fn acr(&self) -> Acr {
+        self.proofs.acr()
+    }
+
     /// Returns the ids of the factors that were used, separated by spaces. `before` are those of an earlier sign-in.
     pub(crate) fn credentials(&self, before: &str) -> String {
         let mut ids: Vec<&str> = before.split(' ').filter(|id| !id.is_empty()).collect();

@@ -131,13 +131,8 @@ async fn y260_no_request_takes_much_room(site: Site) {
     assert!(site.db.number(longest).await <= 8192);
 }
 
-async fn y260_a_user_begins_so_many_sign_ins_and_no_more(db: Database) {
-    let quotas = Quotas {
-        log_ins_per_hour: 100,
-        ..Quotas::default()
-    };
-    let app = TestApp::configured(db, |builder| builder.quotas(quotas)).await;
-    let site = Site::with(app).await;
+async fn y260_a_user_begins_so_many_sign_ins_and_no_more(site: Few) {
+    let site = site.0;
     let mut browser = Browser::new(&site);
     site.sign_in(&mut browser, &[]).await.code();
     let again = [("prompt", "login")];
