@@ -9,7 +9,9 @@ use axum::{
     response::Response,
 };
 use http::Method;
-use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
+use rolecall::{
+    Guard, GuardedArgs, GuardedRouter, Principal, RouteAccess, openapi::DocumentError, routing,
+};
 use serde_json::Value;
 use utoipa::openapi::{
     PathItem, RefOr, Schema,
@@ -27,7 +29,9 @@ use crate::{
         LayerOptions, LoggedSubject, PathRule,
         layers::{MAX_BODY_BYTES, describe_errors},
     },
-    invitations, keys, oauth, pages, policy, resources, roles, sessions, tickets,
+    invitations, keys, oauth,
+    pages::{self, OwnForms},
+    policy, resources, roles, sessions, tickets,
     web::{address, document, profiles},
 };
 
@@ -38,6 +42,8 @@ pub(crate) struct Api {
     schemas: Vec<(String, RefOr<Schema>)>,
     /// The paths at which it mounts nothing.
     left_out: &'static [&'static str],
+    /// Refuses forms of other sites, on the routes that are mounted while it is set.
+    own_forms: Option<OwnForms>,
 }
 
 impl Api {
@@ -45,6 +51,7 @@ impl Api {
     fn behind(guard: Guard) -> Self {
         Self {
             left_out: &[],
+            own_forms: None,
             router: GuardedRouter::new(guard),
             paths: utoipa::openapi::Paths::new(),
             schemas: Vec::new(),
@@ -88,6 +95,10 @@ impl Api {
                 } else {
                     methods
                 };
+                let methods = match &self.own_forms {
+                    Some(forms) => forms.guard(methods),
+                    None => methods,
+                };
                 self.router = self.router.route(path, methods);
             }
         }
@@ -119,7 +130,6 @@ impl Api {
             .router
             .keep_problems()
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .layer(pages::refuse_foreign(public_url))
             .layer(from_fn(finish_answer))
             .layer(from_fn(move |request: Request, next: Next| {
                 address::prefix_location(prefix.clone(), request, next)
@@ -191,9 +201,9 @@ async fn refuse_unknown(
     Ok(next.run(request).await)
 }
 
-/// Returns the options of the layers around this API: policy documents are longer than other bodies, and a proxy needs
+/// Returns the options of the layers around routes that contain this API: policy documents are longer than other bodies, and a proxy needs
 /// the identity headers in every answer.
-pub(crate) fn layer_options() -> LayerOptions {
+pub(crate) fn layer_options(routes: &[RouteAccess]) -> LayerOptions {
     let documents = policy::body::PATHS.iter().map(|path| PathRule {
         path,
         max_body_bytes: policy::body::MAX_BYTES,
@@ -202,7 +212,7 @@ pub(crate) fn layer_options() -> LayerOptions {
     });
     LayerOptions {
         paths: documents.chain([forward_auth::PATH_RULE]).collect(),
-        pages: pages::PATHS.to_vec(),
+        pages: pages::paths(routes),
         ..LayerOptions::default()
     }
 }
@@ -220,19 +230,21 @@ pub(crate) struct Guards {
     pub(crate) tickets: Guard,
 }
 
-/// Returns the whole API, except the paths `left_out`.
-pub(crate) fn api(guards: Guards, left_out: &'static [&'static str]) -> Api {
+/// Returns the whole API of a public URL, except the paths `left_out`.
+pub(crate) fn api(guards: Guards, public_url: &str, left_out: &'static [&'static str]) -> Api {
     let proxied = mount!(Api::behind(guards.forward_auth); forward_auth::authorize_request);
     let tickets = mount!(Api::behind(guards.tickets); tickets::handlers::issue_ticket);
     let base = Api {
         left_out,
         ..Api::behind(guards.api)
     };
-    public_routes(base).with(proxied).with(tickets)
+    public_routes(sign_in_routes(base, public_url))
+        .with(proxied)
+        .with(tickets)
 }
 
 fn public_routes(base: Api) -> Api {
-    let api = mount!(sign_in_routes(base);
+    let api = mount!(base;
         oauth::handlers::issue_token,
         oauth::handlers::revoke_token,
         oauth::handlers::introspect_token,
@@ -270,10 +282,17 @@ fn public_routes(base: Api) -> Api {
 }
 
 /// Mounts the pages, and `/authorize`, which leads to them.
-fn sign_in_routes(api: Api) -> Api {
-    mount!(api;
+fn sign_in_routes(api: Api, public_url: &str) -> Api {
+    // applications send people here by forms of their own, and those change nothing by themselves
+    let api = mount!(api;
         pages::handlers::authorize,
         pages::handlers::authorize_by_form,
+        pages::logout::get_logout,
+        pages::logout::post_logout,
+    );
+    let own_forms = Some(OwnForms::of(public_url));
+    let api = Api { own_forms, ..api };
+    let api = mount!(api;
         pages::handlers::get_login,
         pages::handlers::post_login,
         pages::handlers::post_continue,
@@ -303,9 +322,11 @@ fn sign_in_routes(api: Api) -> Api {
         pages::reset::get_reset,
         pages::reset::post_reset,
         pages::reset::post_new_password,
-        pages::logout::get_logout,
-        pages::logout::post_logout,
-    )
+    );
+    Api {
+        own_forms: None,
+        ..api
+    }
 }
 
 /// Mounts the routes of roles, permissions, constraints and role assignments.

@@ -25,14 +25,14 @@ fn matrix_of(router: &GuardedRouter<App>) -> AccessMatrix {
 #[test]
 fn the_access_matrix_matches_the_committed_file() {
     let issuer = TestIssuer::new();
-    matrix_of(&api(guards(&issuer), &[]).router)
+    matrix_of(&api(guards(&issuer), "https://login.test", &[]).router)
         .assert("access.lock", |caller| issuer.token_of(caller));
 }
 
 #[test]
 fn every_route_is_in_the_document_and_the_other_way_round() {
     let issuer = TestIssuer::new();
-    let api = api(guards(&issuer), &[]);
+    let api = api(guards(&issuer), "https://login.test", &[]);
     let table = api.router.access_table();
     let document = document::write("https://login.test", &api.paths, &api.schemas, &table).unwrap();
     let mut documented = Vec::new();

@@ -91,7 +91,9 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         .with_application(demo_routes(server.guard()))
         .document(<DemoDocument as utoipa::OpenApi>::openapi())
         .routes()?
-        .merge(docs::handlers::root(server.api_guard().clone()))
+        .merge(docs::handlers::root(server.api_guard().clone()));
+    let access = app.access_table();
+    let app = app
         .into_axum()
         .layer(axum::middleware::from_fn(http::refuse_other_hosts));
     let layers = LayerOptions {
@@ -99,7 +101,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
             exact: config.cors.allowed_origins.clone(),
             loopback: true,
         },
-        ..api::layer_options()
+        ..api::layer_options(&access)
     };
     let greeting = Greeting {
         url: &server.app().settings().issuer,

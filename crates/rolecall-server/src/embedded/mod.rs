@@ -121,7 +121,7 @@ impl Embedded {
             forward_auth: self.forward_guard.clone(),
             tickets: self.ticket_guard.clone(),
         };
-        let api = api::api(guards, left_out);
+        let api = api::api(guards, &self.app.settings().public_url, left_out);
         let finished = api.finish(&self.app);
         finished.map_err(|error| StartError::Failed(error.to_string()))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use ipnet::IpNet;
-use rolecall::GuardedRouter;
+use rolecall::{GuardedRouter, RouteAccess};
 use tokio::net::TcpListener;
 
 use super::listening::ServeError;
@@ -40,6 +40,10 @@ pub async fn serve(address: &str, app: impl Servable) -> Result<(), ServeError> 
 pub trait Servable: sealed::Sealed {
     #[doc(hidden)]
     fn into_router(self) -> Router;
+
+    /// The routes that are known.
+    #[doc(hidden)]
+    fn known_routes(&self) -> Vec<RouteAccess>;
 }
 
 mod sealed {
@@ -52,11 +56,19 @@ impl Servable for Router {
     fn into_router(self) -> Router {
         self
     }
+
+    fn known_routes(&self) -> Vec<RouteAccess> {
+        Vec::new()
+    }
 }
 
 impl Servable for GuardedRouter {
     fn into_router(self) -> Router {
         self.into_axum()
+    }
+
+    fn known_routes(&self) -> Vec<RouteAccess> {
+        self.access_table()
     }
 }
 
@@ -88,13 +100,14 @@ pub struct Server {
 impl Server {
     /// Creates a server with the default options.
     pub fn new(app: impl Servable) -> Self {
+        let routes = app.known_routes();
         Self {
             app: app.into_router(),
             layers: LayerOptions {
                 application: true,
                 // each route has the limit of its extractors, which the application can change
                 max_body_bytes: usize::MAX,
-                ..api::layer_options()
+                ..api::layer_options(&routes)
             },
             limits: Limits::default(),
         }
@@ -165,5 +178,51 @@ impl Server {
     pub async fn serve_until(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let app = http::wrap(self.app, self.layers);
         http::serve(listener, app, self.limits, shutdown).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::{
+        Request,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
+    };
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::Embedded;
+
+    const APP: &str = "https://app.example";
+
+    #[tokio::test]
+    async fn y370_pages_below_a_prefix_answer_no_preflight() {
+        let login = Embedded::open("sqlite::memory:").await.unwrap();
+        let routes = GuardedRouter::new(login.guard()).nest("/auth", login.routes().unwrap());
+        let server = Server::new(routes).allowed_origin(APP);
+        let app = http::wrap(server.app, server.layers);
+        let preflight = async |path: &str| {
+            let request = Request::options(path)
+                .header(ORIGIN, APP)
+                .header(ACCESS_CONTROL_REQUEST_METHOD, "POST")
+                .body(Body::empty())
+                .unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            let allowed = answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+            (answer.status().as_u16(), allowed)
+        };
+        for page in [
+            "/auth/authorize",
+            "/auth/login",
+            "/auth/consent",
+            "/auth/account/end",
+            "/auth/logout",
+        ] {
+            assert_eq!(preflight(page).await, (405, false), "{page}");
+        }
+        // what has the same end may be the application's
+        for path in ["/auth/token", "/auth/api/me", "/account", "/x/auth/account"] {
+            assert_eq!(preflight(path).await, (204, true), "{path}");
+        }
     }
 }

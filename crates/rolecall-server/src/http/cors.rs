@@ -61,7 +61,7 @@ fn is_loopback(origin: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct CorsRules {
     pub(super) origins: CorsOrigins,
-    pub(super) pages: Vec<&'static str>,
+    pub(super) pages: Vec<String>,
 }
 
 /// Marks the answer of a page, in its extensions: people look at it, and no script of another origin reads it, wherever
@@ -82,7 +82,10 @@ pub(super) async fn cors(
                 .to_str()
                 .is_ok_and(|text| options.origins.allows(text))
         })
-        .filter(|_| !options.pages.contains(&request.uri().path()));
+        .filter(|_| {
+            let path = request.uri().path();
+            !options.pages.iter().any(|page| page == path)
+        });
     let preflight = request.method() == Method::OPTIONS
         && request
             .headers()

@@ -45,7 +45,7 @@ pub struct LayerOptions {
     /// Paths with rules of their own.
     pub paths: Vec<PathRule>,
     /// Paths of pages, whose preflights no origin may send.
-    pub pages: Vec<&'static str>,
+    pub pages: Vec<String>,
     /// The routes are those of an application. Its error answers stay as they are, a page without a policy of its own may
     /// load anything, and a file with a validator may be cached. [`paths`](Self::paths) also match below a prefix.
     pub application: bool,

@@ -31,32 +31,16 @@ mod templates;
 mod trial;
 pub(crate) mod verify;
 
-pub(crate) use submitted::refuse_foreign;
+use rolecall::RouteAccess;
 
-/// The paths that browsers show, and no script of another origin calls.
-pub(crate) const PATHS: [&str; 24] = [
-    "/authorize",
-    "/login",
-    "/login/continue",
-    "/login/other",
-    "/login/password",
-    "/login/choice",
-    "/login/second",
-    "/login/enrol",
-    "/consent",
-    "/logout",
-    "/account",
-    "/account/end",
-    "/account/withdraw",
-    "/reset",
-    "/reset/password",
-    "/verify",
-    "/invite",
-    "/account/address",
-    "/account/factors",
-    "/account/factors/add",
-    "/account/factors/confirm",
-    "/account/factors/rename",
-    "/account/factors/remove",
-    "/account/factors/codes",
-];
+pub(crate) use submitted::OwnForms;
+
+/// Returns the paths that browsers show, and no script of another origin calls, below whatever prefix the routes are.
+pub(crate) fn paths(routes: &[RouteAccess]) -> Vec<String> {
+    let folder = concat!(module_path!(), "::");
+    let is_page = |route: &&RouteAccess| route.handler.starts_with(folder);
+    let pages = routes.iter().filter(is_page);
+    // the files of the pages contain parameters
+    let pages = pages.filter(|route| !route.path.contains('{'));
+    pages.map(|route| route.path.clone()).collect()
+}

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{
+    Extension,
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse as _, Response},
@@ -12,6 +13,7 @@ use http::{
     header::{ACCEPT_LANGUAGE, CONTENT_TYPE},
     request::Parts,
 };
+use rolecall::routing::GuardedMethods;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::{languages::Language, render};
@@ -55,6 +57,13 @@ impl<S: Send + Sync> FromRequest<S> for Submitted {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        // INVARIANT: nobody reads a form whose sender was not checked
+        if request.extensions().get::<Checked>().is_none() {
+            tracing::error!(
+                "a route reads forms of the pages, and nothing before it refuses those of other sites"
+            );
+            return Err(foreign());
+        }
         let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|kind| {
             let kind = kind.as_bytes();
             kind.starts_with(b"application/x-www-form-urlencoded")
@@ -141,37 +150,30 @@ impl Browser {
     }
 }
 
-/// Refuses forms of the pages that another site has sent (cross-site request forgery).
-pub(crate) fn refuse_foreign(public_url: &str) -> CsrfLayer<fn(ProtectionError) -> Response> {
-    let layer = CsrfLayer::new();
-    // without a trusted origin, the host of the request decides
-    let layer = layer.add_trusted_origin(origin_of(public_url));
-    layer
-        .unwrap_or_default()
-        .with_insecure_bypass(|_, uri| !is_form(uri.path()))
-        .with_rejection_response(refused as fn(ProtectionError) -> Response)
-}
+/// Marks a request that our own pages may have sent.
+#[derive(Clone, Copy)]
+struct Checked;
 
-/// Returns true for the paths that only forms of our own pages lead to. Clients send people to `/authorize` and `/logout`
-/// by forms too, and those change nothing by themselves.
-fn is_form(path: &str) -> bool {
-    let is_below = |folder: &str| {
-        let rest = path.strip_prefix(folder);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    FORMS.into_iter().any(is_below)
-}
+/// The layers of a route that takes forms of our own pages: they refuse what another site has sent (cross-site request
+/// forgery). They belong to the route, not to a path, since applications mount the pages below prefixes of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnForms(CsrfLayer<fn(ProtectionError) -> Response>);
 
-/// The folders of the pages whose forms change something.
-const FORMS: [&str; 7] = [
-    "/login",
-    "/consent",
-    "/account",
-    "/logout/confirm",
-    "/reset",
-    "/verify",
-    "/invite",
-];
+impl OwnForms {
+    /// Creates the layers for the pages of a public URL.
+    pub(crate) fn of(public_url: &str) -> Self {
+        let layer = CsrfLayer::new();
+        // without a trusted origin, the host of the request decides
+        let layer = layer.add_trusted_origin(origin_of(public_url));
+        let layer = layer.unwrap_or_default();
+        Self(layer.with_rejection_response(|_| foreign()))
+    }
+
+    /// Puts the layers around the handlers of a route.
+    pub(crate) fn guard(&self, methods: GuardedMethods<App>) -> GuardedMethods<App> {
+        methods.layer(Extension(Checked)).layer(self.0.clone())
+    }
+}
 
 /// Returns scheme, host and port of a URL.
 fn origin_of(url: &str) -> &str {
@@ -180,7 +182,7 @@ fn origin_of(url: &str) -> &str {
     path.and_then(|at| url.get(..from + at)).unwrap_or(url)
 }
 
-fn refused(_: ProtectionError) -> Response {
+fn foreign() -> Response {
     let text = "This form was sent by another site. Go back to the application and begin again.";
     plain(StatusCode::FORBIDDEN, text)
 }
@@ -208,14 +210,25 @@ mod tests {
         assert!(form.all("other").is_empty());
     }
 
-    #[test]
-    fn only_forms_of_our_own_pages_are_guarded() {
-        for path in ["/login", "/login/password", "/consent", "/account/sessions"] {
-            assert!(is_form(path), "{path}");
-        }
-        for path in ["/authorize", "/token", "/logout", "/loginx", "/api/me", "/"] {
-            assert!(!is_form(path), "{path}");
-        }
+    #[tokio::test]
+    async fn y370_a_form_is_read_only_behind_the_check_of_its_sender() {
+        let form = |is_checked: bool| {
+            let mut request = Request::post("/login")
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body("flow=x".into())
+                .unwrap();
+            if is_checked {
+                request.extensions_mut().insert(Checked);
+            }
+            request
+        };
+        let read = Submitted::from_request(form(true), &()).await.ok().unwrap();
+        assert_eq!(read.get("flow"), "x");
+        let refused = Submitted::from_request(form(false), &())
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod first_admin;
 mod log_in;
 mod order;
 mod policy;
+mod prefix;
 mod public_url;
 mod unheld;

@@ -46,6 +46,18 @@ impl Node {
         }
     }
 
+    /// A node whose routes are rolecall's below a prefix.
+    pub(crate) async fn nested(builder: EmbeddedBuilder, prefix: &str) -> Self {
+        let embedded = builder.open().await.unwrap();
+        let router = GuardedRouter::new(embedded.guard())
+            .nest(prefix, embedded.routes().unwrap())
+            .into_axum();
+        Self {
+            embedded: Arc::new(embedded),
+            router,
+        }
+    }
+
     pub(crate) fn embedded(&self) -> &Embedded {
         &self.embedded
     }
