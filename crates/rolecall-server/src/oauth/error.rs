@@ -50,6 +50,8 @@ pub(crate) enum OAuthError {
     UnauthorizedClient,
     /// A refresh token, or the log-in behind it, is not good or not the client's.
     InvalidGrant,
+    /// The session behind a refresh token has ended, since the client lost what it rests on.
+    SignedOut,
     /// The client does not admit this user.
     NotAdmitted,
     /// A code is unknown, spent, too old, or not the client's.
@@ -135,7 +137,7 @@ impl OAuthError {
                 let text = "the client may not use this grant";
                 (StatusCode::BAD_REQUEST, "unauthorized_client", text)
             }
-            Self::InvalidGrant => {
+            Self::InvalidGrant | Self::SignedOut => {
                 let text = "the token is not valid for this client; log in again";
                 (StatusCode::BAD_REQUEST, "invalid_grant", text)
             }

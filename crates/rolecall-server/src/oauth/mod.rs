@@ -17,6 +17,7 @@ pub(crate) mod known_token;
 pub(crate) mod metadata;
 mod opening;
 pub(crate) mod parameters;
+mod readmission;
 pub(crate) mod refresh;
 mod refused;
 pub(crate) mod revoke;

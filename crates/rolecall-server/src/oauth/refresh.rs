@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{Policy, TenantName, Timestamp};
+use rolecall_core::{TenantName, Timestamp};
 
 use super::{
-    admission::{Admission, SignedInBy},
+    admission::Admission,
     client_auth::RequestingClient,
     error::OAuthError,
     identity::{self, Identified},
+    readmission,
     standing::{Standing, standing},
 };
 use crate::{
@@ -19,8 +20,6 @@ use crate::{
         caller::Caller,
         subject::{self, Subject},
     },
-    clients::store::GrantType,
-    consents::store as consents,
     login::{browser::service as browsers, known::Origin},
     quota::{Quota, through},
     sessions::{
@@ -89,6 +88,11 @@ async fn attempt(
         // nodes agree on the database's time, and a retry may come to another node than the lost answer came from
         let now = app.database_now();
         refuse_foreign(app, request, &token, &session, now)?;
+        if !request.client.may_refresh() {
+            let error = OAuthError::UnauthorizedClient;
+            readmission::end_lost(app, &session, &error).await?;
+            return Err(error);
+        }
         let standing = standing(&token, &session, &request.origin, now);
         if standing == Standing::Replayed {
             end_replayed(app, &session, request.origin.address).await?;
@@ -102,9 +106,14 @@ async fn attempt(
             .write(async |conn: &mut Conn| {
                 continue_session(app, conn, request, &session, standing, now).await
             })
-            .await?;
-        if issued.is_some() {
-            return Ok((standing, issued));
+            .await;
+        match issued {
+            Ok(None) => {}
+            Ok(issued) => return Ok((standing, issued)),
+            Err(error) => {
+                readmission::end_lost(app, &session, &error).await?;
+                return Err(error);
+            }
         }
     }
     Err(OAuthError::Busy)
@@ -127,9 +136,6 @@ fn refuse_foreign(
     if !genuine || over || session.client_id != request.client.client_id() {
         return Err(OAuthError::InvalidGrant);
     }
-    if !request.client.may_refresh() {
-        return Err(OAuthError::UnauthorizedClient);
-    }
     let audience = session.audience.as_deref().unwrap_or_default();
     if let Some(asked) = &request.tenant
         && session.tenant.as_ref() != Some(asked)
@@ -151,48 +157,6 @@ fn refuse_foreign(
         )),
         _ => Ok(()),
     }
-}
-
-/// Returns the most that the client may be given now.
-async fn ceiling_now(
-    app: &App,
-    conn: &mut Conn,
-    request: &RefreshGrant<'_>,
-    audience: &str,
-) -> Result<Option<RequestedScope>, OAuthError> {
-    let (client, grant) = (request.client, GrantType::RefreshToken);
-    let ceiling = client.ceiling_now(app, conn, grant, audience).await;
-    ceiling.map_err(|error| match error {
-        // the client named no audience: its session has none any more
-        OAuthError::InvalidTarget(_) => OAuthError::InvalidGrant,
-        error => error,
-    })
-}
-
-/// Refuses a session whose user was not asked and now has to be: its client may have lost since what it was allowed in
-/// advance, such as a resource for which anybody may ask, or to ask nobody.
-async fn check_consent(
-    app: &App,
-    conn: &mut Conn,
-    request: &RefreshGrant<'_>,
-    session: &Session,
-    admitted: Option<&Admission>,
-) -> Result<(), OAuthError> {
-    let audience = session.audience.as_deref().unwrap_or_default();
-    let Some(client) = request.client.registered() else {
-        return Ok(());
-    };
-    let is_default = client.has_audience(audience, &app.settings().issuer);
-    if is_default && !admitted.is_some_and(Admission::rests_on_consent) {
-        return Ok(());
-    }
-    let (subject, client) = (&session.subject_id, &client.id);
-    let mut given = consents::find(conn, subject, client, audience).await?;
-    if is_default && given.is_none() {
-        // the request may have named no resource
-        given = consents::find(conn, subject, client, "").await?;
-    }
-    given.map(|_| ()).ok_or(OAuthError::InvalidGrant)
 }
 
 /// Holds the row of a session until the end of the transaction: whoever ends the session waits for it, and their floor is
@@ -233,30 +197,6 @@ async fn read_subject(
     subject.ok_or(OAuthError::InvalidGrant)
 }
 
-/// Asks again what a sign-in asks for.
-async fn admit(
-    app: &App,
-    conn: &mut Conn,
-    request: &RefreshGrant<'_>,
-    session: &Session,
-    user: (&Policy, &Subject),
-    now: Timestamp,
-) -> Result<Option<Admission>, OAuthError> {
-    let by = match session.identity {
-        Some(_) => SignedInBy::Browser,
-        None => SignedInBy::Password,
-    };
-    let (client, tenant) = (request.client, session.tenant.as_ref());
-    let admission = client.admit_now(conn, by, user, tenant, now).await?;
-    check_consent(app, conn, request, session, admission.as_ref()).await?;
-    Ok(admission)
-}
-
-/// Returns true if a token may carry rolecall's own permissions.
-fn carries_own(admitted: Option<&Admission>) -> bool {
-    admitted.is_none_or(Admission::carries_own)
-}
-
 /// `None` if the session is no longer as it was read.
 async fn continue_session(
     app: &App,
@@ -276,9 +216,10 @@ async fn continue_session(
     let now = app.now();
     let subject = read_subject(conn, session, now).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
-    let ceiling = ceiling_now(app, conn, request, audience).await?;
+    let ceiling = readmission::ceiling(app, conn, request.client, audience).await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let admission = admit(app, conn, request, session, (&policy, &subject), now).await?;
+    let user = (&**policy, &subject);
+    let admission = readmission::admit(app, conn, request.client, session, user, now).await?;
     let admitted = admission.as_ref();
     let amr = session.amr.as_deref().unwrap_or(BY_PASSWORD);
     let reach = assurance::reach(&policy, conn, &subject, acr_of(amr)).await?;
@@ -288,14 +229,15 @@ async fn continue_session(
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant: session.tenant.as_ref(),
-        own_audience: carries_own(admitted) && audience == app.settings().issuer,
+        own_audience: admitted.is_none_or(Admission::carries_own)
+            && audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
         now,
     };
     let opened = opened(session)?;
     let wish = Wish::Refresh(&opened, request.scope.as_ref());
     let granted = wish.grant(&holder)?;
-    admitted.map_or(Ok(()), |one| one.check_tenant(&granted, holder.tenant))?;
+    readmission::check_tenant(admitted, &granted, holder.tenant)?;
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
     let basis = Basis {

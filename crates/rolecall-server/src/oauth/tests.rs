@@ -77,7 +77,7 @@ impl Loss {
             (_, Ok(_)) => panic!("{self:?}: {what} issued a token"),
             (Self::Deleted, Err(OAuthError::InvalidClient { .. } | OAuthError::InvalidGrant))
             | (Self::Grants, Err(OAuthError::UnauthorizedClient))
-            | (Self::Audience, Err(OAuthError::InvalidTarget(_) | OAuthError::InvalidGrant)) => {}
+            | (Self::Audience, Err(OAuthError::InvalidTarget(_) | OAuthError::SignedOut)) => {}
             (_, Err(error)) => panic!("{self:?}: {what}: {error:?}"),
         }
     }

@@ -17,6 +17,7 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller, may, reads, rights::Rights},
     error::{ApiError, FieldError},
+    sessions::losses::end_unadmitted,
     store::{Change, outbox::Notice},
 };
 
@@ -133,6 +134,7 @@ pub(crate) async fn unassign(
         if let Assignee::User(user) = assignee {
             let lost = Notice::RoleLost { role, tenant };
             change.notify(user, lost).await?;
+            end_unadmitted(change, &rights.policy, user).await?;
         }
         Ok(())
     })

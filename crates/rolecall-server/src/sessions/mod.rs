@@ -3,5 +3,7 @@
 pub(crate) mod active;
 pub(crate) mod active_store;
 pub(crate) mod handlers;
+pub(crate) mod losses;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod unadmitted_store;

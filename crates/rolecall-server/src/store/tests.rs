@@ -54,6 +54,10 @@ const MODULES: &[Module] = &[
     ("resources/store.rs", resources::store::ALL),
     ("sessions/active_store.rs", sessions::active_store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
+    (
+        "sessions/unadmitted_store.rs",
+        sessions::unadmitted_store::ALL,
+    ),
     ("clients/store.rs", clients::store::ALL),
     ("tickets/store.rs", tickets::store::ALL),
     ("store/chain.rs", chain::ALL),

@@ -18,6 +18,7 @@ on_both![
     the_command_line_tells_the_clients_too,
     the_account_page_tells_the_clients_too,
     a_recovery_tells_the_clients_of_all_users,
+    y371_who_may_not_sign_in_any_more_is_signed_out,
 ];
 
 /// alice and bob, each signed in with two browsers and two clients.
@@ -294,4 +295,74 @@ async fn a_recovery_tells_the_clients_of_all_users(site: Site) {
         everywhere.party.sids().len() + everywhere.second.sids().len(),
         8
     );
+}
+
+async fn y371_who_may_not_sign_in_any_more_is_signed_out(site: Site) {
+    let admin = site.admin().await;
+    let alice = site.id_of("alice").await;
+    site.create_role("staff", &[]).await;
+    let all = json!(["authorization_code", "refresh_token"]);
+    for (number, (registered, lost)) in [
+        (json!({ "who": ["staff"] }), None),
+        (json!({ "tenant": "acme" }), None),
+        (json!({ "tenant": "ask" }), None),
+        (
+            json!({ "who": ["staff"] }),
+            Some(json!({ "who": ["other"] })),
+        ),
+        (
+            json!({ "tenant": "acme" }),
+            Some(json!({ "tenant": "beta" })),
+        ),
+        (
+            json!({}),
+            Some(json!({ "grants": ["refresh_token", "password"] })),
+        ),
+        (json!({}), Some(json!({ "grants": ["authorization_code"] }))),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let party = RelyingParty::listen().await;
+        let name = format!("client{number}");
+        let client = create_client(&site, &name, Some(&party.url), "ES256").await;
+        let path = format!("/api/clients/{}", client.id());
+        site.patch(&path, admin, registered.clone()).await.is(200);
+        let give = async || {
+            site.assign(&alice, "staff").await;
+            site.assign_in(&alice, "staff", "acme").await;
+        };
+        give().await;
+        let signed_in = Browser::default()
+            .sign_in(&site, &client, "alice", "openid")
+            .await;
+        let is_left = format!(
+            "SELECT COUNT(*) FROM sessions WHERE id = '{}'",
+            signed_in.sid
+        );
+        assert_eq!(site.db.number(&is_left).await, 1);
+        if let Some(lost) = &lost {
+            site.patch(&path, admin, lost.clone()).await.is(200);
+        } else {
+            // what the user loses ends the session at once, also for applications that never refresh
+            site.unassign(&alice, "staff").await;
+            site.unassign_in(&alice, "staff", "acme").await;
+            assert_eq!(site.db.number(&is_left).await, 0, "{registered}");
+            assert_eq!(party.count(1).await[0].sid(), signed_in.sid);
+        }
+        assert_eq!(site.get("/userinfo", &signed_in.access).await.status, 401);
+        let refresh = async || {
+            site.refresh_through(&client.credentials, &signed_in.refresh)
+                .await
+        };
+        refresh().await.is(400);
+        assert_eq!(site.db.number(&is_left).await, 0, "{registered}");
+        assert_eq!(party.count(1).await[0].sid(), signed_in.sid);
+        // what is given back opens nothing again
+        give().await;
+        let mut back = registered;
+        back["grants"] = all.clone();
+        site.patch(&path, admin, back).await.is(200);
+        refresh().await.oauth_error(400, "invalid_grant");
+    }
 }
