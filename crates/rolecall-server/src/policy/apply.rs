@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rolecall::PermissionName as _;
 use rolecall_core::{
-    FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+    PermissionPattern, Policy, PolicyBuilder, RoleName,
     document::{Document, ParsedDocument, PolicyChange as Edit},
 };
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
-    roles::{checks::Checks, constraint_store, service as service_of_roles, store},
+    roles::{checks::Checks, constraint_store, losses, service as service_of_roles, store},
     store::Change,
 };
 
@@ -111,16 +111,16 @@ pub(super) async fn put(
     check_authority(rights, &difference)?;
     let after = &difference.policy;
     checks.require(app, change, &policy.policy, after).await?;
+    let effects = difference.changes.iter();
+    let effects: Vec<Affected<'_>> = effects.map(|edit| affected(edit, policy)).collect();
+    let losing = losing(policy, &effects);
+    let lost = losses::between(policy, after, &losing);
+    losses::end_tokens(change, policy, &losing, lost).await?;
     for edit in &difference.changes {
         write(change, edit).await?;
         change.record(audit_entry(edit));
     }
-    let effects = difference.changes.iter();
-    let effects: Vec<Affected<'_>> = effects.map(|edit| affected(edit, policy)).collect();
     mark_stale(change, &effects);
-    for role in losing(policy, &effects) {
-        change.raise_floor(FloorKind::Role, role.as_str());
-    }
     let applied = Applied {
         tag: service::tag_of(&difference.wanted),
         changes: difference.changes,

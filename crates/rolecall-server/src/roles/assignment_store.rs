@@ -17,6 +17,7 @@ queries! {
     DELETE = "DELETE FROM role_assignments WHERE subject_id = $1 AND role = $2 AND tenant = $3";
     ROLES_EVER_OF = "SELECT role, tenant FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
     IN_TENANTS = "SELECT subject_id, tenant FROM role_assignments WHERE role = $1 AND tenant <> ''";
+    IS_GIVEN = "SELECT role FROM role_assignments WHERE role = $1 LIMIT 1";
     ROLES_GIVEN = "SELECT DISTINCT role FROM role_assignments WHERE role >= $1 ORDER BY role";
     HOLDERS_OF = "SELECT a.subject_id AS subject, s.kind, COALESCE(u.username, c.name) AS name, a.role, a.tenant, a.valid_from, \
         a.expires_at, a.reason, a.assigned_by, a.assigned_at FROM role_assignments a JOIN subjects s ON s.id = a.subject_id \
@@ -115,6 +116,15 @@ pub(super) async fn in_tenants(
 ) -> Result<Vec<(String, TenantName)>, StoreError> {
     let subjects = query(IN_TENANTS).bind(role.as_str());
     subjects.fetch_all(conn).await
+}
+
+/// Returns true if a subject has the role, in whatever tenant and from whatever time on.
+pub(crate) async fn is_given(conn: &mut Conn, role: &RoleName) -> Result<bool, StoreError> {
+    let found: Option<String> = query(IS_GIVEN)
+        .bind(role.as_str())
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Returns the roles from `first` on that are assigned to at least one subject, by name.

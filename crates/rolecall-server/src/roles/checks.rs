@@ -208,8 +208,8 @@ impl Checks {
             let suspects = &findings.suspects;
             separation::check_sessions(app, change.conn(), now, &transition, suspects).await?;
         }
-        separation::end_uncounted(change, &transition);
-        findings.ended.end(change);
+        let uncounted = separation::uncounted(&transition);
+        findings.ended.end(change, before, uncounted).await?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod details;
 pub(crate) mod ended_store;
 pub(crate) mod handlers;
 pub(crate) mod holder_store;
+pub(crate) mod losses;
 pub(crate) mod names;
 pub(crate) mod open_roles;
 pub(crate) mod permission_handlers;

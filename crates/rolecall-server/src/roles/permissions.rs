@@ -1,10 +1,13 @@
 //! The rules for permissions.
 
+use std::collections::BTreeSet;
+
 use rolecall::PermissionName as _;
-use rolecall_core::{FloorKind, Permission, PermissionPattern, Policy, PolicyBuilder};
+use rolecall_core::{Permission, PermissionPattern, Policy, PolicyBuilder};
 use serde_json::json;
 
 use super::{
+    losses,
     names::{check_description, check_name},
     store::{self, PermissionRow},
 };
@@ -91,11 +94,11 @@ pub(crate) async fn delete(
             .covers_pattern(&pattern)
             .map_err(ApiError::Exceeds)?;
         // a role may still hold it through a wildcard, and loses it
-        for (role, rules) in policy.roles() {
-            if rules.permissions.iter().any(|held| held.matches(name)) {
-                change.raise_floor(FloorKind::Role, role.as_str());
-            }
-        }
+        let losing = policy.roles();
+        let losing =
+            losing.filter(|(_, rules)| rules.permissions.iter().any(|held| held.matches(name)));
+        let losing = losing.map(|(role, _)| role.clone()).collect();
+        losses::end_tokens(change, policy, &losing, BTreeSet::from([name.clone()])).await?;
         store::delete_permission(change, name).await?;
         delete_empty_wildcards(change, policy, name).await?;
         change.record(json!({ "action": "permission.deleted", "permission": name }));

@@ -10,6 +10,7 @@ use rolecall_core::{
 use super::{
     assignment_store,
     holder_store::{Holder, each_holder},
+    losses,
     transition::Transition,
 };
 use crate::{
@@ -300,19 +301,24 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    pub(crate) fn end(&self, change: &mut Change<'_>) {
+    /// Ends the tokens, and those with the roles `uncounted`, which were issued under the policy `before`.
+    pub(crate) async fn end(
+        &self,
+        change: &mut Change<'_>,
+        before: &Policy,
+        mut uncounted: BTreeSet<RoleName>,
+    ) -> Result<(), StoreError> {
         match self {
             Self::Subjects(ids) => {
                 for id in ids {
                     change.raise_floor(FloorKind::Subject, id);
                 }
             }
-            Self::Roles(roles) => {
-                for role in roles {
-                    change.raise_floor(FloorKind::Role, role.as_str());
-                }
-            }
+            Self::Roles(roles) => uncounted.extend(roles.iter().cloned()),
         }
+        // a role of which a token carries no permission does not count as active in it
+        let given = before.permissions_of(&uncounted);
+        losses::end_tokens(change, before, &uncounted, given).await
     }
 }
 
@@ -355,18 +361,16 @@ pub(crate) async fn ended_tokens(
     Ok(Ended::Roles(roles))
 }
 
-/// Ends the tokens that a constraint which is new or stricter, or to whose roles new edges lead, would have to count beside
-/// others of their subject: nothing shows what they have active, so that all get new ones, which are counted. Who can
+/// Returns the roles whose tokens a constraint which is new or stricter, or to whose roles new edges lead, would have to
+/// count beside others of their subject. They end: nothing shows what they have active, so that all get new ones, which are counted. Who can
 /// violate the constraint only with a later assignment is among them.
-pub(super) fn end_uncounted(change: &mut Change<'_>, transition: &Transition<'_>) {
+pub(super) fn uncounted(transition: &Transition<'_>) -> BTreeSet<RoleName> {
     let per_subject = |one: &Constraint| one.per == ConstraintScope::Subject;
     let stricter = transition.stricter(ConstraintKind::Dynamic);
     let stricter = stricter.filter(|(_, one)| per_subject(one));
     let listed = stricter.flat_map(|(_, one)| one.roles.iter().cloned());
     let seniors = transition.seniors_that_lead_to(per_subject);
-    for role in listed.chain(seniors).collect::<BTreeSet<_>>() {
-        change.raise_floor(FloorKind::Role, role.as_str());
-    }
+    listed.chain(seniors).collect()
 }
 
 /// Returns roles of which every violation of `constraint` has at least one, none of `open` as far as that is possible:

@@ -1,8 +1,10 @@
 //! The rules for roles: the permissions that they hold, and the roles that they inherit.
 
+use std::collections::BTreeSet;
+
 use rolecall::PermissionName as _;
 use rolecall_core::{
-    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName, RoleRules,
 };
 use serde_json::json;
 
@@ -11,7 +13,7 @@ use super::{
     checks::Checks,
     definition::require_authority_over,
     details::{self, RoleDetails},
-    open_roles, permissions, store,
+    losses, open_roles, permissions, store,
 };
 use crate::{
     app::App,
@@ -93,11 +95,11 @@ pub(crate) async fn delete(
         for senior in rights.policy.seniors(name) {
             change.role_changed(&senior);
         }
-        remove(change, name).await?;
         // the roles below it too: a token may carry just one of them, activated through this role
-        for lost in rights.policy.closure([name]) {
-            change.raise_floor(FloorKind::Role, lost.as_str());
-        }
+        let below = rights.policy.closure([name]);
+        let lost = rights.policy.permissions_of([name]);
+        losses::end_tokens(change, &rights.policy, &below, lost).await?;
+        remove(change, name).await?;
         change.record(json!({ "action": "role.deleted", "role": name }));
         change.role_changed(name);
         Ok(true)
@@ -188,8 +190,17 @@ pub(crate) async fn revoke(
     app.change(caller, async |change| {
         let (rights, role) = require_authority_over(app, change, caller, name).await?;
         if store::delete_grant(change, name, pattern).await? {
+            let mut rules = details::rules_of(&rights.policy, name);
+            rules.permissions.remove(pattern);
             // tokens that carry a senior of the role carry its name too, so one floor reaches them all
-            change.raise_floor(FloorKind::Role, name.as_str());
+            end_losing(
+                change,
+                &rights.policy,
+                BTreeSet::from([name.clone()]),
+                name,
+                rules,
+            )
+            .await?;
             change.record(
                 json!({ "action": "permission.revoked", "role": name, "permission": pattern }),
             );
@@ -269,10 +280,11 @@ pub(crate) async fn disinherit(
     app.change(caller, async |change| {
         let (rights, role) = require_authority_over(app, change, caller, senior).await?;
         if store::delete_junior(change, senior, junior).await? {
-            for below in rights.policy.closure([junior]) {
-                change.raise_floor(FloorKind::Role, below.as_str());
-            }
-            change.raise_floor(FloorKind::Role, senior.as_str());
+            let mut losing = rights.policy.closure([junior]);
+            losing.insert(senior.clone());
+            let mut rules = details::rules_of(&rights.policy, senior);
+            rules.juniors.remove(junior);
+            end_losing(change, &rights.policy, losing, senior, rules).await?;
             change.record(json!({ "action": "junior.removed", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
@@ -281,6 +293,22 @@ pub(crate) async fn disinherit(
         Ok(RoleDetails::new(role, rules))
     })
     .await
+}
+
+/// Ends the tokens with the roles that lose something when `role` has only these rules.
+async fn end_losing(
+    change: &mut Change<'_>,
+    policy: &Policy,
+    losing: BTreeSet<RoleName>,
+    role: &RoleName,
+    rules: RoleRules,
+) -> Result<(), ApiError> {
+    let mut after = PolicyBuilder::from(policy);
+    after.set_role(role.clone(), rules);
+    let after = after.build().map_err(ApiError::internal)?;
+    let lost = losses::between(policy, &after, &losing);
+    losses::end_tokens(change, policy, &losing, lost).await?;
+    Ok(())
 }
 
 /// Returns the first constraint that lists a role.

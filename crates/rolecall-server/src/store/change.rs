@@ -48,6 +48,8 @@ pub(crate) struct Change<'c> {
     notices: i64,
     floors: Vec<OwnedFloor>,
     raised: BTreeSet<(&'static str, String, Option<String>)>,
+    /// The permissions that holders of the roles with a floor lose.
+    lost: BTreeSet<Permission>,
     /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
@@ -123,9 +125,18 @@ impl Change<'_> {
         self.entries.clear();
     }
 
-    /// Ends the tokens about `key` that were issued before this change.
+    /// Ends the tokens about `key` that were issued before this change; those with roles end by
+    /// [`end_roles`](Self::end_roles).
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
         self.add_floor(None, None, kind, key);
+    }
+
+    /// Ends the tokens with `roles`, whose holders lose `lost`.
+    pub(crate) fn end_roles(&mut self, roles: &BTreeSet<RoleName>, lost: BTreeSet<Permission>) {
+        for role in roles {
+            self.add_floor(None, None, FloorKind::Role, role.as_str());
+        }
+        self.lost.extend(lost);
     }
 
     /// Ends a single token or session of `owner`. With too many of them, all tokens of `owner` end.
@@ -196,7 +207,7 @@ impl Change<'_> {
     }
 
     /// If a role loses something or is lost, ends the tokens that depend on it without its name as well: those through
-    /// clients whose ceiling names no role, and those through clients to which a user may sign in by the role.
+    /// clients whose ceiling names no role but what was lost, and those through clients to which a user may sign in by the role.
     ///
     /// INVARIANT: a floor of the role does not reach such tokens.
     async fn end_tokens_without_role_names(&mut self) -> Result<(), StoreError> {
@@ -206,7 +217,7 @@ impl Change<'_> {
         if roles.is_empty() {
             return Ok(());
         }
-        let clients = clients_reached(self.conn, &roles).await?;
+        let clients = clients_reached(self.conn, &roles, &self.lost).await?;
         for client in clients {
             self.raise_floor(FloorKind::Client, &client);
         }
@@ -269,6 +280,7 @@ async fn start(
         notices: 0,
         floors: Vec::new(),
         raised: BTreeSet::new(),
+        lost: BTreeSet::new(),
         policy: BTreeSet::new(),
         keys: false,
     })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_core::Permission;
 use serde::Deserialize;
 
 use super::{
@@ -44,23 +45,30 @@ impl ClientRow {
         who.any(|role| roles.contains(role.as_str()))
     }
 
-    /// Returns true if tokens through the client carry the permissions of roles without their names.
-    fn hides_roles(&self) -> bool {
-        let ceiling = self.scope.as_deref();
+    /// Returns true if tokens through the client carry one of these permissions of roles without their names.
+    fn hides(&self, lost: &BTreeSet<Permission>) -> bool {
+        let Some(ceiling) = self.scope.as_deref() else {
+            return false;
+        };
         // the object `role` is reserved, so a value that begins with `role:` is a role
-        ceiling.is_some_and(|scope| !scope.split(' ').any(|value| value.starts_with("role:")))
+        let names_role = ceiling.split(' ').any(|value| value.starts_with("role:"));
+        !names_role
+            && lost
+                .iter()
+                .any(|one| ceiling.split(' ').any(|value| value == one.as_str()))
     }
 }
 
-/// Returns the clients whose tokens end when `roles` lose something or are lost, beside the tokens that carry the names of
+/// Returns the clients whose tokens end when holders of `roles` lose `lost`, or the roles themselves, beside the tokens that carry the names of
 /// these roles.
 pub(super) async fn clients_reached(
     conn: &mut Conn,
     roles: &BTreeSet<&str>,
+    lost: &BTreeSet<Permission>,
 ) -> Result<Vec<String>, StoreError> {
     let all: Vec<ClientRow> = query(CLIENTS).fetch_all(conn).await?;
     let reached = all.into_iter();
-    let reached = reached.filter(|client| client.hides_roles() || client.admits_by(roles));
+    let reached = reached.filter(|client| client.hides(lost) || client.admits_by(roles));
     Ok(reached.map(|client| client.id).collect())
 }
 
@@ -79,15 +87,21 @@ mod tests {
     }
 
     #[test]
-    fn y280_a_client_is_reached_by_the_roles_of_its_users_and_where_it_hides_roles() {
+    fn y280_y372_a_client_is_reached_by_the_roles_of_its_users_and_by_what_it_hides() {
         let lost = BTreeSet::from(["staff", "guest"]);
         assert!(client(None, &["other", "staff"]).admits_by(&lost));
         assert!(!client(None, &["other"]).admits_by(&lost));
         assert!(!client(None, &[]).admits_by(&lost));
-        assert!(!client(None, &[]).hides_roles());
-        assert!(!client(Some("role:staff"), &[]).hides_roles());
-        assert!(!client(Some("items:read role:staff"), &[]).hides_roles());
-        assert!(client(Some("items:read parole:read"), &[]).hides_roles());
-        assert!(client(Some(""), &[]).hides_roles());
+        let permissions = ["items:read", "parole:read"].map(|name| name.parse().unwrap());
+        let gone = BTreeSet::from(permissions);
+        let hides = |scope: Option<&str>| client(scope, &[]).hides(&gone);
+        assert!(!hides(None));
+        assert!(!hides(Some("role:staff")));
+        assert!(!hides(Some("items:read role:staff")));
+        assert!(hides(Some("items:read orders:read")));
+        assert!(hides(Some("orders:read parole:read")));
+        assert!(!hides(Some("orders:read items:readall")));
+        assert!(!hides(Some("")));
+        assert!(!client(Some("items:read"), &[]).hides(&BTreeSet::new()));
     }
 }

@@ -12,6 +12,8 @@ on_both![
     y280_each_way_to_lose_a_role_ends_the_tokens_of_clients_that_name_it,
     y280_a_token_ends_with_the_assignment_that_admits_its_user,
     y280_what_leaves_another_way_in_signs_nobody_out,
+    y372_an_administrator_of_some_roles_ends_no_tokens_of_others,
+    y372_what_a_role_loses_ends_the_tokens_that_carry_it_without_its_name,
 ];
 
 /// A way in which a user stops holding `staff`.
@@ -245,4 +247,97 @@ async fn y280_what_leaves_another_way_in_signs_nobody_out(site: Site) {
     // tokens of clients that do not name the role stay, unless they carry it
     let access = elsewhere["access_token"].as_str().unwrap();
     site.get("/items/", access).await.is(200);
+}
+
+async fn y372_an_administrator_of_some_roles_ends_no_tokens_of_others(site: Site) {
+    let members = json!({ "consent": "skip", "scope": "items:read" });
+    let hidden = create_client(&site, "hidden", members).await;
+    site.create_role("keeper", &["rolecall.roles:write", "rolecall.roles:read"])
+        .await;
+    for role in ["p", "q"] {
+        site.create_role(role, &[]).await;
+    }
+    site.create_role("unused", &["items:read"]).await;
+    let carol = site
+        .create_user("carol", &["keeper", "p", "q", "reader"])
+        .await;
+    let admin = site.admin().await;
+    let alices = site.tokens_of("alice", &hidden, "openid items:read").await;
+    let access = alices["access_token"].as_str().unwrap();
+    let still = async |what: &str| {
+        assert_eq!(site.get("/items/", access).await.status, 200, "{what}");
+    };
+    let by_carol = async |method: Method, path: &str| {
+        let request = site.request(method, path);
+        let answer = request.token(&site.log_in("carol").await).send().await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+    };
+    for _ in 0..2 {
+        by_carol(Method::PUT, "/api/roles/p/juniors/q").await;
+        by_carol(Method::DELETE, "/api/roles/p/juniors/q").await;
+        still("a junior without permissions").await;
+    }
+    // what leaves a role as much as before takes nothing from anybody
+    for (role, junior) in [("p", "reader"), ("q", "reader")] {
+        site.inherit(role, junior).await;
+    }
+    for method in [Method::PUT, Method::DELETE] {
+        by_carol(method, "/api/roles/p/juniors/q").await;
+        still("a junior with the same permissions").await;
+    }
+    let constraint = json!({
+        "name": "c", "kind": "dynamic", "per": "subject", "roles": ["keeper", "empty"], "at_most": 1,
+    });
+    site.create_role("empty", &[]).await;
+    site.post("/api/constraints", admin, constraint)
+        .await
+        .is(201);
+    still("a constraint among roles without permissions of the client").await;
+    site.delete("/api/constraints/c", admin).await.no_content();
+    // nobody has it, so that nobody loses anything
+    for path in [
+        "/api/roles/unused/permissions/items:read",
+        "/api/roles/unused",
+        "/api/roles/empty",
+    ] {
+        site.delete(path, admin).await.no_content();
+        still(path).await;
+    }
+    site.unassign(&carol, "reader").await;
+    still("an assignment of another user").await;
+}
+
+async fn y372_what_a_role_loses_ends_the_tokens_that_carry_it_without_its_name(site: Site) {
+    let members = json!({ "consent": "skip", "scope": "items:read orders:read" });
+    let hidden = create_client(&site, "hidden", members).await;
+    let admin = site.admin().await;
+    let alice = site.id_of("alice").await;
+    site.create_permission("stock:read").await;
+    for (number, path) in [
+        "/api/roles/{}/permissions/items:read",
+        "/api/roles/senior{}/juniors/{}",
+        "/api/roles/{}",
+        "/api/roles/senior{}",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        site.unassign(&alice, "reader").await;
+        let (role, senior) = (format!("r{number}"), format!("seniorr{number}"));
+        site.create_role(&role, &["items:read", "stock:read"]).await;
+        site.create_role(&senior, &[]).await;
+        site.inherit(&senior, &role).await;
+        site.assign(&alice, &senior).await;
+        let tokens = site.tokens_of("alice", &hidden, "openid items:read").await;
+        let access = tokens["access_token"].as_str().unwrap();
+        site.get("/items/", access).await.is(200);
+        // what the client may not have is lost without consequence
+        site.delete(format!("/api/roles/{role}/permissions/stock:read"), admin)
+            .await
+            .no_content();
+        site.get("/items/", access).await.is(200);
+        let path = path.replace("{}", &role);
+        site.delete(&path, admin).await.no_content();
+        assert_eq!(site.get("/items/", access).await.status, 401, "{path}");
+    }
 }
