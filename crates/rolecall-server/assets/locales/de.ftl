@@ -30,6 +30,7 @@ consent-title = { $client } erlauben?
 consent-lead = { $client } unter { $host } bittet um Zugriff auf das Konto { $name }:
 consent-registered = Ihre Verwaltung hat diese Anwendung eingetragen.
 consent-resource = Der Zugriff gilt für { $resource } und für nichts anderes.
+consent-tenant = Sie handelt nur für { $tenant }.
 consent-shared = Diese Anwendung läuft auf einem Gerät. Erlauben Sie sie nur, wenn Sie sie gerade selbst gestartet haben.
 scope-openid = zu wissen, dass Sie es sind
 scope-profile = Ihr Benutzername

@@ -30,6 +30,7 @@ consent-title = Allow { $client }?
 consent-lead = { $client } at { $host } asks for access to the account { $name }:
 consent-registered = Your administrator has registered this application.
 consent-resource = The access is for { $resource }, and for nothing else.
+consent-tenant = It acts for { $tenant } only.
 consent-shared = This application runs on a device. Allow it only if you have just started it yourself.
 scope-openid = to know that it is you
 scope-profile = your user name

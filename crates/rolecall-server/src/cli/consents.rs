@@ -13,7 +13,7 @@ use super::{
 use crate::{
     consents::{
         handlers::ConsentView,
-        service::{self, AllowedClient},
+        service::{self, AllowedClient, AllowedScopes},
     },
     times::rfc3339,
 };
@@ -64,18 +64,26 @@ async fn list(context: &Context, user: &str) -> Result<(), CliError> {
     }
     let rows = found.iter().flat_map(rows).collect();
     print_table(
-        &["client", "resource", "scopes", "since", "last used"],
+        &[
+            "client",
+            "resource",
+            "tenant",
+            "scopes",
+            "since",
+            "last used",
+        ],
         rows,
     )
 }
 
-/// One row for each resource.
+/// One row for each resource and tenant.
 fn rows(client: &AllowedClient) -> Vec<Vec<String>> {
-    let row = |(resource, scopes): &(String, Vec<String>)| {
+    let row = |allowed: &AllowedScopes| {
         vec![
             client.client_name.clone(),
-            resource.clone(),
-            scopes.join(" "),
+            allowed.resource.clone().unwrap_or_default(),
+            allowed.tenant.clone().unwrap_or_default(),
+            allowed.scopes.join(" "),
             rfc3339(client.created_at),
             rfc3339(client.last_used_at),
         ]

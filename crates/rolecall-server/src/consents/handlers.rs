@@ -5,7 +5,7 @@ use rolecall::{Authenticated, Principal, Require};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::service::{self, AllowedClient};
+use super::service::{self, AllowedClient, AllowedScopes};
 use crate::{
     accounts::me_handlers::require_user,
     app::App,
@@ -32,22 +32,26 @@ pub(crate) struct ConsentView {
     last_used_at: String,
 }
 
-/// The scopes that a user has allowed a client for one resource.
+/// The scopes that a user has allowed a client for one resource, and for one tenant or none.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AllowedScopes)]
 pub(crate) struct AllowedScopesView {
-    /// The audience of the tokens; null if the client asked for none in particular.
+    /// The audience of the tokens; null for this server itself.
     #[schema(required)]
     resource: Option<String>,
-    /// `*` stands for all permissions and roles of the user.
+    /// The tenant of the tokens.
+    #[schema(required)]
+    tenant: Option<String>,
+    /// `*` stands for all permissions and roles of the user that the client could have when it was allowed them.
     scopes: Vec<String>,
 }
 
 impl From<AllowedClient> for ConsentView {
     fn from(client: AllowedClient) -> Self {
-        let view = |(resource, scopes): (String, Vec<String>)| AllowedScopesView {
-            resource: (!resource.is_empty()).then_some(resource),
-            scopes,
+        let view = |allowed: AllowedScopes| AllowedScopesView {
+            resource: allowed.resource,
+            tenant: allowed.tenant,
+            scopes: allowed.scopes,
         };
         Self {
             client_id: client.client_id,

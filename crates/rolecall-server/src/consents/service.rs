@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::PermissionName as _;
-use rolecall_core::Timestamp;
+use rolecall_core::{TenantName, Timestamp};
 use serde_json::json;
 
-use super::store::{self, Consent};
+use super::{
+    ceiling::Ceiling,
+    store::{self, Consent, For},
+};
 use crate::{
     accounts::store as accounts,
     app::App,
@@ -32,11 +35,43 @@ pub(crate) async fn is_due(
     if is_always_due(client, request) {
         return Ok(true);
     }
+    Ok(!is_allowed(conn, client, request, subject).await?)
+}
+
+/// Returns true if the client may have what it requests, for which the user may have been asked just now.
+pub(crate) async fn is_allowed(
+    conn: &mut Conn,
+    client: &Client,
+    request: &AuthorizationRequest,
+    subject: &str,
+) -> Result<bool, StoreError> {
     if client.sign_in.consent == sign_in::Consent::Skip && !request.is_dynamic {
-        return Ok(false);
+        return Ok(true);
     }
-    let given = store::find(conn, subject, &client.id, resource(request)).await?;
-    Ok(!given.is_some_and(|given| covers(&given, client, request)))
+    let Some(given) = store::find(conn, tokens_of(request, subject)).await? else {
+        return Ok(false);
+    };
+    let ceiling = Ceiling::read(conn, client, &request.audience).await?;
+    Ok(covers(&given, client, request, &ceiling))
+}
+
+/// Returns true if a user still allows a client what a session of theirs can get; `is_everything` if that is all that the
+/// client may have.
+pub(crate) async fn is_session_allowed(
+    conn: &mut Conn,
+    client: &Client,
+    tokens: For<'_>,
+    is_everything: bool,
+) -> Result<bool, StoreError> {
+    let Some(given) = store::find(conn, tokens).await? else {
+        return Ok(false);
+    };
+    if !is_everything {
+        return Ok(true);
+    }
+    let ceiling = Ceiling::read(conn, client, tokens.resource).await?;
+    Ok(given.scopes.split(' ').any(|scope| scope == EVERYTHING)
+        && ceiling.is_within(&given.ceiling))
 }
 
 /// Returns true where what was allowed before does not count.
@@ -49,16 +84,21 @@ fn is_always_due(client: &Client, request: &AuthorizationRequest) -> bool {
         && (redirect::is_shared(&request.redirect_uri) || request.has(IdentityScope::OfflineAccess))
 }
 
-fn covers(given: &Consent, client: &Client, request: &AuthorizationRequest) -> bool {
+fn covers(
+    given: &Consent,
+    client: &Client,
+    request: &AuthorizationRequest,
+    ceiling: &Ceiling,
+) -> bool {
     let allowed: BTreeSet<&str> = given.scopes.split(' ').collect();
     let asked = request.scopes();
-    // `*` was shown as everything that the user may do, and says nothing about who the user is
-    let is_within_all =
-        |scope: &str| allowed.contains("*") && IdentityScope::parse(scope).is_none();
+    // `*` was shown as everything that the user may do there, and says nothing about who the user is
+    let has_all = allowed.contains(EVERYTHING) && ceiling.is_within(&given.ceiling);
+    let is_within_all = |scope: &str| has_all && IdentityScope::parse(scope).is_none();
     given.registration == registration(client)
-        && asked
-            .iter()
-            .all(|scope| allowed.contains(scope.as_str()) || is_within_all(scope))
+        && asked.iter().all(|scope| {
+            is_within_all(scope) || (scope != EVERYTHING && allowed.contains(scope.as_str()))
+        })
 }
 
 /// Keeps what a user has just allowed, beside what the user had allowed before.
@@ -69,16 +109,25 @@ pub(crate) async fn give(
     subject: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let before = store::find(conn, subject, &client.id, resource(request)).await?;
+    let tokens = tokens_of(request, subject);
+    let before = store::find(conn, tokens).await?;
     let before = before.filter(|before| before.registration == registration(client));
     let mut scopes = request.scopes();
+    let is_everything = scopes.contains(EVERYTHING);
+    let ceiling = match &before {
+        // what was allowed altogether does not grow with something that was asked for by its name
+        Some(before) if !is_everything => before.ceiling.clone(),
+        _ => Ceiling::read(conn, client, &request.audience).await?,
+    };
     let kept = before.iter().flat_map(|before| before.scopes.split(' '));
     scopes.extend(kept.map(str::to_owned));
     let scopes: Vec<String> = scopes.into_iter().collect();
     let consent = Consent {
         client_id: client.id.clone(),
-        resource: resource(request).to_owned(),
+        resource: tokens.resource.to_owned(),
+        tenant: tokens.tenant.to_owned(),
         scopes: scopes.join(" "),
+        ceiling,
         registration: registration(client),
         created_at: now,
         last_used_at: now,
@@ -95,7 +144,7 @@ pub(crate) async fn confirm(
     subject: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    store::mark_used(conn, subject, &client.id, resource(request), now).await?;
+    store::mark_used(conn, tokens_of(request, subject), now).await?;
     Ok(!is_due(conn, client, request, subject).await?)
 }
 
@@ -106,8 +155,17 @@ pub(crate) struct AllowedClient {
     pub(crate) client_name: String,
     pub(crate) created_at: Timestamp,
     pub(crate) last_used_at: Timestamp,
-    /// By resource; the first one may be empty, for requests that named none.
-    pub(crate) scopes: Vec<(String, Vec<String>)>,
+    /// By resource and tenant.
+    pub(crate) scopes: Vec<AllowedScopes>,
+}
+
+/// The scopes that a user has allowed a client for tokens with one audience, and for one tenant or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AllowedScopes {
+    /// `None` for this server's own API.
+    pub(crate) resource: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 /// Returns what a user has allowed up to `limit` clients whose ids are above `after`. It asks for no permission: for the
@@ -121,8 +179,11 @@ pub(crate) async fn list(
     let mut conn = app.store().read().await?;
     let mut clients: Vec<AllowedClient> = Vec::new();
     for allowed in store::list(&mut conn, subject, after, limit).await? {
-        let scopes = allowed.scopes.split(' ').map(str::to_owned).collect();
-        let scopes = (allowed.resource, scopes);
+        let scopes = AllowedScopes {
+            scopes: allowed.scopes.split(' ').map(str::to_owned).collect(),
+            resource: Some(allowed.resource).filter(|one| *one != app.settings().issuer),
+            tenant: Some(allowed.tenant).filter(|one| !one.is_empty()),
+        };
         match clients.last_mut() {
             Some(last) if last.client_id == allowed.client_id => {
                 last.created_at = last.created_at.min(allowed.created_at);
@@ -209,14 +270,19 @@ async fn end(change: &mut Change<'_>, subject: &str, client: &str) -> Result<boo
     Ok(true)
 }
 
-/// Returns the audience that a consent is for.
-fn resource(request: &AuthorizationRequest) -> &str {
-    if request.names_resource {
-        &request.audience
-    } else {
-        ""
+/// Returns what a consent to a request is kept under: the audience and the tenant of its tokens, named or not, since both
+/// were shown.
+fn tokens_of<'a>(request: &'a AuthorizationRequest, subject: &'a str) -> For<'a> {
+    For {
+        subject,
+        client: &request.client_id,
+        resource: &request.audience,
+        tenant: request.tenant.as_ref().map_or("", TenantName::as_str),
     }
 }
+
+/// The scope under which a request without one is kept: all that the client may have.
+const EVERYTHING: &str = "*";
 
 /// Returns a digest of what people were shown of a client. When it changes they are asked again.
 fn registration(client: &Client) -> String {
@@ -269,35 +335,45 @@ mod tests {
         Consent {
             client_id: client.id.clone(),
             resource: String::new(),
+            tenant: String::new(),
             scopes: scopes.to_owned(),
+            ceiling: Ceiling::default(),
             registration: registration(client),
             created_at: Timestamp::default(),
             last_used_at: Timestamp::default(),
         }
     }
 
+    fn covers_now(given: &Consent, client: &Client, request: &AuthorizationRequest) -> bool {
+        covers(given, client, request, &Ceiling::default())
+    }
+
     #[test]
     fn a_consent_covers_what_was_allowed_and_no_more() {
         let client = client();
         let asked = request(&[IdentityScope::Openid], Some("items:read"));
-        assert!(covers(
+        assert!(covers_now(
             &given(&client, "items:read items:write openid"),
             &client,
             &asked
         ));
-        assert!(!covers(&given(&client, "openid"), &client, &asked));
-        assert!(!covers(&given(&client, "items:read"), &client, &asked));
+        assert!(!covers_now(&given(&client, "openid"), &client, &asked));
+        assert!(!covers_now(&given(&client, "items:read"), &client, &asked));
         // without a scope the client asks for all that it may have
         let all = request(&[], None);
-        assert!(!covers(&given(&client, "items:read openid"), &client, &all));
-        assert!(covers(&given(&client, "* openid"), &client, &all));
+        assert!(!covers_now(
+            &given(&client, "items:read openid"),
+            &client,
+            &all
+        ));
+        assert!(covers_now(&given(&client, "* openid"), &client, &all));
         // everything is more than some of it, and says nothing of who the user is
         let some = request(&[IdentityScope::Openid], Some("items:read role:editor"));
-        assert!(covers(&given(&client, "* openid"), &client, &some));
-        assert!(!covers(&given(&client, "*"), &client, &some));
+        assert!(covers_now(&given(&client, "* openid"), &client, &some));
+        assert!(!covers_now(&given(&client, "*"), &client, &some));
         let profile = request(&[IdentityScope::Profile], Some("role:editor"));
-        assert!(!covers(&given(&client, "* openid"), &client, &profile));
-        assert!(!covers(
+        assert!(!covers_now(&given(&client, "* openid"), &client, &profile));
+        assert!(!covers_now(
             &given(&client, "role:editor openid"),
             &client,
             &some
@@ -325,7 +401,7 @@ mod tests {
                 asked
             };
             for asked in [by_claim(true), by_claim(false)] {
-                let allowed = |scopes: &str| covers(&given(&client, scopes), &client, &asked);
+                let allowed = |scopes: &str| covers_now(&given(&client, scopes), &client, &asked);
                 assert!(!allowed("items:read openid"), "{claim}");
                 assert!(!allowed("* openid"), "{claim}");
                 assert!(allowed(&format!("items:read openid {scope}")), "{claim}");
@@ -345,9 +421,9 @@ mod tests {
         ] {
             let mut after = before.clone();
             change(&mut after);
-            assert!(!covers(&consent, &after, &asked));
+            assert!(!covers_now(&consent, &after, &asked));
         }
-        assert!(covers(&consent, &before, &asked));
+        assert!(covers_now(&consent, &before, &asked));
     }
 
     #[test]

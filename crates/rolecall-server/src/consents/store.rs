@@ -2,19 +2,20 @@
 
 use rolecall_core::Timestamp;
 
-use crate::store::{Change, Conn, StoreError, gate, queries, query, rows};
+use super::ceiling::Ceiling;
+use crate::store::{Change, Conn, Statement, StoreError, gate, queries, query, rows};
 
 queries! {
-    FIND = "SELECT client_id, resource, scopes, registration, created_at, last_used_at FROM consents \
-        WHERE subject_id = $1 AND client_id = $2 AND resource = $3";
-    LIST = "SELECT c.id AS client_id, c.name AS client_name, a.resource, a.scopes, a.created_at, a.last_used_at FROM consents a \
+    FIND = "SELECT client_id, resource, tenant, scopes, ceiling, registration, created_at, last_used_at FROM consents \
+        WHERE subject_id = $1 AND client_id = $2 AND resource = $3 AND tenant = $4";
+    LIST = "SELECT c.id AS client_id, c.name AS client_name, a.resource, a.tenant, a.scopes, a.created_at, a.last_used_at FROM consents a \
         JOIN clients c ON c.id = a.client_id WHERE a.subject_id = $1 AND a.client_id IN \
         (SELECT DISTINCT d.client_id FROM consents d WHERE d.subject_id = $1 AND d.client_id > $2 ORDER BY d.client_id LIMIT $3) \
-        ORDER BY a.client_id, a.resource";
-    GIVE = "INSERT INTO consents (subject_id, client_id, resource, scopes, registration, created_at, last_used_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (subject_id, client_id, resource) \
-        DO UPDATE SET scopes = $4, registration = $5, last_used_at = $6";
-    USE = "UPDATE consents SET last_used_at = $4 WHERE subject_id = $1 AND client_id = $2 AND resource = $3";
+        ORDER BY a.client_id, a.resource, a.tenant";
+    GIVE = "INSERT INTO consents (subject_id, client_id, resource, tenant, scopes, ceiling, registration, created_at, last_used_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (subject_id, client_id, resource, tenant) \
+        DO UPDATE SET scopes = $5, ceiling = $6, registration = $7, last_used_at = $8";
+    USE = "UPDATE consents SET last_used_at = $5 WHERE subject_id = $1 AND client_id = $2 AND resource = $3 AND tenant = $4";
     WITHDRAW = "DELETE FROM consents WHERE subject_id = $1 AND client_id = $2";
     // what was allowed in a sign-in that has not come to its end
     DELETE_FLOWS = "DELETE FROM sign_in_flows WHERE subject_id = $1 AND client_id = $2 AND consented = $3";
@@ -27,10 +28,14 @@ rows! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Consent {
         pub(crate) client_id: String,
-        /// The audience of the tokens; empty if the client did not ask for a particular one.
+        /// The audience of the tokens.
         pub(crate) resource: String,
+        /// The tenant of the tokens; empty for none.
+        pub(crate) tenant: String,
         /// Separated by spaces.
         pub(crate) scopes: String,
+        /// The most that `*` among the scopes stands for.
+        pub(crate) ceiling: Ceiling,
         /// A digest of what the client was when the user allowed it.
         pub(crate) registration: String,
         pub(crate) created_at: Timestamp,
@@ -42,8 +47,10 @@ rows! {
     pub(crate) struct Allowed {
         pub(crate) client_id: String,
         pub(crate) client_name: String,
-        /// The audience of the tokens; empty if the client did not ask for a particular one.
+        /// The audience of the tokens.
         pub(crate) resource: String,
+        /// The tenant of the tokens; empty for none.
+        pub(crate) tenant: String,
         /// Separated by spaces.
         pub(crate) scopes: String,
         pub(crate) created_at: Timestamp,
@@ -51,15 +58,28 @@ rows! {
     }
 }
 
-/// Finds what a user has allowed a client for a resource.
-pub(crate) async fn find(
-    conn: &mut Conn,
-    subject: &str,
-    client: &str,
-    resource: &str,
-) -> Result<Option<Consent>, StoreError> {
-    let find = query(FIND).bind(subject).bind(client).bind(resource);
-    find.fetch_optional(conn).await
+/// The tokens that a consent is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct For<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) client: &'a str,
+    /// The audience.
+    pub(crate) resource: &'a str,
+    /// Empty for no tenant.
+    pub(crate) tenant: &'a str,
+}
+
+impl<'a> For<'a> {
+    /// Binds the columns of the key, in their order.
+    fn bind(self, statement: Statement<'a>) -> Statement<'a> {
+        let statement = statement.bind(self.subject).bind(self.client);
+        statement.bind(self.resource).bind(self.tenant)
+    }
+}
+
+/// Finds what a user has allowed a client for these tokens.
+pub(crate) async fn find(conn: &mut Conn, tokens: For<'_>) -> Result<Option<Consent>, StoreError> {
+    tokens.bind(query(FIND)).fetch_optional(conn).await
 }
 
 /// Returns what a user has allowed up to `limit` clients whose ids are above `after`, by client.
@@ -76,16 +96,10 @@ pub(crate) async fn list(
 /// Notes that a consent is used. Until the transaction ends, nobody withdraws it.
 pub(crate) async fn mark_used(
     conn: &mut Conn,
-    subject: &str,
-    client: &str,
-    resource: &str,
+    tokens: For<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mark = query(USE)
-        .bind(subject)
-        .bind(client)
-        .bind(resource)
-        .bind(now);
+    let mark = tokens.bind(query(USE)).bind(now);
     mark.execute(conn).await?;
     Ok(())
 }
@@ -96,11 +110,16 @@ pub(crate) async fn give(
     subject: &str,
     consent: &Consent,
 ) -> Result<(), StoreError> {
-    query(GIVE)
-        .bind(subject)
-        .bind(consent.client_id.as_str())
-        .bind(consent.resource.as_str())
+    let tokens = For {
+        subject,
+        client: &consent.client_id,
+        resource: &consent.resource,
+        tenant: &consent.tenant,
+    };
+    tokens
+        .bind(query(GIVE))
         .bind(consent.scopes.as_str())
+        .bind(consent.ceiling.to_text())
         .bind(consent.registration.as_str())
         .bind(consent.last_used_at)
         .execute(conn)

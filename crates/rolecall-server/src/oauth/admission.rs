@@ -35,6 +35,11 @@ impl Admission {
         self.by == SignedInBy::Password || self.client.is_first_party()
     }
 
+    /// Returns the client as it is now.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Returns true if the user was asked, and may have taken it back.
     pub(super) fn rests_on_consent(&self) -> bool {
         !self.carries_own()

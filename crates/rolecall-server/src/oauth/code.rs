@@ -21,6 +21,7 @@ use crate::{
     },
     backchannel::{self, store::SignedIn},
     clients::store::GrantType,
+    consents::service as consents,
     error::ApiError,
     login::{
         browser::{service as browsers, store::BrowserSession},
@@ -141,6 +142,10 @@ async fn redeem(
     let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
     let admission = admission.await?.ok_or(OAuthError::InvalidCode)?;
     let reach = assurance::reach(&policy, conn, &subject, acr_of(&code.amr)).await?;
+    // what was allowed to the client when the code was made may be less than it could get now
+    if !consents::is_allowed(conn, admission.client(), asked, &subject.id).await? {
+        return Err(OAuthError::InvalidCode);
+    }
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),

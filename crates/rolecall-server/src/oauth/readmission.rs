@@ -11,7 +11,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, subject::Subject},
     clients::store::GrantType,
-    consents::store as consents,
+    consents::{service as consents, store::For},
     sessions::{service, store::Session},
     store::Conn,
     tokens::{effective::Grant, requested::RequestedScope},
@@ -48,7 +48,7 @@ pub(super) async fn admit(
     };
     let admission = client.admit_now(conn, by, user, session.tenant.as_ref(), now);
     let admission = admission.await.map_err(signed_out)?;
-    check_consent(app, conn, client, session, admission.as_ref()).await?;
+    check_consent(app, conn, session, admission.as_ref()).await?;
     Ok(admission)
 }
 
@@ -70,29 +70,33 @@ fn signed_out(error: OAuthError) -> OAuthError {
 }
 
 /// Refuses a session whose user was not asked and now has to be: its client may have lost since what it was allowed in
-/// advance, such as a resource for which anybody may ask, or to ask nobody.
+/// advance, such as a resource for which anybody may ask, or to ask nobody; or it could get more than the user was shown.
 async fn check_consent(
     app: &App,
     conn: &mut Conn,
-    client: &RequestingClient,
     session: &Session,
     admitted: Option<&Admission>,
 ) -> Result<(), OAuthError> {
     let audience = session.audience.as_deref().unwrap_or_default();
-    let Some(client) = client.registered() else {
+    let Some(client) = admitted.map(Admission::client) else {
         return Ok(());
     };
     let is_default = client.has_audience(audience, &app.settings().issuer);
     if is_default && !admitted.is_some_and(Admission::rests_on_consent) {
         return Ok(());
     }
-    let (subject, client) = (&session.subject_id, &client.id);
-    let mut given = consents::find(conn, subject, client, audience).await?;
-    if is_default && given.is_none() {
-        // the request may have named no resource
-        given = consents::find(conn, subject, client, "").await?;
+    let tokens = For {
+        subject: &session.subject_id,
+        client: &client.id,
+        resource: audience,
+        tenant: session.tenant.as_ref().map_or("", TenantName::as_str),
+    };
+    let is_everything = session.scope.is_none();
+    if consents::is_session_allowed(conn, client, tokens, is_everything).await? {
+        Ok(())
+    } else {
+        Err(OAuthError::SignedOut)
     }
-    given.map(|_| ()).ok_or(OAuthError::SignedOut)
 }
 
 /// Ends a session whose genuine token was refused because the client lost what the session rests on, or does not admit the

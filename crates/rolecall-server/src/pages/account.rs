@@ -190,8 +190,8 @@ fn page(
 
 fn shown(allowed: &AllowedClient) -> Value {
     let mut scopes: Vec<&str> = Vec::new();
-    for (_, values) in &allowed.scopes {
-        scopes.extend(values.iter().map(String::as_str));
+    for one in &allowed.scopes {
+        scopes.extend(one.scopes.iter().map(String::as_str));
     }
     scopes.sort_unstable();
     scopes.dedup();

@@ -59,6 +59,8 @@ fn common(languages: &Languages, language: Language) -> Value {
 pub(super) const BASE: &str = "/auth";
 /// The host of the client.
 pub(super) const HOST: &str = "wiki.example";
+/// The tenant that a consent is for.
+pub(super) const TENANT: &str = "acme-of-sample";
 /// A text as others could choose it.
 const TEXT: &str = HOSTILE;
 
@@ -246,11 +248,12 @@ fn consents() -> Vec<Value> {
         context! { key => "", name => TEXT, text => TEXT },
     ];
     let full = context! {
-        client => TEXT, host => HOST, is_shared => true, flow => TEXT, username => TEXT, resource => TEXT, scopes => scopes,
+        client => TEXT, host => HOST, is_shared => true, flow => TEXT, username => TEXT, resource => TEXT, tenant => TENANT,
+        scopes => scopes,
     };
     let empty = context! {
         client => "Wiki", host => HOST, is_shared => false, flow => "x", username => "alice",
-        resource => "", scopes => Vec::<Value>::new(),
+        resource => "", tenant => "", scopes => Vec::<Value>::new(),
     };
     vec![full, empty]
 }

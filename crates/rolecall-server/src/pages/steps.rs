@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::StatusCode;
 use minijinja::{Value, context};
+use rolecall_core::TenantName;
 
 use super::{
     answers::{go, refuse},
@@ -189,7 +190,8 @@ pub(super) fn step_page(
             flow_page(app, browser, shown, "choose.html", entered.status, values)
         }
         Step::Consent { username } => {
-            let uri = &shown.flow.request.redirect_uri;
+            let request = shown.flow.choice.apply(&shown.flow.request);
+            let (uri, tenant) = (&request.redirect_uri, &request.tenant);
             let values = context! {
                 client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
                 host => redirect::shown_host(uri),
@@ -197,6 +199,7 @@ pub(super) fn step_page(
                 flow => shown.flow.id.as_str(),
                 username => username,
                 resource => shown.resource.as_deref().unwrap_or_default(),
+                tenant => tenant.as_ref().map_or("", TenantName::as_str),
                 scopes => scopes(shown),
             };
             // what was wrong concerned a step before

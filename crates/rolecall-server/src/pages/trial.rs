@@ -120,7 +120,11 @@ fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
         name == "consent.html" && !pages.iter().all(|html| html.contains(samples::HOST));
     let host = "the page does not show `host`: a name can be chosen freely, and people have to see where the application is";
     let host = lacks_host.then(|| host.to_owned());
-    let why = markup.chain(host).next()?;
+    let lacks_tenant =
+        name == "consent.html" && !pages.iter().any(|html| html.contains(samples::TENANT));
+    let tenant = "the page does not show `tenant`: people have to see what they allow";
+    let tenant = lacks_tenant.then(|| tenant.to_owned());
+    let why = markup.chain(host).chain(tenant).next()?;
     Some(Fault::of(KEY, why).at(name, None))
 }
 
@@ -260,6 +264,11 @@ mod tests {
             "consent.html",
             "{{ client }}",
             "consent.html: the page does not show `host`",
+        ),
+        (
+            "consent.html",
+            "{{ host }}",
+            "consent.html: the page does not show `tenant`",
         ),
         (
             "messages.html",

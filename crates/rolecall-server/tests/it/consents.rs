@@ -17,6 +17,10 @@ on_both![
     others_consents_need_a_permission,
     consents_are_paged_by_client,
     the_command_line_lists_and_withdraws,
+    y373_a_consent_is_for_the_tenant_that_was_shown,
+    y373_a_consent_is_for_the_audience_that_was_shown,
+    y373_everything_is_what_the_client_could_have_when_it_was_shown,
+    y373_a_code_from_before_the_client_had_to_ask_is_refused,
 ];
 
 const REDIRECT: &str = "https://app.example/cb";
@@ -138,7 +142,7 @@ async fn withdrawing_ends_sessions_tokens_and_codes(app: TestApp) {
     let entry = &listed.json["items"][0];
     assert_eq!(
         entry["allowed"],
-        json!([{ "resource": null, "scopes": ["*"] }])
+        json!([{ "resource": null, "tenant": null, "scopes": ["*"] }])
     );
     let path = format!("/api/consents/{}", one.id);
     app.delete(&path, &alice).await.no_content();
@@ -211,11 +215,12 @@ async fn consents_are_paged_by_client(app: TestApp) {
     let mut ids = Vec::new();
     let mut browser = Browser::new(&app);
     for name in ["one", "two", "three"] {
-        let audiences = json!({ "audiences": ["https://api.example"] });
+        let audiences = json!({ "audiences": ["https://a.example", "https://b.example"] });
         let client = app.create_client(name, members(audiences)).await;
-        browser.sign_in(&client, REDIRECT, &[]).await.code();
-        let resource = [("resource", "https://api.example")];
-        browser.sign_in(&client, REDIRECT, &resource).await.code();
+        for uri in ["https://b.example", "https://a.example"] {
+            let resource = [("resource", uri)];
+            browser.sign_in(&client, REDIRECT, &resource).await.code();
+        }
         ids.push(client.id);
     }
     ids.sort();
@@ -231,7 +236,8 @@ async fn consents_are_paged_by_client(app: TestApp) {
                 .iter()
                 .map(|one| &one["resource"])
                 .collect();
-            assert_eq!(resources, [&Value::Null, &json!("https://api.example")]);
+            let both = ["https://a.example", "https://b.example"].map(Value::from);
+            assert_eq!(resources, both.iter().collect::<Vec<_>>());
         }
         match page.json["next_cursor"].as_str() {
             Some(next) => path = format!("/api/consents?limit=2&cursor={next}"),
@@ -334,4 +340,180 @@ async fn what_was_allowed_altogether_is_allowed_in_part(app: TestApp) {
     let part = [("scope", "role:reader")];
     assert!(browser.sign_in(&other, REDIRECT, &part).await.was_asked);
     assert!(browser.sign_in(&other, REDIRECT, &[]).await.was_asked);
+}
+
+/// Asks silently, and returns the error; none for a code.
+async fn silently(
+    browser: &mut Browser<'_>,
+    client: &Credentials,
+    more: &[(&str, &str)],
+) -> Option<String> {
+    let more = [&[("prompt", "none")], more].concat();
+    let answer = browser.authorize(client, REDIRECT, &more).await;
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    let error = answer.parameters.get("error").cloned();
+    if error.is_none() {
+        assert!(!answer.code().is_empty());
+    }
+    error
+}
+
+const AGAIN: Option<&str> = Some("consent_required");
+
+async fn y373_a_consent_is_for_the_tenant_that_was_shown(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    let alice = app.create_user("alice", &["reader"]).await;
+    for tenant in ["acme", "beta"] {
+        app.assign_in(&alice, "reader", tenant).await;
+    }
+    for (name, tenant) in [("any", Value::Null), ("ask", json!("ask"))] {
+        let client = app
+            .create_client(name, members(json!({ "tenant": tenant })))
+            .await;
+        let mut browser = Browser::new(&app);
+        let of = |tenant| [("scope", "openid items:read"), ("tenant", tenant)];
+        let flow = browser.begin(&client, REDIRECT, &of("acme")).await;
+        browser.log_in(&flow, "alice", PASSWORD).await.is(303);
+        let page = browser.open(&format!("/consent?flow={flow}")).await;
+        let page = String::from_utf8_lossy(&page.is(200).body).into_owned();
+        assert!(page.contains("It acts for acme only."), "{page}");
+        browser.decide(&flow, "allow").await.is(303);
+        assert_eq!(silently(&mut browser, &client, &of("acme")).await, None);
+        let other = silently(&mut browser, &client, &of("beta")).await;
+        assert_eq!(other.as_deref(), AGAIN, "{name}");
+        // one does not replace the other
+        let answer = browser.sign_in(&client, REDIRECT, &of("beta")).await;
+        assert!(answer.was_asked);
+        for tenant in ["acme", "beta"] {
+            assert_eq!(silently(&mut browser, &client, &of(tenant)).await, None);
+        }
+        let none = [("scope", "openid items:read")];
+        let silent = silently(&mut browser, &client, &none).await;
+        let expected = if tenant.is_null() {
+            AGAIN
+        } else {
+            Some("interaction_required")
+        };
+        assert_eq!(silent.as_deref(), expected, "{name}");
+        // a session goes on by the consent to its own tenant
+        let answer = browser.sign_in(&client, REDIRECT, &of("beta")).await;
+        let tokens = app.redeem(&client, answer.code(), REDIRECT, &[]).await;
+        let refresh = tokens.is(200).text("refresh_token");
+        app.refresh_through(&client, &refresh).await.is(200);
+    }
+    let listed = app.get("/api/consents", &app.log_in("alice").await).await;
+    for client in listed.json["items"].as_array().unwrap() {
+        let tenants = client["allowed"].as_array().unwrap().iter();
+        let tenants: Vec<&Value> = tenants.map(|one| &one["tenant"]).collect();
+        assert_eq!(tenants, ["acme", "beta"], "{client}");
+    }
+}
+
+async fn y373_a_consent_is_for_the_audience_that_was_shown(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader"]).await;
+    let shop = json!({ "audiences": ["https://shop.example"] });
+    let client = app.create_client("app", members(shop.clone())).await;
+    let mut browser = Browser::new(&app);
+    let scope = [("scope", "openid items:read")];
+    assert!(browser.sign_in(&client, REDIRECT, &scope).await.was_asked);
+    assert_eq!(silently(&mut browser, &client, &scope).await, None);
+    let named = [scope[0], ("resource", "https://shop.example")];
+    assert_eq!(silently(&mut browser, &client, &named).await, None);
+    let path = format!("/api/clients/{}", client.id);
+    let bank = json!({ "audiences": ["https://bank.example"] });
+    app.patch(&path, app.admin().await, bank).await.is(200);
+    let named = [scope[0], ("resource", "https://bank.example")];
+    for more in [&scope[..], &named] {
+        let silent = silently(&mut browser, &client, more).await;
+        assert_eq!(silent.as_deref(), AGAIN);
+    }
+    app.patch(&path, app.admin().await, shop).await.is(200);
+    assert_eq!(silently(&mut browser, &client, &scope).await, None);
+}
+
+async fn y373_everything_is_what_the_client_could_have_when_it_was_shown(app: TestApp) {
+    app.create_role("writer", &["items:read", "items:write", "orders:read"])
+        .await;
+    app.create_user("alice", &["writer"]).await;
+    let admin = app.admin().await;
+    let own = json!({ "scope": "items:read" });
+    let client = app.create_client("app", members(own)).await;
+    let uri = "https://stock.example";
+    let stock = json!({ "uri": uri, "name": "Stock", "objects": ["items"], "dynamic": "ask" });
+    let stock = app.post("/api/resources", admin, stock).await;
+    let stock = format!("/api/resources/{}", stock.is(201).text("id"));
+    let of_resource = app.create_client("other", members(json!({}))).await;
+    let path = format!("/api/clients/{}", client.id);
+    for (client, more, path, wider, narrower) in [
+        (
+            &client,
+            &[][..],
+            path.as_str(),
+            json!({ "scope": null }),
+            json!({ "scope": "items:read" }),
+        ),
+        (
+            &of_resource,
+            &[("resource", uri)],
+            stock.as_str(),
+            json!({ "objects": ["items", "orders"] }),
+            json!({ "objects": ["items"] }),
+        ),
+    ] {
+        let mut browser = Browser::new(&app);
+        let answer = browser.sign_in(client, REDIRECT, more).await;
+        assert!(answer.was_asked);
+        let tokens = app.redeem(client, answer.code(), REDIRECT, &[]).await;
+        let refresh = tokens.is(200).text("refresh_token");
+        let pending = browser.sign_in(client, REDIRECT, more).await;
+        assert!(!pending.was_asked);
+        app.patch(path, admin, wider.clone()).await.is(200);
+        let silent = silently(&mut browser, client, more).await;
+        assert_eq!(silent.as_deref(), AGAIN, "{wider}");
+        let refused = app.refresh_through(client, &refresh).await;
+        refused.oauth_error(400, "invalid_grant");
+        let refused = app.redeem(client, pending.code(), REDIRECT, &[]).await;
+        refused.oauth_error(400, "invalid_grant");
+        // whoever is shown more may have it, and less of it too
+        let answer = browser.sign_in(client, REDIRECT, more).await;
+        assert!(answer.was_asked);
+        let tokens = app.redeem(client, answer.code(), REDIRECT, &[]).await;
+        let refresh = tokens.is(200).text("refresh_token");
+        app.refresh_through(client, &refresh).await.is(200);
+        app.patch(path, admin, narrower).await.is(200);
+        assert_eq!(silently(&mut browser, client, more).await, None);
+        // something that is asked for by its name widens nothing else
+        let named = [more, &[("scope", "openid items:read")]].concat();
+        assert!(browser.sign_in(client, REDIRECT, &named).await.was_asked);
+    }
+}
+
+async fn y373_a_code_from_before_the_client_had_to_ask_is_refused(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader"]).await;
+    let client = app
+        .create_client("app", members(json!({ "consent": "skip" })))
+        .await;
+    let mut browser = Browser::new(&app);
+    let pending = browser.sign_in(&client, REDIRECT, &[]).await;
+    let path = format!("/api/clients/{}", client.id);
+    let ask = json!({ "consent": "ask" });
+    app.patch(&path, app.admin().await, ask).await.is(200);
+    let refused = app.redeem(&client, pending.code(), REDIRECT, &[]).await;
+    refused.oauth_error(400, "invalid_grant");
+    // one that is asked for each time is asked for once, and not again with its code
+    for prompt in ["consent", "login"] {
+        let more = [
+            ("scope", "openid offline_access items:read"),
+            ("prompt", prompt),
+        ];
+        let flow = browser.begin(&client, REDIRECT, &more).await;
+        browser.log_in(&flow, "alice", PASSWORD).await;
+        let answer = browser.decide(&flow, "allow").await;
+        let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+        app.redeem(&client, answer.code(), REDIRECT, &[])
+            .await
+            .is(200);
+    }
 }

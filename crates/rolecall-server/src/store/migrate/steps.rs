@@ -143,4 +143,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "assurance of roles",
         include_str!("../../../migrations/0029_assurance_of_roles.sql"),
     ),
+    (
+        32,
+        "consents as shown",
+        include_str!("../../../migrations/0032_consents_as_shown.sql"),
+    ),
 ];
