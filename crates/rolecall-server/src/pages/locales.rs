@@ -33,6 +33,12 @@ pub(super) fn read(folder: &Path) -> Result<Languages, Vec<Fault>> {
                 continue;
             }
         };
+        if let Some(line) = too_deep(&source) {
+            let why =
+                format!("placeables are nested more than {MAX_DEPTH} deep; is a `}}` missing?");
+            faults.push(Fault::of(KEY, why).at(&file, Some(line)));
+            continue;
+        }
         match FluentResource::try_new(source.clone()) {
             Ok(resource) => {
                 faults.extend(check(&known, &file, &resource));
@@ -54,6 +60,31 @@ pub(super) fn read(folder: &Path) -> Result<Languages, Vec<Fault>> {
     } else {
         Err(faults)
     }
+}
+
+/// The most placeables and calls inside each other. The parser calls itself for each.
+const MAX_DEPTH: usize = 100;
+
+/// Returns the line at which a text is nested too deeply to be parsed.
+fn too_deep(source: &str) -> Option<usize> {
+    let (mut braces, mut calls) = (0_usize, 0_usize);
+    let bytes = source.as_bytes();
+    let at = |place: Option<usize>| place.and_then(|place| bytes.get(place)).copied();
+    for (place, byte) in bytes.iter().enumerate() {
+        // `{"{"}` stands for a brace, and nothing is nested in a string
+        let is_quoted = at(place.checked_sub(1)) == Some(b'"') && at(Some(place + 1)) == Some(b'"');
+        match byte {
+            b'{' if !is_quoted => braces += 1,
+            b'}' if !is_quoted => braces = braces.saturating_sub(1),
+            b'(' => calls += 1,
+            b')' => calls = calls.saturating_sub(1),
+            _ => {}
+        }
+        if braces > MAX_DEPTH || calls > MAX_DEPTH {
+            return Some(line_at(source, place));
+        }
+    }
+    None
 }
 
 /// Returns the language that a file is named after.
@@ -341,6 +372,26 @@ mod tests {
         let languages = read_files(&[("fr.ftl", text)]).unwrap();
         let (text, errors) = languages.text(Language::at(2), "sign-in", []).unwrap();
         assert_eq!((text.as_str(), errors.len()), ("To Example: On {", 0));
+    }
+
+    #[test]
+    fn y374_a_text_that_is_nested_without_end_is_a_fault() {
+        let nested = |open: &str, depth: usize| format!("# x\nsign-in = {}", open.repeat(depth));
+        for open in ["{", "{\n ", "{ F(", "{ $x -> [a] ", "{ \"{\" {", "F({"] {
+            let faults = read_files(&[("fr.ftl", &nested(open, 20_000))])
+                .err()
+                .unwrap();
+            assert_eq!(faults.len(), 1, "{open}: {faults:?}");
+            assert!(
+                faults[0].contains("more than 100 deep"),
+                "{open}: {faults:?}"
+            );
+        }
+        // braces that are text nest nothing
+        let quoted = format!("sign-in = {}", "{ \"{\" }(".repeat(60));
+        assert!(read_files(&[("fr.ftl", &quoted)]).is_ok());
+        let deep = format!("sign-in = {}\"x\"{}", "{ ".repeat(90), " }".repeat(90));
+        assert!(read_files(&[("fr.ftl", &deep)]).is_ok());
     }
 
     /// A file, its text, and a part of what is said about it.

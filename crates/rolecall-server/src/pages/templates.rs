@@ -37,6 +37,10 @@ pub(super) const NAMES: [&str; 20] = [
     "factors.html",
 ];
 
+/// The most that writing one page may take, in steps of its templates and bytes of what they make, which bounds its memory
+/// to some 128 MB. The samples of the built-in pages take less than a hundredth of it.
+pub(super) const MOST_WORK: u64 = 2_000_000;
+
 pub(super) const TEMPLATES: [(&str, &str); 20] = [
     (
         "layout.html",
@@ -167,6 +171,7 @@ type Format = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Erro
 
 fn environment(languages: &Arc<Languages>, format: Format) -> Environment<'static> {
     let mut environment = Environment::new();
+    environment.set_fuel(Some(MOST_WORK));
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // no template, also none of the operator's, writes a value as it is
     environment.remove_filter("safe");

@@ -15,6 +15,9 @@ use super::{
 /// The setting.
 pub(super) const KEY: &str = "pages.templates";
 
+/// The most characters of what is said about a fault.
+const MAX_FAULT: usize = 400;
+
 /// Names that templates have without being given a value.
 const BUILT_IN: [&str; 4] = ["super", "loop", "caller", "varargs"];
 
@@ -144,12 +147,20 @@ fn fault(templates: &Templates, name: &str, error: &Error) -> Fault {
         let line: String = line.unwrap_or_default().trim().chars().take(120).collect();
         text = format!("a value is missing that this line uses: {line}");
     }
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
+    // what includes what can be hundreds of causes, of which the first one to happen says what is wrong
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let cause = causes.last();
+    let first = cause.and_then(|cause| cause.downcast_ref::<Error>());
+    if first.unwrap_or(error).kind() == ErrorKind::OutOfFuel {
+        text = format!(
+            "the page takes too long or grows too large: it may take {} steps and bytes",
+            templates::MOST_WORK
+        );
+    } else if let Some(cause) = cause {
         text.push_str(": ");
         text.push_str(&cause.to_string());
-        source = cause.source();
     }
+    let text = text.chars().take(MAX_FAULT).collect::<String>();
     Fault::of(KEY, text).at(file, error.line())
 }
 
@@ -288,6 +299,43 @@ mod tests {
             );
             assert_eq!(faults.len(), 1, "{faults:?}");
         }
+    }
+
+    #[test]
+    fn y374_a_template_that_does_not_end_or_grows_is_a_fault() {
+        let doubling = format!("{{% set x = \"x\" %}}{}", "{% set x = x ~ x %}".repeat(60));
+        for template in [
+            "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+            "{% for a in range(100000) %}{% for b in range(100) %}{{ a }}{% endfor %}{% endfor %}",
+            "{% for a in range(100000) %}{{ \"x\" * 1000 }}{% endfor %}",
+            &doubling,
+        ] {
+            let faults = faults_of(&[("message.html", template)]);
+            assert_eq!(faults.len(), 1, "{template}: {faults:?}");
+            let wanted = "message.html, line 1: the page takes too long or grows too large";
+            assert!(faults[0].contains(wanted), "{template}: {faults:?}");
+        }
+        // in the frame, each page would say it
+        let frame = "{% for a in range(100000) %}{% for b in range(9999) %}{% endfor %}{% endfor %}\
+            {% block content %}{% endblock %}";
+        assert_eq!(faults_of(&[("layout.html", frame)]).len(), 1);
+        for endless in [
+            "{% include \"message.html\" %}",
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "{% extends \"message.html\" %}",
+        ] {
+            let faults = faults_of(&[("message.html", endless)]);
+            assert_eq!(faults.len(), 1, "{endless}: {faults:?}");
+            assert!(faults[0].chars().count() < 600, "{endless}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn y374_the_built_in_pages_take_little() {
+        let languages = Arc::new(Languages::new(Vec::new()));
+        let mut environment = templates::environment(Arc::clone(&languages)).unwrap();
+        environment.set_fuel(Some(templates::MOST_WORK / 100));
+        assert_eq!(failing(&environment, &languages), []);
     }
 
     #[test]
