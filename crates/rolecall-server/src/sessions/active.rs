@@ -36,7 +36,7 @@ pub(crate) struct Active {
 }
 
 /// Refuses what the living tokens of the user do not leave room for, under the constraints that count them together;
-/// earlier tokens of the same session are among them. [`count`] must follow in the same transaction.
+/// earlier tokens of the same session are among them. Where a token is issued, [`count`] must follow in the same transaction.
 ///
 /// INVARIANT: the transaction holds the user (`gate`): of two tokens that are issued at once, the second has waited for the
 /// first.

@@ -20,6 +20,7 @@ on_both![
     a_silent_request_is_told_of_the_choice,
     another_account_chooses_for_itself,
     many_roles_are_chosen_together,
+    y375_roles_beside_which_another_session_leaves_no_room_get_no_code,
 ];
 
 const REDIRECT: &str = "https://app.example/cb";
@@ -482,4 +483,47 @@ async fn many_roles_are_chosen_together(app: TestApp) {
     let done = sign_in.choose(&picked(80)).await;
     let token = redeemed(&app, &client, &done).await;
     assert_eq!(token["roles"], json!(names[..80]));
+}
+
+async fn y375_roles_beside_which_another_session_leaves_no_room_get_no_code(app: TestApp) {
+    roles(&app, &["payer", "approver"], &[]).await;
+    let constraint = json!({
+        "name": "payments", "kind": "dynamic", "per": "subject", "roles": ["payer", "approver"], "at_most": 1,
+    });
+    let admin = app.admin().await;
+    app.post("/api/constraints", admin, constraint)
+        .await
+        .is(201);
+    let alice = app.create_user("alice", &["payer", "approver"]).await;
+    let client = client(&app, json!({})).await;
+    let (pay, approve) = (
+        [("scope", "openid role:payer")],
+        [("scope", "openid role:approver")],
+    );
+    let mut first = Browser::new(&app);
+    let answer = first.sign_in(&client, REDIRECT, &pay).await;
+    app.redeem(&client, answer.code(), REDIRECT, &[])
+        .await
+        .is(200);
+    let mut second = Browser::new(&app);
+    let answer = second.sign_in(&client, REDIRECT, &approve).await;
+    assert_eq!(answer.error(), "invalid_scope");
+    let why = &answer.parameters["error_description"];
+    assert!(
+        why.contains("payments") && why.contains("/account"),
+        "{why}"
+    );
+    // the same again is no conflict
+    let answer = second.sign_in(&client, REDIRECT, &pay).await;
+    app.redeem(&client, answer.code(), REDIRECT, &[])
+        .await
+        .is(200);
+    // the way out
+    app.delete(format!("/api/users/{alice}/sessions"), admin)
+        .await
+        .no_content();
+    let answer = second.sign_in(&client, REDIRECT, &approve).await;
+    app.redeem(&client, answer.code(), REDIRECT, &[])
+        .await
+        .is(200);
 }

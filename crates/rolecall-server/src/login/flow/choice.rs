@@ -22,6 +22,7 @@ use crate::{
     tokens::{
         choice::{OpenChoice, nameable_roles, open_choice},
         effective::{Beyond, TokenSubject},
+        error::TokenError,
         requested::RequestedScope,
     },
 };
@@ -174,6 +175,17 @@ impl Bounds {
             ceiling: self.ceiling.as_ref(),
             now,
         }
+    }
+}
+
+/// Names the way out of roles that the user's other sessions leave no room for.
+pub(super) fn beside_others(app: &App, error: TokenError) -> TokenError {
+    match error {
+        TokenError::ChooseRoles(breach) => TokenError::InvalidScope(format!(
+            "{breach}, and another session of the user has some of them active: end it at {}/account, or ask for other roles",
+            app.settings().public_url
+        )),
+        error => error,
     }
 }
 

@@ -6,7 +6,7 @@ use rolecall_core::{Acr, Timestamp};
 
 use super::{
     answer::{Answer, AnswerError, Target},
-    choice::{Bounds, Choice, settle},
+    choice::{Bounds, Choice, beside_others, settle},
     owed,
     proof::{Proof, Proven, fingerprint},
     request::AuthorizationRequest,
@@ -35,6 +35,7 @@ use crate::{
         code_store::{self, NewCode},
         secret::{self, Kind},
     },
+    sessions::active,
     store::{Conn, StoreError, gate},
     tokens::{
         error::TokenError,
@@ -341,7 +342,14 @@ async fn check_scope(
     let asked = request.asked();
     let holder = bounds.holder(app, client, request, subject, now);
     let granted = grant(&holder, asked.as_ref());
-    let checked = granted.and_then(|granted| check_active(&holder, &granted));
+    let checked = granted.and_then(|granted| check_active(&holder, &granted).map(|()| granted));
+    let checked = match checked {
+        // the code would be refused, when nobody can be asked or told any more
+        Ok(granted) => active::check_beside_others(conn, &holder, &subject.id, &granted)
+            .await
+            .map_err(|error| beside_others(app, error)),
+        Err(error) => Err(error),
+    };
     checked.map_err(|error| match error {
         TokenError::InvalidScope(detail) => refuse(AnswerError::InvalidScope, &detail),
         TokenError::StepUp(value) => refuse(
