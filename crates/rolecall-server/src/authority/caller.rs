@@ -22,6 +22,12 @@ pub(crate) enum Caller<'a> {
         /// The user's id.
         user_id: &'a str,
     },
+    /// A user at the own page, who ends what is theirs. It holds no permission: what somebody ends depends on none of their
+    /// roles, nor on which of these may be active together.
+    Own {
+        /// The user's id.
+        user_id: &'a str,
+    },
     /// The application that embeds the server, which may do everything.
     Application {
         /// The part of the application, such as `seed`.
@@ -42,7 +48,7 @@ impl Caller<'_> {
                     SubjectKind::Client => Actor::Client(id),
                 }
             }
-            Self::As { user_id } => Actor::User((*user_id).to_owned()),
+            Self::As { user_id } | Self::Own { user_id } => Actor::User((*user_id).to_owned()),
             Self::CommandLine { system_user } => Actor::CommandLine((*system_user).to_owned()),
             Self::Application { part } => Actor::Application((*part).to_owned()),
             Self::System => Actor::System,

@@ -40,6 +40,7 @@ pub(crate) async fn require_in(
     match caller {
         Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => Ok(()),
         Caller::As { user_id } => require_now(app, user_id, permission).await,
+        Caller::Own { .. } => Err(ApiError::Lacks(permission.parse().ok())),
         Caller::Token(principal) => {
             let refused = token_lacks(app, principal, tenant, permission).await?;
             refused.map_or(Ok(()), |error| Err(caller.refusal(error)))

@@ -112,7 +112,7 @@ pub(crate) async fn end(
         Ends::Session(session) => end_session(app, subject, session).await,
         Ends::Browser(browser) => end_browser(app, subject, browser).await,
         Ends::Consent(client) => {
-            let caller = Caller::As { user_id: subject };
+            let caller = Caller::Own { user_id: subject };
             consents::withdraw(app, caller, subject, client).await?;
             Ok(())
         }
@@ -134,7 +134,7 @@ async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiE
     if !sessions::service::exists(app, session, subject).await? {
         return Ok(());
     }
-    let caller = Caller::As { user_id: subject };
+    let caller = Caller::Own { user_id: subject };
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         sessions::service::end(change, "session.ended", session, subject).await?;
@@ -148,7 +148,7 @@ async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiE
 /// in, too.
 async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError> {
     let (subject, keep) = (current.subject_id.as_str(), current.id.as_str());
-    let caller = Caller::As { user_id: subject };
+    let caller = Caller::Own { user_id: subject };
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         gate::hold(change.conn(), subject).await?;

@@ -107,26 +107,31 @@ pub(super) fn send(app: &App, language: Language, answer: &Answer) -> Response {
 pub(super) fn refuse(app: &App, language: Language, error: FlowError) -> Response {
     match error {
         FlowError::Failed(error) => failed(app, language, error),
-        FlowError::TooMany(retry_after) => {
-            let seconds = retry_after.as_secs().max(1);
-            let values = context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" };
-            notice(app, language, StatusCode::TOO_MANY_REQUESTS, values)
-        }
+        FlowError::TooMany(retry_after) => too_many(app, language, retry_after),
         _ => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
     }
 }
 
-/// Answers a failure of ours with a page, and logs its cause.
+/// Answers any error with a page, and logs the cause of a failure of ours.
 pub(super) fn failed(app: &App, language: Language, error: ApiError) -> Response {
-    if !matches!(
-        error,
-        ApiError::Internal(_) | ApiError::Unready(_) | ApiError::Busy
-    ) {
-        return error.into_response();
-    }
     let status = error.status();
     error.log();
-    message(app, language, status, "unavailable", "")
+    match error {
+        ApiError::Denied(_) => message(app, language, StatusCode::BAD_REQUEST, "ended", ""),
+        ApiError::TooMany { retry_after } => too_many(app, language, retry_after),
+        _ if status.is_server_error() => message(app, language, status, "unavailable", ""),
+        refused => {
+            let detail = refused.to_string();
+            message(app, language, status, "bad-request", &detail)
+        }
+    }
+}
+
+fn too_many(app: &App, language: Language, retry_after: Duration) -> Response {
+    let seconds = retry_after.as_secs().max(1);
+    let values =
+        context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" };
+    notice(app, language, StatusCode::TOO_MANY_REQUESTS, values)
 }
 
 /// A page with a heading and a text, whose keys are alike.
@@ -156,4 +161,47 @@ fn notice(app: &App, language: Language, status: StatusCode, values: Value) -> R
         form_actions: Vec::new(),
     };
     page.answer(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall::Denial;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn y380_every_error_is_a_page() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .open()
+            .await
+            .unwrap();
+        let waits = ApiError::TooMany {
+            retry_after: Duration::from_secs(7),
+        };
+        for (error, status, wait) in [
+            (ApiError::Busy, 503, Some("1")),
+            (ApiError::Stopping, 503, Some("1")),
+            (waits, 429, Some("7")),
+            (ApiError::Denied(Denial::EndedToken), 400, None),
+            (ApiError::Lacks(None), 403, None),
+            (ApiError::Forbidden("no"), 403, None),
+            (ApiError::unknown("user", &"x"), 404, None),
+            (ApiError::rule("some_rule", "<b>", Vec::new()), 409, None),
+        ] {
+            let text = error.to_string();
+            let page = failed(server.app(), Language::default(), error);
+            assert_eq!(page.status().as_u16(), status, "{text}");
+            let header = |name| {
+                page.headers()
+                    .get(name)
+                    .map(|value| value.to_str().unwrap())
+            };
+            assert_eq!(
+                header(header::CONTENT_TYPE),
+                Some("text/html; charset=utf-8")
+            );
+            assert_eq!(header(header::RETRY_AFTER), wait, "{text}");
+            assert_eq!(header(header::WWW_AUTHENTICATE), None);
+        }
+    }
 }

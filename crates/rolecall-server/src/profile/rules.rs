@@ -36,6 +36,7 @@ impl Party {
     pub(crate) fn administering(caller: Caller<'_>) -> Self {
         match caller {
             Caller::Token(_) | Caller::As { .. } => Self::Admin,
+            Caller::Own { .. } => Self::Owner,
             Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => {
                 Self::Operator
             }

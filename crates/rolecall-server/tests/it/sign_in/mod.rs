@@ -9,6 +9,7 @@ mod long_tokens;
 mod losses;
 mod model;
 mod others;
+mod own_page;
 mod pages;
 mod passwords;
 mod replays;
