@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs as _},
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,56 +10,10 @@ use std::{
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    sync::{Semaphore, oneshot},
-};
+use tokio::net::TcpStream;
 use tower::Service;
 
-use super::{allow::Allowed, target::Host};
-
-/// The most names that are looked up at once. A look-up cannot be ended, and lasts as long as the system asks its name
-/// servers, whoever waits for it.
-const MAX_LOOK_UPS: usize = 8;
-
-/// Looks a name up, and waits for the answer.
-type LookUp = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
-
-/// Looks names up, a few at once, on threads of their own: neither the work of others nor the end of the process waits for
-/// a name server that does not answer.
-#[derive(Clone)]
-struct Resolver {
-    places: Arc<Semaphore>,
-    look_up: LookUp,
-}
-
-impl Resolver {
-    fn new(look_up: LookUp) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(MAX_LOOK_UPS)),
-            look_up,
-        }
-    }
-
-    fn of_system() -> Self {
-        Self::new(|name, port| Ok((name, port).to_socket_addrs()?.collect()))
-    }
-
-    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(io::Error::other)?;
-        let (found, finding) = oneshot::channel();
-        let (name, look_up) = (name.to_owned(), self.look_up);
-        std::thread::Builder::new()
-            .name("look-up".to_owned())
-            .spawn(move || {
-                // nobody may wait any more
-                let _ = found.send(look_up(&name, port));
-                drop(place);
-            })?;
-        finding.await.map_err(io::Error::other)?
-    }
-}
+use super::{allow::Allowed, resolve::Resolver, target::Host};
 
 /// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +38,7 @@ pub(super) struct CheckedConnector {
 }
 
 impl CheckedConnector {
-    pub(super) fn new(allowed: Arc<Allowed>) -> Self {
-        let resolver = Resolver::of_system();
+    pub(super) fn new(allowed: Arc<Allowed>, resolver: Resolver) -> Self {
         Self { allowed, resolver }
     }
 }
@@ -141,8 +94,6 @@ async fn connect(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use tokio::net::TcpListener;
 
     use super::*;
@@ -159,38 +110,6 @@ mod tests {
 
     async fn connect(allowed: &Allowed, uri: &Uri) -> Result<TcpStream, ConnectError> {
         super::connect(allowed, &Resolver::of_system(), uri).await
-    }
-
-    #[test]
-    fn y303_a_name_server_that_does_not_answer_takes_few_threads_and_holds_up_no_end() {
-        static ASKED: AtomicUsize = AtomicUsize::new(0);
-        fn never(_: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-            ASKED.fetch_add(1, Ordering::SeqCst);
-            loop {
-                std::thread::park();
-            }
-        }
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let resolver = Resolver::new(never);
-        let waiting: Vec<_> = (0..20 * MAX_LOOK_UPS)
-            .map(|_| {
-                let resolver = resolver.clone();
-                runtime.spawn(async move { resolver.resolve("hangs.example", 443).await })
-            })
-            .collect();
-        while ASKED.load(Ordering::SeqCst) < MAX_LOOK_UPS {
-            std::thread::yield_now();
-        }
-        // whoever gave up waiting has not ended the look-up, so that its place is still taken
-        for waits in &waiting {
-            waits.abort();
-        }
-        let late = runtime.spawn(async move { resolver.resolve("late.example", 443).await });
-        // other work that needs a thread is done
-        runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await.unwrap() });
-        assert!(!late.is_finished());
-        drop(runtime);
-        assert_eq!(ASKED.load(Ordering::SeqCst), MAX_LOOK_UPS);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 pub(crate) mod allow;
 mod connect;
 pub(crate) mod post;
+mod resolve;
 mod special_use;
 pub(crate) mod target;
 

@@ -16,7 +16,8 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto::
 use super::{
     allow::Allowed,
     connect::CheckedConnector,
-    target::{Target, TargetError},
+    resolve::Resolver,
+    target::{Host, Target, TargetError},
 };
 
 /// The time from the resolving of the name to the head of the answer.
@@ -51,6 +52,7 @@ impl PostError {
 #[derive(Clone)]
 pub(crate) struct Poster {
     allowed: Arc<Allowed>,
+    resolver: Resolver,
     client: Client<HttpsConnector<CheckedConnector>, Full<Bytes>>,
 }
 
@@ -62,17 +64,36 @@ impl Poster {
     /// If the TLS library cannot be set up.
     pub(crate) fn new(allowed: &Allowed) -> Result<Self, rustls::Error> {
         let allowed = Arc::new(allowed.clone());
+        let resolver = Resolver::of_system();
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls()?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(CheckedConnector::new(Arc::clone(&allowed)));
+            .wrap_connector(CheckedConnector::new(
+                Arc::clone(&allowed),
+                resolver.clone(),
+            ));
         let client = Client::builder(TokioExecutor::new())
             // a connection that is kept would outlive the check of its address
             .pool_max_idle_per_host(0)
             .http1_max_buf_size(MAX_HEAD_BYTES)
             .build(connector);
-        Ok(Self { allowed, client })
+        Ok(Self {
+            allowed,
+            resolver,
+            client,
+        })
+    }
+
+    /// Begins to look up the name in a URL. Returns false if other names take all places: the request is for later, and
+    /// would only wait for them.
+    pub(crate) fn prepare(&self, url: &str) -> bool {
+        let target = Target::check(url, &self.allowed).ok();
+        match target.and_then(|target| target.uri.host().and_then(Host::parse)) {
+            // what cannot begin fails when the request is made, with a reason
+            Some(Host::Name(name)) => self.resolver.prepare(&name).unwrap_or(true),
+            _ => true,
+        }
     }
 
     /// Posts a form and returns the status of the answer, whatever it is.
