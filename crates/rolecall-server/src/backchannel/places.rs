@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::store::Due;
-
 /// The tokens that are sent at once.
 const AT_ONCE: usize = 16;
 /// Of these, the ones to a client that took the last one quickly.
@@ -38,29 +36,26 @@ impl Places {
         self.quick.contains(client)
     }
 
-    /// Returns those of `due` for which there is a place, and takes it. The clients take turns in the order of `due`.
-    pub(super) fn take(&mut self, due: Vec<Due>) -> Vec<Due> {
-        let mut to_others: usize = self
+    /// Returns how many more tokens may be sent to a client now.
+    pub(super) fn room_for(&self, client: &str) -> usize {
+        let is_quick = self.is_quick(client);
+        let most = if is_quick { TO_QUICK_CLIENT } else { 1 };
+        let to_others: usize = self
             .taken
             .iter()
             .filter(|(client, _)| !self.is_quick(client))
             .map(|(_, count)| count)
             .sum();
-        let mut chosen = Vec::new();
-        for one in due {
-            if self.are_taken() {
-                break;
-            }
-            let is_quick = self.is_quick(&one.client_id);
-            let most = if is_quick { TO_QUICK_CLIENT } else { 1 };
-            if self.of(&one.client_id) >= most || (!is_quick && to_others >= TO_OTHERS) {
-                continue;
-            }
-            to_others += usize::from(!is_quick);
-            *self.taken.entry(one.client_id.clone()).or_default() += 1;
-            chosen.push(one);
+        if !is_quick && to_others >= TO_OTHERS {
+            return 0;
         }
-        chosen
+        let free = AT_ONCE.saturating_sub(self.all());
+        most.saturating_sub(self.of(client)).min(free)
+    }
+
+    /// Takes the place of a token. INVARIANT: there is [room](Self::room_for) for it.
+    pub(super) fn take(&mut self, client: &str) {
+        *self.taken.entry(client.to_owned()).or_default() += 1;
     }
 
     /// Gives back the place of a token that was not sent.
@@ -90,50 +85,55 @@ mod tests {
 
     use super::*;
 
-    /// Tokens for clients with these numbers, in this order.
-    fn due(clients: impl IntoIterator<Item = usize>) -> Vec<Due> {
-        let due = |client| Due {
-            session_id: String::new(),
-            client_id: format!("client-{client}"),
-            subject_id: String::new(),
-            attempts: 0,
-        };
-        clients.into_iter().map(due).collect()
+    fn id(client: usize) -> String {
+        format!("client-{client}")
     }
 
-    fn count(chosen: &[Due], client: usize) -> usize {
-        let id = format!("client-{client}");
-        chosen.iter().filter(|one| one.client_id == id).count()
+    /// Takes places for tokens to clients with these numbers, in this order, and returns those that get one.
+    fn take(places: &mut Places, clients: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut chosen = Vec::new();
+        for client in clients {
+            if places.room_for(&id(client)) > 0 {
+                places.take(&id(client));
+                chosen.push(client);
+            }
+        }
+        chosen
+    }
+
+    fn count(chosen: &[usize], client: usize) -> usize {
+        chosen.iter().filter(|one| **one == client).count()
     }
 
     #[test]
     fn y263_a_client_has_one_place_until_it_answers() {
         let mut places = Places::default();
-        assert_eq!(places.take(due([1, 1, 1, 2])).len(), 2);
-        assert_eq!(places.take(due([1, 2])).len(), 0);
+        assert_eq!(take(&mut places, [1, 1, 1, 2]), [1, 2]);
+        assert!(take(&mut places, [1, 2]).is_empty());
         places.sent("client-1", true);
-        assert_eq!(places.take(due([1, 1, 1, 1, 1])).len(), TO_QUICK_CLIENT);
+        assert_eq!(places.room_for("client-1"), TO_QUICK_CLIENT);
+        assert_eq!(take(&mut places, [1; 6]).len(), TO_QUICK_CLIENT);
         // one that it does not take costs all others
         places.sent("client-1", false);
-        assert_eq!(places.take(due([1, 1, 2])).len(), 0);
+        assert!(take(&mut places, [1, 1, 2]).is_empty());
         for _ in 0..3 {
             places.give_back("client-1");
         }
-        assert_eq!(places.take(due([1, 1])).len(), 1);
+        assert_eq!(take(&mut places, [1, 1]), [1]);
     }
 
     #[test]
     fn y263_clients_that_do_not_answer_leave_places_to_those_that_do() {
         let mut places = Places::default();
-        assert_eq!(places.take(due([99])).len(), 1);
+        assert_eq!(take(&mut places, [99]), [99]);
         places.sent("client-99", true);
-        let all = || due((0..30).chain([99, 99, 99, 99, 99]));
-        let chosen = places.take(all());
+        let all = || (0..30).chain([99, 99, 99, 99, 99]);
+        let chosen = take(&mut places, all());
         assert_eq!((chosen.len(), count(&chosen, 99)), (16, 4));
-        assert!(places.are_taken() && places.take(all()).is_empty());
+        assert!(places.are_taken() && take(&mut places, all()).is_empty());
         for _ in 0..50 {
             places.sent("client-99", true);
-            assert_eq!(count(&places.take(all()), 99), 1);
+            assert_eq!(take(&mut places, all()), [99]);
         }
     }
 
@@ -143,22 +143,22 @@ mod tests {
             steps in prop::collection::vec((prop::collection::vec(0_usize..20, 0..40), any::<usize>(), any::<bool>()), 1..60)
         ) {
             let mut places = Places::default();
-            let mut at_work: Vec<String> = Vec::new();
+            let mut at_work: Vec<usize> = Vec::new();
             for (clients, place, was_quick) in steps {
-                let chosen = places.take(due(clients.clone()));
-                at_work.extend(chosen.iter().map(|one| one.client_id.clone()));
+                at_work.extend(take(&mut places, clients.iter().copied()));
                 prop_assert!(at_work.len() <= AT_ONCE);
                 for client in 0..20 {
-                    let id = format!("client-{client}");
-                    let own = at_work.iter().filter(|one| **one == id).count();
+                    let own = count(&at_work, client);
                     prop_assert!(own <= TO_QUICK_CLIENT);
+                    prop_assert!(places.room_for(&id(client)) + own <= TO_QUICK_CLIENT);
+                    prop_assert!(places.room_for(&id(client)) + at_work.len() <= AT_ONCE);
                     // nobody is passed over while places are free
                     let is_passed_over = clients.contains(&client) && own == 0;
                     prop_assert!(!is_passed_over || at_work.len() >= TO_OTHERS, "{client}");
                 }
                 if !at_work.is_empty() {
                     let done = at_work.swap_remove(place % at_work.len());
-                    places.sent(&done, was_quick);
+                    places.sent(&id(done), was_quick);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Weak,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -11,12 +11,12 @@ use rolecall_core::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{
-    places::{Places, TO_QUICK_CLIENT},
+    places::Places,
     store::{self, Due},
 };
 use crate::{
     app::{App, Parts},
-    clients::store as clients,
+    clients::store::{self as clients, Client},
     error::{ApiError, chain_of},
     outgoing::post::{PostError, Poster},
     store::{Conn, StoreError},
@@ -33,10 +33,15 @@ const PAUSES: [Duration; 5] = [
     Duration::from_mins(15),
     Duration::from_mins(35),
 ];
-/// The tokens that are looked at for some that can be sent.
-const LOOKED_AT: i64 = 256;
+/// The clients that are looked at for some that can be called.
+const LOOKED_AT: i64 = 1000;
+/// The interval at which the tokens that wait are counted.
+const COUNT: Duration = Duration::from_secs(10);
 /// A client that takes longer keeps others waiting.
 const QUICK: Duration = Duration::from_secs(2);
+
+/// Longer than the longest pause: what is due later was written while a clock was ahead.
+const LATEST: Duration = Duration::from_mins(40);
 
 /// The number of attempts for a token.
 const MAX_ATTEMPTS: i64 = 6;
@@ -57,6 +62,17 @@ struct Sending {
     clients: HashMap<Id, String>,
     done: Vec<Done>,
     places: Places,
+    /// The clients that wait, and when each was called last, so that all of them take turns.
+    called: HashMap<String, u64>,
+    calls: u64,
+    counted_at: Option<Instant>,
+}
+
+/// A token with the client that is to get it.
+struct Chosen {
+    due: Due,
+    /// `None` if it is gone, or no longer wants to be told.
+    client: Option<Arc<Client>>,
 }
 
 /// Runs until the application is dropped.
@@ -129,43 +145,104 @@ impl Sending {
         let now = app.database_now();
         // looks first, so that a poll writes nothing
         let mut conn = app.store().read_for_watch().await?;
-        let of_client = i64::try_from(TO_QUICK_CLIENT).unwrap_or(i64::MAX);
-        let due = store::find_due(&mut conn, now, of_client, LOOKED_AT).await?;
-        drop(conn);
-        if due.is_empty() {
-            return Ok(false);
+        self.count(app, &mut conn).await?;
+        let latest = now.plus(LATEST);
+        if store::has_later(&mut conn, latest).await? {
+            app.store()
+                .write(async |conn: &mut Conn| store::bring_forward(conn, latest, now).await)
+                .await?;
         }
-        let poster = if let Some(poster) = &self.poster {
-            poster.clone()
-        } else {
-            let new = Poster::new(&app.settings().outgoing).map_err(ApiError::internal)?;
-            self.poster.insert(new).clone()
-        };
-        let chosen = self.places.take(due);
+        let chosen = self.choose(app, &mut conn, now).await?;
+        drop(conn);
         if chosen.is_empty() {
             return Ok(false);
         }
         let claimed = claim(app, &chosen, now).await;
         let mut claimed = claimed.inspect_err(|_| {
-            for due in &chosen {
-                self.places.give_back(&due.client_id);
+            for one in &chosen {
+                self.places.give_back(&one.due.client_id);
             }
         })?;
-        for due in chosen {
+        let poster = self.poster(app)?;
+        for Chosen { due, client } in chosen {
             let attempts = claimed.remove(&due.session_id);
             let Some(attempts) = attempts else {
                 self.places.give_back(&due.client_id);
                 continue;
             };
             let (app, poster) = (app.clone(), poster.clone());
-            let client = due.client_id.clone();
+            let id = due.client_id.clone();
             let due = Due { attempts, ..due };
             let task = self
                 .tasks
-                .spawn(async move { send_timed(&app, &poster, &due).await });
-            self.clients.insert(task.id(), client);
+                .spawn(async move { send_timed(&app, &poster, &due, client.as_deref()).await });
+            self.clients.insert(task.id(), id);
         }
         Ok(true)
+    }
+
+    fn poster(&mut self, app: &App) -> Result<Poster, ApiError> {
+        if let Some(poster) = &self.poster {
+            return Ok(poster.clone());
+        }
+        let new = Poster::new(&app.settings().outgoing).map_err(ApiError::internal)?;
+        Ok(self.poster.insert(new).clone())
+    }
+
+    /// Takes places for tokens to clients that can be called now. A client whose name cannot be looked up now waits, and
+    /// has made no attempt.
+    async fn choose(
+        &mut self,
+        app: &App,
+        conn: &mut Conn,
+        now: Timestamp,
+    ) -> Result<Vec<Chosen>, ApiError> {
+        let mut waiting = store::clients_with_due(conn, now, LOOKED_AT).await?;
+        self.called.retain(|client, _| waiting.contains(client));
+        // those that were not called for longest first
+        waiting.sort_by_key(|client| self.called.get(client).copied().unwrap_or_default());
+        let mut chosen = Vec::new();
+        for id in waiting {
+            if self.places.are_taken() {
+                break;
+            }
+            let room = self.places.room_for(&id);
+            if room == 0 {
+                continue;
+            }
+            let client = clients::find(conn, &id).await?;
+            let url = client.as_ref();
+            let url = url.and_then(|client| client.sign_in.backchannel_logout_uri.as_deref());
+            if let Some(url) = url
+                && !self.poster(app)?.prepare(url)
+            {
+                continue;
+            }
+            self.calls += 1;
+            self.called.insert(id.clone(), self.calls);
+            let client = client.map(Arc::new);
+            let room = i64::try_from(room).unwrap_or(i64::MAX);
+            for due in store::find_due(conn, &id, now, room).await? {
+                self.places.take(&id);
+                let client = client.clone();
+                chosen.push(Chosen { due, client });
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Counts what waits for the metrics.
+    async fn count(&mut self, app: &App, conn: &mut Conn) -> Result<(), StoreError> {
+        if self.counted_at.is_some_and(|at| at.elapsed() < COUNT) {
+            return Ok(());
+        }
+        let waiting = store::waiting(conn).await?;
+        let oldest = waiting.oldest.map(|at| app.database_now().since(at));
+        app.parts()
+            .metrics
+            .note_waiting(waiting.count, oldest.unwrap_or_default());
+        self.counted_at = Some(Instant::now());
+        Ok(())
     }
 }
 
@@ -173,13 +250,13 @@ impl Sending {
 /// followed by the next attempt.
 async fn claim(
     app: &App,
-    chosen: &[Due],
+    chosen: &[Chosen],
     now: Timestamp,
 ) -> Result<BTreeMap<String, i64>, StoreError> {
     app.store()
         .write(async |conn: &mut Conn| {
             let mut claimed = BTreeMap::new();
-            for due in chosen {
+            for Chosen { due, .. } in chosen {
                 if due.attempts >= MAX_ATTEMPTS {
                     app.parts().metrics.logout_tokens.add_one("given_up");
                     give_up(due, "the process ended during the last attempt");
@@ -198,9 +275,14 @@ async fn claim(
 }
 
 /// Makes an attempt. Returns true if the client took the token, or no longer wants it, and was quick about it.
-async fn send_timed(app: &App, poster: &Poster, due: &Due) -> Result<bool, ApiError> {
+async fn send_timed(
+    app: &App,
+    poster: &Poster,
+    due: &Due,
+    client: Option<&Client>,
+) -> Result<bool, ApiError> {
     let begun = Instant::now();
-    let is_taken = send(app, poster, due).await?;
+    let is_taken = send(app, poster, due, client).await?;
     Ok(is_taken && begun.elapsed() <= QUICK)
 }
 
@@ -241,10 +323,15 @@ impl From<PostError> for Failure {
 }
 
 /// Makes an attempt, and writes what comes of it. Returns true if the client took the token, or no longer wants it.
-async fn send(app: &App, poster: &Poster, due: &Due) -> Result<bool, ApiError> {
+async fn send(
+    app: &App,
+    poster: &Poster,
+    due: &Due,
+    client: Option<&Client>,
+) -> Result<bool, ApiError> {
     let session = due.session_id.as_str();
     let outcomes = &app.parts().metrics.logout_tokens;
-    let is_taken = match attempt(app, poster, due).await? {
+    let is_taken = match attempt(app, poster, due, client).await? {
         Outcome::Delivered => {
             outcomes.add_one("delivered");
             true
@@ -294,8 +381,12 @@ fn give_up(due: &Due, error: &str) {
 }
 
 /// Makes a token for the client as it is registered now, and posts it.
-async fn attempt(app: &App, poster: &Poster, due: &Due) -> Result<Outcome, ApiError> {
-    let client = clients::find(&mut app.store().read().await?, &due.client_id).await?;
+async fn attempt(
+    app: &App,
+    poster: &Poster,
+    due: &Due,
+    client: Option<&Client>,
+) -> Result<Outcome, ApiError> {
     let Some(client) = client else {
         return Ok(Outcome::Unwanted);
     };
@@ -303,7 +394,7 @@ async fn attempt(app: &App, poster: &Poster, due: &Due) -> Result<Outcome, ApiEr
         return Ok(Outcome::Unwanted);
     };
     let about = (due.subject_id.as_str(), due.session_id.as_str());
-    let Some(token) = logout_token::sign(app, &client, about, app.now())? else {
+    let Some(token) = logout_token::sign(app, client, about, app.now())? else {
         return Ok(Outcome::Unwanted);
     };
     let form = form_urlencoded::Serializer::new(String::new())
@@ -337,6 +428,7 @@ mod tests {
         );
         // an attempt is over before the next one begins
         assert!(PAUSES.iter().all(|pause| *pause > Duration::from_secs(3)));
+        assert!(PAUSES.iter().all(|pause| *pause < LATEST) && LONGEST_ATTEMPT < LATEST);
         assert_eq!(pause_after(MAX_ATTEMPTS), LONGEST_ATTEMPT);
     }
 }

@@ -2,6 +2,7 @@
 
 use rolecall_core::Timestamp;
 
+use super::ending::{self, Which};
 use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
@@ -10,39 +11,44 @@ queries! {
     EXTEND = "UPDATE signed_in_clients SET ends_at = $2 WHERE browser_session = $1 AND ends_at < $2";
     FORGET_OLDER = "DELETE FROM signed_in_clients WHERE browser_session = $1 AND client_id = $2 AND session_id <> $3 \
         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = signed_in_clients.session_id)";
+    // both sessions are over, so that no log-out ends anything of it
+    FORGET_OVER = "DELETE FROM signed_in_clients WHERE subject_id = $1 \
+        AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = signed_in_clients.session_id) \
+        AND NOT EXISTS (SELECT 1 FROM browser_sessions b WHERE b.id = signed_in_clients.browser_session)";
     FIND = "SELECT browser_session FROM signed_in_clients WHERE session_id = $1 AND subject_id = $2";
     // a quotation mark inside of a value is escaped, so that only the member itself can look like this
-    NOTE = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
-        SELECT $2, c.id, $4, 0, 0, CAST($1 AS BIGINT) FROM clients c \
-        WHERE c.id = $3 AND c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     NOTE_ALL = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
         WHERE c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     FORGET_ALL = "DELETE FROM signed_in_clients";
-    FORGET_SESSION = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id = $2 \
-        RETURNING session_id, client_id";
-    FORGET_BROWSER = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session = $2 \
-        RETURNING session_id, client_id";
-    FORGET_OTHERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND session_id <> $2 \
-        RETURNING session_id, client_id";
-    FORGET_OTHER_BROWSERS = "DELETE FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2 \
-        RETURNING session_id, client_id";
-    // a client that does not answer takes only some of the places
-    FIND_DUE = "SELECT d.session_id, d.client_id, d.subject_id, d.attempts FROM \
-        (SELECT session_id, client_id, subject_id, attempts, next_attempt_at, \
-            ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY next_attempt_at, session_id) AS place \
-         FROM logout_notices WHERE next_attempt_at <= $1) d \
-        WHERE d.place <= $2 ORDER BY d.place, d.next_attempt_at, d.session_id LIMIT $3";
+    // jumps from client to client in the index, whatever waits for each of them
+    CLIENTS_WITH_DUE = "WITH RECURSIVE c (id) AS (SELECT MIN(client_id) FROM logout_notices UNION ALL \
+            SELECT (SELECT MIN(n.client_id) FROM logout_notices n WHERE n.client_id > c.id) FROM c WHERE c.id IS NOT NULL) \
+        SELECT w.client_id FROM (SELECT c.id AS client_id, (SELECT MIN(n.next_attempt_at) FROM logout_notices n \
+            WHERE n.client_id = c.id) AS due_at FROM c WHERE c.id IS NOT NULL) w \
+        WHERE w.due_at <= $1 ORDER BY w.due_at, w.client_id LIMIT $2";
+    FIND_DUE = "SELECT session_id, client_id, subject_id, attempts FROM logout_notices \
+        WHERE client_id = $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at, session_id LIMIT $3";
+    WAITING = "SELECT CAST(COUNT(*) AS BIGINT) AS count, MIN(created_at) AS oldest FROM logout_notices";
+    FIND_LATER = "SELECT session_id FROM logout_notices WHERE next_attempt_at > $1 LIMIT 1";
+    BRING_FORWARD = "UPDATE logout_notices SET next_attempt_at = $2 WHERE next_attempt_at > $1";
     BEGIN_ATTEMPT = "UPDATE logout_notices SET attempts = attempts + 1, next_attempt_at = $3 WHERE session_id = $1 AND attempts = $2";
     NOTE_ERROR = "UPDATE logout_notices SET last_error = $2 WHERE session_id = $1";
     UNDELIVERED = "SELECT c.name AS client, n.last_error AS error, CAST(COUNT(*) AS BIGINT) AS count \
         FROM logout_notices n JOIN clients c ON c.id = n.client_id WHERE n.last_error IS NOT NULL \
-        GROUP BY c.name, n.last_error ORDER BY c.name, n.last_error LIMIT $1";
+            OR (n.attempts = 0 AND n.created_at < $1) \
+        GROUP BY c.name, n.last_error ORDER BY c.name, COALESCE(n.last_error, '~') LIMIT $2";
     BY_TLS = "SELECT name FROM clients WHERE sign_in LIKE '%\"backchannel_logout_uri\":\"https:%' ORDER BY name LIMIT 1";
     DELETE = "DELETE FROM logout_notices WHERE session_id = $1";
+    PRUNE_NOTICES = "DELETE FROM logout_notices WHERE session_id IN \
+        (SELECT session_id FROM logout_notices WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
     PRUNE = "DELETE FROM signed_in_clients WHERE session_id IN (SELECT session_id FROM signed_in_clients WHERE ends_at < $1 LIMIT $2)";
 }
+
+/// The most sessions of clients that are over and that a user's log-out is still told of. Those that are not over have a
+/// limit of their own (`sessions.per_user`).
+pub(super) const MOST_OVER: i64 = 500;
 
 /// A client that somebody signs in to.
 pub(crate) struct SignedIn<'a> {
@@ -69,14 +75,6 @@ pub(crate) enum Ending<'a> {
 }
 
 rows! {
-    /// A session of a client that ends.
-    struct Gone {
-        session_id: String,
-        client_id: String,
-    }
-}
-
-rows! {
     /// A logout token to send.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Due {
@@ -94,14 +92,29 @@ rows! {
     pub(crate) struct Undelivered {
         /// The name of the client.
         pub(crate) client: String,
-        /// The kind of error of the last attempt.
-        pub(crate) error: String,
+        /// The kind of error of the last attempt; `None` before the first one.
+        pub(crate) error: Option<String>,
         pub(crate) count: i64,
     }
 }
 
-/// Notes that a user signed in to a client, and forgets earlier sessions of that client in this browser that are over.
-pub(crate) async fn sign_in(conn: &mut Conn, signed_in: &SignedIn<'_>) -> Result<(), StoreError> {
+rows! {
+    /// The logout tokens that wait.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Waiting {
+        pub(crate) count: i64,
+        /// When the first of them was written.
+        pub(crate) oldest: Option<Timestamp>,
+    }
+}
+
+/// Notes that a user signed in to a client, and forgets earlier sessions of that client in this browser that are over. Of
+/// those beyond [`MOST_OVER`] that are over in other browsers, the client is told now.
+pub(crate) async fn sign_in(
+    conn: &mut Conn,
+    signed_in: &SignedIn<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     query(SIGN_IN)
         .bind(signed_in.session)
         .bind(signed_in.browser_session)
@@ -118,7 +131,10 @@ pub(crate) async fn sign_in(conn: &mut Conn, signed_in: &SignedIn<'_>) -> Result
         .bind(signed_in.session)
         .execute(conn)
         .await?;
-    Ok(())
+    let forget = query(FORGET_OVER).bind(signed_in.subject);
+    forget.execute(conn).await?;
+    let kept = MOST_OVER.to_string();
+    ending::end(conn, Which::Oldest, (signed_in.subject, &kept), now).await
 }
 
 /// Finds the browser session in which a session of a user was opened, while a client is still to be told of its end.
@@ -140,25 +156,13 @@ pub(crate) async fn end(
     ending: Ending<'_>,
 ) -> Result<(), StoreError> {
     let now = change.now();
-    let (forget, id) = match ending {
-        Ending::Session(id) => (FORGET_SESSION, id),
-        Ending::Browser(id) => (FORGET_BROWSER, id),
-        Ending::OtherBrowsers(id) => (FORGET_OTHER_BROWSERS, id),
-        Ending::Others(id) => (FORGET_OTHERS, id),
+    let (which, id) = match ending {
+        Ending::Session(id) => (Which::Session, id),
+        Ending::Browser(id) => (Which::Browser, id),
+        Ending::OtherBrowsers(id) => (Which::OtherBrowsers, id),
+        Ending::Others(id) => (Which::Others, id),
     };
-    // what is noted is what was deleted, and not what another statement would see
-    let forget = query(forget).bind(subject).bind(id);
-    let gone: Vec<Gone> = forget.fetch_all(change.conn()).await?;
-    for one in &gone {
-        query(NOTE)
-            .bind(now)
-            .bind(one.session_id.as_str())
-            .bind(one.client_id.as_str())
-            .bind(subject)
-            .execute(change.conn())
-            .await?;
-    }
-    Ok(())
+    ending::end(change.conn(), which, (subject, id), now).await
 }
 
 /// The same for all sessions of all users. INVARIANT: the change holds all users.
@@ -169,16 +173,47 @@ pub(crate) async fn end_all(change: &mut Change<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Returns up to `limit` logout tokens to send now, and of one client up to `of_client`: first one of each client, then
-/// another one of each, and so on.
-pub(crate) async fn find_due(
+/// Returns up to `limit` clients to which logout tokens are to be sent now, the one that waits for longest first.
+pub(crate) async fn clients_with_due(
     conn: &mut Conn,
     now: Timestamp,
-    of_client: i64,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let clients = query(CLIENTS_WITH_DUE).bind(now).bind(limit);
+    clients.fetch_all(conn).await
+}
+
+/// Returns up to `limit` logout tokens to send to a client now.
+pub(crate) async fn find_due(
+    conn: &mut Conn,
+    client: &str,
+    now: Timestamp,
     limit: i64,
 ) -> Result<Vec<Due>, StoreError> {
-    let due = query(FIND_DUE).bind(now).bind(of_client).bind(limit);
+    let due = query(FIND_DUE).bind(client).bind(now).bind(limit);
     due.fetch_all(conn).await
+}
+
+/// Returns true if an attempt is due after `latest`.
+pub(crate) async fn has_later(conn: &mut Conn, latest: Timestamp) -> Result<bool, StoreError> {
+    let found: Option<String> = query(FIND_LATER).bind(latest).fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// Makes the attempts that are due after `latest` due at `now`.
+pub(crate) async fn bring_forward(
+    conn: &mut Conn,
+    latest: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let bring = query(BRING_FORWARD).bind(latest).bind(now);
+    bring.execute(conn).await?;
+    Ok(())
+}
+
+/// Counts the logout tokens that wait.
+pub(crate) async fn waiting(conn: &mut Conn) -> Result<Waiting, StoreError> {
+    query(WAITING).fetch_one(conn).await
 }
 
 /// Counts an attempt, and sets when the next one is due unless this one succeeds. Returns false if another node makes
@@ -208,12 +243,18 @@ pub(crate) async fn note_error(
     Ok(())
 }
 
-/// Returns the logout tokens that were tried in vain and are sent again, in up to `limit` groups.
+/// Returns the logout tokens that were tried in vain and are sent again, and those that were written before `since` and not
+/// tried, in up to `limit` groups.
 pub(crate) async fn undelivered(
     conn: &mut Conn,
+    since: Timestamp,
     limit: i64,
 ) -> Result<Vec<Undelivered>, StoreError> {
-    query(UNDELIVERED).bind(limit).fetch_all(conn).await
+    query(UNDELIVERED)
+        .bind(since)
+        .bind(limit)
+        .fetch_all(conn)
+        .await
 }
 
 /// Returns the name of a client that is told of log-outs by https, if there is one.
@@ -234,4 +275,14 @@ pub(crate) async fn prune(
     limit: i64,
 ) -> Result<u64, StoreError> {
     query(PRUNE).bind(before).bind(limit).execute(conn).await
+}
+
+/// Deletes up to `limit` logout tokens that were written before `before`, and returns their number.
+pub(crate) async fn prune_notices(
+    conn: &mut Conn,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let prune = query(PRUNE_NOTICES).bind(before).bind(limit);
+    prune.execute(conn).await
 }

@@ -50,6 +50,9 @@ const KEEP_ACTIVE_ROLES: Duration = Duration::from_mins(5);
 const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
 /// Entries of the outbox that nobody took, or that were given up.
 const KEEP_NOTICES: Duration = Duration::from_hours(90 * 24);
+/// Logout tokens that no client took: whoever was signed in then has been signed out by time (`login.max`), and what waits
+/// must not grow for ever.
+const KEEP_LOGOUT_TOKENS: Duration = Duration::from_hours(24);
 /// Codes that have expired: a code that is used twice ends what it has opened.
 const KEEP_CODES: Duration = Duration::from_hours(1);
 const KEEP_FAILURES: Duration = Duration::from_hours(24);
@@ -76,6 +79,7 @@ enum Table {
     Outbox,
     Tickets,
     SignedInClients,
+    LogoutTokens,
     SignInFlows,
     Codes,
     BrowserSessions,
@@ -119,6 +123,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::Outbox,
         Table::Tickets,
         Table::SignedInClients,
+        Table::LogoutTokens,
         Table::Codes,
         Table::BrowserSessions,
         Table::Mails,
@@ -220,6 +225,7 @@ async fn delete_batch(
                 Table::Outbox => outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?,
                 Table::Tickets => tickets::store::prune(conn, known, limit).await?,
                 Table::SignedInClients => backchannel::store::prune(conn, known, limit).await?,
+                Table::LogoutTokens => expire_logout_tokens(app, conn, known, limit).await?,
                 Table::SignInFlows => flows::prune(conn, known.minus(KEEP_SIGN_INS), limit).await?,
                 Table::Codes => code_store::prune(conn, known.minus(KEEP_CODES), limit).await?,
                 Table::Enrolments => {
@@ -235,6 +241,25 @@ async fn delete_batch(
             Ok(Some(rows))
         })
         .await
+}
+
+/// Gives up logout tokens that waited for too long, whether they were tried or not.
+async fn expire_logout_tokens(
+    app: &App,
+    conn: &mut Conn,
+    known: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let before = known.minus(KEEP_LOGOUT_TOKENS);
+    let expired = backchannel::store::prune_notices(conn, before, limit).await?;
+    if expired > 0 {
+        app.parts().metrics.logout_tokens.add("expired", expired);
+        tracing::error!(
+            tokens = expired,
+            "logout tokens waited for a day and are given up: `rolecall doctor` names the clients that do not take them"
+        );
+    }
+    Ok(expired)
 }
 
 /// Takes or renews the lease; returns whether `node` has it until the end of the transaction.

@@ -131,6 +131,7 @@ on_both![
     a_run_deletes_a_bounded_number_of_rows,
     x081_expired_rows_are_deleted_and_others_stay,
     a_session_refreshed_during_a_clean_up_stays,
+    y382_logout_tokens_that_nobody_took_expire_after_a_day,
     policy_changes_are_deleted_after_ten_thousand_revisions,
     y023_a_floor_outlives_a_clock_that_is_an_hour_ahead_for_a_while,
     y023_sessions_outlive_a_clock_that_is_days_ahead_for_a_while,
@@ -375,6 +376,42 @@ async fn x081_expired_rows_are_deleted_and_others_stay(nodes: Nodes) {
     }
     // the audit log is never deleted
     assert!(nodes.count("audit").await > 0);
+}
+
+async fn y382_logout_tokens_that_nobody_took_expire_after_a_day(nodes: Nodes) {
+    let app = nodes.one.app();
+    let now = app.now();
+    let day = KEEP_LOGOUT_TOKENS.as_secs();
+    // the next attempts are minutes away, so that nobody sends anything
+    let next = now.plus(Duration::from_mins(20)).micros();
+    let row = |id: &str, age: u64, attempts: i64| {
+        let created = now.minus(Duration::from_secs(age)).micros();
+        format!("('{id}', 'c', 'u', {attempts}, {next}, {created})")
+    };
+    let rows = [
+        row("new", 0, 0),
+        row("almost", day - 1, 3),
+        row("tried", day + 1, 5),
+        row("untried", day + 1, 0),
+    ];
+    for sql in [
+        "INSERT INTO subjects (id, kind) VALUES ('c', 'client')".to_owned(),
+        "INSERT INTO clients (id, name, public, grants, audiences, redirect_uris, secret_hash, created_at, updated_at) \
+         VALUES ('c', 'wiki', FALSE, '', '[]', '[]', 'x', 0, 0)"
+            .to_owned(),
+        format!(
+            "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) VALUES {}",
+            rows.join(", ")
+        ),
+    ] {
+        nodes.execute(&sql).await;
+    }
+    assert_eq!(nodes.one().await, Outcome::Done(2));
+    let left = "logout_notices WHERE session_id IN ('new', 'almost')";
+    assert_eq!(nodes.count(left).await, 2);
+    let counts = &app.parts().metrics.logout_tokens;
+    let expired = counts.counts().find(|(value, _)| *value == "expired");
+    assert_eq!(expired.map(|(_, count)| count), Some(2));
 }
 
 async fn a_session_refreshed_during_a_clean_up_stays(nodes: Nodes) {

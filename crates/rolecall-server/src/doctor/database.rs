@@ -38,6 +38,8 @@ const TOLERANCE: Duration = Duration::from_mins(1);
 
 /// The findings about clients that do not take logout tokens.
 const MAX_UNDELIVERED: i64 = 20;
+/// The time in which a logout token is tried.
+const SOON_TRIED: Duration = Duration::from_mins(10);
 
 pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
@@ -187,8 +189,11 @@ pub(super) async fn untrusting(app: &App, trusts_anybody: bool) -> Option<Findin
 
 /// Reports clients that do not take logout tokens.
 async fn logout_tokens(app: &App) -> Vec<Finding> {
-    let read =
-        async { backchannel::undelivered(&mut app.store().read().await?, MAX_UNDELIVERED).await };
+    let read = async {
+        let mut conn = app.store().read().await?;
+        let since = app.read_database_time(&mut conn).await?.minus(SOON_TRIED);
+        backchannel::undelivered(&mut conn, since, MAX_UNDELIVERED).await
+    };
     let undelivered = match read.await {
         Ok(undelivered) => undelivered,
         Err(error) => return vec![Finding::fault("log-out", chain_of(&error))],
@@ -202,9 +207,15 @@ async fn logout_tokens(app: &App) -> Vec<Finding> {
         let tokens = if *count == 1 { "token" } else { "tokens" };
         Finding::warning(
             "log-out",
-            format!(
-                "client `{client}` did not take {count} logout {tokens} ({error}), which are sent again: check its `backchannel_logout_uri`, and that this server can reach it"
-            ),
+            match error {
+                Some(error) => format!(
+                    "client `{client}` did not take {count} logout {tokens} ({error}), which are sent again: check its `backchannel_logout_uri`, and that this server can reach it"
+                ),
+                None => format!(
+                    "logout tokens for client `{client}` that were not tried for {} minutes: {count}; see that a server runs, that it can look up the host of its `backchannel_logout_uri`, and that it is not kept waiting by other tokens for it",
+                    SOON_TRIED.as_secs() / 60
+                ),
+            },
         )
     };
     undelivered.iter().map(report).collect()

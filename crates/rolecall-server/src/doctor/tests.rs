@@ -114,6 +114,24 @@ async fn rarely_intended_settings_are_reported() {
             vec![("metrics.listen", "10.0.0.1:9464")],
             Severity::Good,
         ),
+        ("settings", vec![], Severity::Good),
+        ("settings", vec![("login.idle", "2d")], Severity::Warning),
+        ("settings", vec![("login.max", "31d")], Severity::Warning),
+        (
+            "settings",
+            vec![("login.max", "31d"), ("login.stay", "off")],
+            Severity::Good,
+        ),
+        (
+            "settings",
+            vec![("outgoing.allow", "0.0.0.0/0")],
+            Severity::Warning,
+        ),
+        (
+            "settings",
+            vec![("outgoing.allow", "10.0.0.0/8")],
+            Severity::Good,
+        ),
         (
             "registration",
             vec![
@@ -426,7 +444,8 @@ async fn installation_files_that_others_can_read_are_reported() {
 }
 
 #[tokio::test]
-async fn clients_that_take_no_logout_tokens_are_named_with_the_error() {
+async fn y382_clients_that_take_no_logout_tokens_are_named_with_the_error_or_that_they_were_not_tried()
+ {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let app = open(&config).await;
@@ -438,7 +457,7 @@ async fn clients_that_take_no_logout_tokens_are_named_with_the_error() {
         execute(&app, row).await;
     }
     assert_eq!(severity(&config, "log-out").await, None);
-    // two that failed in one way, one in another, one in progress, and one that was not tried
+    // two that failed in one way, one in another, one in progress, and one that was not tried for long
     let notices = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at, last_error) \
         VALUES ('a', 'c', 'u', 2, 0, 0, 'status 500'), ('b', 'c', 'u', 1, 0, 0, 'status 500'), \
         ('d', 'c', 'u', 1, 0, 0, 'timeout'), ('e', 'c', 'u', 1, 0, 0, NULL), ('f', 'c', 'u', 0, 0, 0, NULL)";
@@ -446,7 +465,7 @@ async fn clients_that_take_no_logout_tokens_are_named_with_the_error() {
     let findings = run_checks(&config, Depth::Quick).await;
     let found = findings.iter().filter(|finding| finding.check == "log-out");
     let texts: Vec<&str> = found.map(|finding| finding.text.as_str()).collect();
-    assert_eq!(texts.len(), 2);
+    assert_eq!(texts.len(), 3);
     assert!(
         texts[0].starts_with("client `wiki` did not take 2 logout tokens (status 500)"),
         "{texts:?}"
@@ -455,6 +474,8 @@ async fn clients_that_take_no_logout_tokens_are_named_with_the_error() {
         texts[1].starts_with("client `wiki` did not take 1 logout token (timeout)"),
         "{texts:?}"
     );
+    let untried = "logout tokens for client `wiki` that were not tried for 10 minutes: 1";
+    assert!(texts[2].starts_with(untried), "{texts:?}");
     assert_eq!(severity(&config, "log-out").await, Some(Severity::Warning));
 }
 

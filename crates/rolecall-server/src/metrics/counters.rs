@@ -1,6 +1,9 @@
 //! The counters of one node. They know nothing of the application, so that every part of it can count.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use rolecall_core::{Revision, Timestamp};
 
@@ -31,6 +34,8 @@ pub(crate) struct Metrics {
     /// Mails that wait to be sent.
     pub(crate) mails_waiting: AtomicI64,
     revision: AtomicI64,
+    waiting: AtomicI64,
+    oldest_waiting_seconds: AtomicI64,
 }
 
 impl Metrics {
@@ -56,17 +61,33 @@ impl Metrics {
             tokens: Family::new(grants),
             audit_entries: Counter::default(),
             clean_ups: Family::new(&["done", "left", "failed"]),
-            logout_tokens: Family::new(&["delivered", "failed", "given_up", "unwanted"]),
+            logout_tokens: Family::new(&["delivered", "failed", "given_up", "unwanted", "expired"]),
             mails: Family::new(&["sent", "failed", "given_up"]),
             polls: Family::new(&["done", "failed"]),
             mails_waiting: AtomicI64::new(0),
             revision: AtomicI64::new(0),
+            waiting: AtomicI64::new(0),
+            oldest_waiting_seconds: AtomicI64::new(0),
         }
     }
 
     /// Records the newest revision that this node knows.
     pub(crate) fn note_revision(&self, revision: Revision) {
         self.revision.store(revision, Ordering::Relaxed);
+    }
+
+    /// Records how many logout tokens wait, and for how long the oldest of them.
+    pub(crate) fn note_waiting(&self, count: i64, oldest: Duration) {
+        let seconds = i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX);
+        self.waiting.store(count, Ordering::Relaxed);
+        self.oldest_waiting_seconds
+            .store(seconds, Ordering::Relaxed);
+    }
+
+    /// Returns how many logout tokens wait, and for how many seconds the oldest of them, as they were counted last.
+    pub(super) fn waiting(&self) -> (i64, i64) {
+        let count = self.waiting.load(Ordering::Relaxed);
+        (count, self.oldest_waiting_seconds.load(Ordering::Relaxed))
     }
 
     pub(super) fn revision(&self) -> Revision {

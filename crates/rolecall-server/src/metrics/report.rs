@@ -194,6 +194,17 @@ fn write_state(app: &App, guard: &Guard, text: &mut Text) {
         "Mails that wait to be sent, as this node last saw.",
         metrics.mails_waiting.load(Ordering::Relaxed),
     );
+    let (waiting, oldest) = metrics.waiting();
+    text.gauge(
+        "rolecall_logout_tokens_waiting",
+        "Logout tokens in the database that no client has taken yet.",
+        waiting,
+    );
+    text.gauge(
+        "rolecall_logout_tokens_oldest_seconds",
+        "Age of the oldest logout token that waits.",
+        oldest,
+    );
     let cache = guard.cache_use();
     text.gauge(
         "rolecall_verified_tokens",

@@ -11,7 +11,11 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -41,11 +45,15 @@ impl Family {
     }
 
     pub(crate) fn add_one(&self, value: &str) {
+        self.add(value, 1);
+    }
+
+    pub(crate) fn add(&self, value: &str, count: u64) {
         let known = self.values.iter().position(|known| *known == value);
         known
             .and_then(|place| self.counters.get(place))
             .unwrap_or(&self.other)
-            .add_one();
+            .add(count);
     }
 
     /// Returns each value with its count; `other` only if it was counted.

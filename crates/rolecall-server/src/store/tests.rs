@@ -71,6 +71,9 @@ const MODULES: &[Module] = &[
     ("store/outbox.rs", outbox::ALL),
 ];
 
+/// Statements that are put together.
+const ENDING: Module = ("backchannel/ending.rs", backchannel::ending::ALL);
+
 #[test]
 fn no_module_with_sql_is_left_out() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -100,7 +103,7 @@ async fn sqlite_understands_every_statement() {
     let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
     Store::open(&url).await.unwrap().close().await;
     let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    for (module, statements) in MODULES {
+    for (module, statements) in MODULES.iter().chain([&ENDING]) {
         for (name, sql) in *statements {
             let prepared = (&mut conn).prepare((*sql).into_sql_str()).await;
             assert!(prepared.is_ok(), "{module} {name}: {:?}", prepared.err());
@@ -115,8 +118,12 @@ async fn postgresql_understands_every_statement() {
     };
     Store::open(&url).await.unwrap().close().await;
     let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
-    let own: Module = ("store/gate.rs", gate::ALL);
-    for (module, statements) in MODULES.iter().chain([&own]) {
+    let own: [Module; 3] = [
+        ("store/gate.rs", gate::ALL),
+        ("backchannel/ending.rs", backchannel::ending::ON_POSTGRES),
+        ENDING,
+    ];
+    for (module, statements) in MODULES.iter().chain(&own) {
         for (name, sql) in *statements {
             let prepared = (&mut conn).prepare((*sql).into_sql_str()).await;
             assert!(prepared.is_ok(), "{module} {name}: {:?}", prepared.err());
@@ -163,4 +170,31 @@ fn a_transaction_that_others_were_in_the_way_of_is_no_database_that_does_not_ans
         error.to_string(),
         "other changes were in the way: try again"
     );
+}
+
+/// What a health check writes finds room on a disk that has none for anything else.
+#[tokio::test]
+async fn y385_a_database_without_room_is_not_ready_for_a_while() {
+    const FILL: &str = "INSERT INTO audit_events (id, at, kind, address, detail) \
+        VALUES ($1, 0, 'x', '', hex(zeroblob(100000)))";
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+    let store = Store::open(&url).await.unwrap();
+    store.ping().await.unwrap();
+    let filled = store.write(async |conn: &mut Conn| {
+        // no page more than there are
+        query("PRAGMA max_page_count = 1").execute(conn).await?;
+        query(FILL).bind("one").execute(conn).await
+    });
+    let full = filled.await.unwrap_err();
+    assert!(full.is_full() && full.is_outage(), "{full:?}");
+    let refused = store.ping().await.unwrap_err();
+    assert_eq!(refused.to_string(), "the disk of the database is full");
+    let error = crate::error::ApiError::from(refused).into_unready();
+    assert_eq!(error.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    let detail = error.outage_detail();
+    assert_eq!(detail.as_deref(), Some("the disk of the database is full"));
+    // the limit went with the connection, so that there is room again
+    let filled = store.write(async |conn: &mut Conn| query(FILL).bind("two").execute(conn).await);
+    filled.await.unwrap();
 }

@@ -148,4 +148,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "consents as shown",
         include_str!("../../../migrations/0032_consents_as_shown.sql"),
     ),
+    (
+        33,
+        "waiting log-outs",
+        include_str!("../../../migrations/0033_waiting_log_outs.sql"),
+    ),
 ];

@@ -18,6 +18,7 @@ on_both![
     a_client_that_hangs_delays_no_other,
     y263_clients_that_hang_take_no_place_of_one_that_answers,
     a_client_that_no_longer_wants_to_be_told_is_not_told,
+    y387_a_token_that_failed_while_a_clock_was_ahead_is_sent_again_soon,
 ];
 
 /// Signs alice in and out, and returns her session.
@@ -220,4 +221,21 @@ async fn a_client_that_no_longer_wants_to_be_told_is_not_told(site: Site) {
     // neither is one that signs in from now on
     sign_out(&site).await;
     assert_eq!(site.db.count("logout_notices").await, 0);
+}
+
+async fn y387_a_token_that_failed_while_a_clock_was_ahead_is_sent_again_soon(site: Site) {
+    site.party.answer(&[500]);
+    let sid = sign_out(&site).await;
+    site.party.count(1).await;
+    eventually("the attempt is over", async || {
+        let errors = "SELECT last_error FROM logout_notices WHERE last_error IS NOT NULL";
+        !site.db.texts(errors).await.is_empty()
+    })
+    .await;
+    // as if the clock had been five hours ahead
+    let hours = 5 * 3600 * 1_000_000_i64;
+    let ahead = format!("UPDATE logout_notices SET next_attempt_at = next_attempt_at + {hours}");
+    site.db.execute(&ahead).await;
+    assert_eq!(site.party.count(2).await[1].sid(), sid);
+    all_sent(&site).await;
 }

@@ -1,5 +1,6 @@
 //! Log-out: what ends it, where it leads, and who is told.
 
+mod backlogs;
 mod delivery;
 mod endings;
 mod meetings;
