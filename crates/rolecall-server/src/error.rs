@@ -142,6 +142,16 @@ pub(crate) enum ApiError {
     /// The server was asked to stop, and load balancers should choose another node.
     #[error("the server is about to stop; ask another node")]
     Stopping,
+    /// The server waits for its database, and has answered nothing else yet.
+    #[error("the server is starting, and waits for its database")]
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(
+            dead_code,
+            reason = "an application that embeds the server binds its own listener"
+        )
+    )]
+    Starting,
     /// This node lacks what its work needs, such as the master key in force; another node may have it.
     #[error("this server cannot do its work now; ask another node")]
     Unready(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -223,6 +233,11 @@ impl ApiError {
             | Self::Stale => true,
             _ => false,
         }
+    }
+
+    /// Returns `true` if the disk of the database is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_full)
     }
 
     /// Returns `true` if the database answers, but another change kept this one waiting for too long.

@@ -162,7 +162,12 @@ impl Local {
     pub(super) fn checked<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         match &outcome {
             Ok(_) => self.used = true,
-            Err(error) => self.broken |= error.class() == Class::Broken,
+            Err(error) => {
+                self.broken |= error.class() == Class::Broken;
+                if let Some(file) = self.file.as_ref().filter(|_| error.is_full()) {
+                    file.failures.note_full();
+                }
+            }
         }
         outcome
     }
@@ -234,6 +239,9 @@ impl Remote {
                 }
                 if error.is_read_only() {
                     self.failures.note_demoted();
+                }
+                if error.is_full() {
+                    self.failures.note_full();
                 }
             }
         }

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The database failed or could not be reached.
     #[error("the database did not answer")]
     Database(#[source] sqlx::Error),
+    /// There is no room left on the disk of the database.
+    #[error("the disk of the database is full")]
+    Full(#[source] sqlx::Error),
     /// The database answers, but another change kept this one waiting for too long.
     #[error("another change is being made: try again")]
     Contended,
@@ -51,6 +54,9 @@ impl From<sqlx::Error> for StoreError {
         if is_deadlock(&error) {
             return Self::Deadlock(error);
         }
+        if is_full(&error) {
+            return Self::Full(error);
+        }
         Self::Database(error)
     }
 }
@@ -63,7 +69,12 @@ impl StoreError {
 
     /// Returns true if there is no room left on the disk of the database.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Database(error) if is_full(error))
+        matches!(self, Self::Full(_))
+    }
+
+    /// Reports a disk that was full a moment ago.
+    pub(super) fn full() -> Self {
+        Self::Full(sqlx::Error::Io(std::io::ErrorKind::StorageFull.into()))
     }
 
     /// Reports a row that violates an invariant.
@@ -301,7 +312,7 @@ fn owner_hint(path: &Path, error: &std::io::Error) -> String {
 impl StoreError {
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Database(error) => class_of(error),
+            Self::Database(error) | Self::Full(error) => class_of(error),
             Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
             Self::Contended | Self::Deadlock(_) => Class::Outage,
             Self::Inconsistent(_) => Class::Statement,
@@ -330,6 +341,7 @@ impl StoreError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Database(error) => is_outage(error) && !is_misconfigured(error),
+            Self::Full(_) => true,
             _ => false,
         }
     }
@@ -343,6 +355,7 @@ impl StoreError {
             Self::Moved(_)
             | Self::LogMoved(_)
             | Self::Hidden { .. }
+            | Self::Full(_)
             | Self::Contended
             | Self::Deadlock(_)
             | Self::Inconsistent(_) => false,

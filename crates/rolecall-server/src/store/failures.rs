@@ -1,4 +1,4 @@
-//! Failures of connections to PostgreSQL, and what they mean for the other connections of a pool.
+//! Failures of the database, and what they mean for other connections and for readiness.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -13,6 +13,8 @@ pub(super) struct Failures {
     demoted: AtomicU64,
     /// A connection was dead. Those that have been idle since before may be dead too: the pools ping them first.
     broken: AtomicU64,
+    /// A write failed since the disk was full. A small write, such as that of a health check, may succeed all the same.
+    full: AtomicU64,
 }
 
 impl Default for Failures {
@@ -21,6 +23,7 @@ impl Default for Failures {
             base: Instant::now(),
             demoted: AtomicU64::new(0),
             broken: AtomicU64::new(0),
+            full: AtomicU64::new(0),
         }
     }
 }
@@ -32,6 +35,15 @@ impl Failures {
 
     pub(super) fn note_broken(&self) {
         self.broken.fetch_max(self.now().max(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn note_full(&self) {
+        self.full.fetch_max(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// Returns true if the disk was full at most this long ago.
+    pub(super) fn was_full_within(&self, ago: Duration) -> bool {
+        self.is_before(ago, &self.full)
     }
 
     /// Returns true if a connection of this age was opened before the server refused to write.
@@ -77,5 +89,19 @@ mod tests {
         assert!(failures.is_demoted(Duration::from_secs(15)));
         failures.note_broken();
         assert!(failures.is_suspect(Duration::ZERO));
+    }
+
+    #[test]
+    fn y385_a_full_disk_is_remembered_for_a_while() {
+        let failures = Failures {
+            base: Instant::now().checked_sub(Duration::from_mins(1)).unwrap(),
+            ..Failures::default()
+        };
+        assert!(!failures.was_full_within(Duration::from_mins(2)));
+        failures.full.store(30_000, Ordering::Relaxed);
+        assert!(failures.was_full_within(Duration::from_secs(45)));
+        assert!(!failures.was_full_within(Duration::from_secs(15)));
+        failures.note_full();
+        assert!(failures.was_full_within(Duration::from_secs(15)));
     }
 }

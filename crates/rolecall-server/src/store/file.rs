@@ -6,7 +6,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::error::{OpenError, StoreError};
+use super::{
+    error::{OpenError, StoreError},
+    failures::Failures,
+};
 use crate::files;
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
@@ -203,6 +206,7 @@ pub(super) struct OpenFile {
     identity: Identity,
     /// The write-ahead log that the connections of this process have open, as far as it was seen.
     log: Mutex<Option<Identity>>,
+    pub(super) failures: Failures,
     /// Locked while the file is open, so that no restore replaces it meanwhile.
     _in_use: File,
 }
@@ -215,6 +219,7 @@ impl OpenFile {
             path,
             identity,
             log,
+            failures: Failures::default(),
             _in_use: in_use,
         })
     }

@@ -36,6 +36,8 @@ queries! {
 
 /// The time that a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a node counts as not ready after a write failed since the disk was full.
+const FULL_KEPT: Duration = Duration::from_secs(5);
 /// The time that a check of readiness waits for the database.
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time for which a successful check is repeated without another write: anybody may ask, as often as they like.
@@ -341,6 +343,10 @@ impl Store {
     }
 
     async fn probe(&self) -> Result<Head, StoreError> {
+        // its own write takes no room that is not there already
+        if self.pools.was_full_within(FULL_KEPT) {
+            return Err(StoreError::full());
+        }
         // one check at a time: the others wait for its result
         let mut probed = self.probed.lock().await;
         if let Some((at, head)) = probed.take()

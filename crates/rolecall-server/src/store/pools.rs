@@ -143,6 +143,17 @@ impl Pools {
         })
     }
 
+    /// Returns true if a write failed at most this long ago since the disk was full.
+    pub(super) fn was_full_within(&self, ago: Duration) -> bool {
+        match self {
+            Self::Sqlite { file, .. } => {
+                let file = file.as_ref();
+                file.is_some_and(|file| file.failures.was_full_within(ago))
+            }
+            Self::Postgres(remote) => remote.failures.was_full_within(ago),
+        }
+    }
+
     /// Returns the state of each connection pool.
     pub(super) fn connections(&self) -> Vec<Connections> {
         match self {

@@ -19,6 +19,9 @@ pub(crate) struct Refused(pub(crate) &'static str);
 /// The message while the database does not answer.
 const OUTAGE: &str = "the database does not answer";
 
+/// The message while no write has room.
+const FULL: &str = "the disk of the database is full";
+
 /// The number of faults of a document that an answer lists.
 const MAX_FAULTS: usize = 1000;
 
@@ -91,6 +94,7 @@ impl ApiError {
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy | Self::Unchecked => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Self::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
             Self::Unready(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             _ if self.is_outage() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -102,6 +106,7 @@ impl ApiError {
         match self {
             Self::Unready(_) => Some(self.to_string()),
             _ if self.is_contention() => Some(StoreError::Contended.to_string()),
+            _ if self.is_full() => Some(FULL.to_owned()),
             _ => self.is_outage().then(|| OUTAGE.to_owned()),
         }
     }

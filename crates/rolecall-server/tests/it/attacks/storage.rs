@@ -86,6 +86,35 @@ async fn y070_a_transaction_in_memory_that_sqlite_ended_stops_no_later_write() {
     node.get("/health/ready", "").await.is(200);
 }
 
+/// On PostgreSQL the write of a health check finds room where others find none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y385_a_node_whose_writes_find_no_room_is_not_ready() {
+    let Some(db) = Database::postgres().await else {
+        return;
+    };
+    let app = TestApp::on(db).await;
+    let admin = app.admin().await.to_owned();
+    app.get("/health/ready", "").await.is(200);
+    for sql in [
+        "CREATE FUNCTION no_room() RETURNS trigger AS $$ BEGIN \
+             RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; \
+         END $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER no_room BEFORE INSERT ON roles FOR EACH ROW EXECUTE FUNCTION no_room()",
+    ] {
+        app.db.execute(sql).await;
+    }
+    for response in [
+        create_role(&app, &admin, 1).await,
+        app.get("/health/ready", "").await,
+    ] {
+        expect_unavailable(&response);
+        assert_eq!(response.json["detail"], "the disk of the database is full");
+    }
+    app.get("/health/live", "").await.is(200);
+    app.db.execute("DROP TRIGGER no_room ON roles").await;
+    expect_recovery(&app, &admin).await;
+}
+
 /// No file of the server may grow any further, as on a full disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn y071_a_full_disk_answers_503_and_is_forgotten_once_there_is_room() {
