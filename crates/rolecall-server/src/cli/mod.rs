@@ -33,6 +33,7 @@ mod resources;
 mod roles;
 mod serve;
 mod sessions;
+mod starting;
 mod templates;
 mod threads;
 mod times;
@@ -127,6 +128,10 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Doctor { full, .. } => Box::pin(doctor::run(&globals, Depth::of(full))).await,
         Command::Migrate { check } => recovery::migrate(&globals, check).await,
         command => {
+            // nobody else may decide that the schema is updated
+            if matches!(command, Command::Recover) && globals.act_as.is_none() {
+                recovery::update_schema(&globals).await?;
+            }
             let context = Context::open(&globals).await?;
             match run_on_database(&context, &command).await {
                 Err(error) => Err(context.suggest(error).await),

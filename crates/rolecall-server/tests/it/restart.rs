@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rolecall_server::StartError;
 
-use crate::support::{Database, MASTER_KEY, PASSWORD, START, TestApp, TokenPair, WRONG, on_both};
+use crate::support::{
+    Database, MASTER_KEY, PASSWORD, START, TestApp, TokenPair, WRONG, command, on_both, output_of,
+};
 
 on_both![
     users_keys_tokens_and_losses_survive_a_restart,
@@ -14,6 +16,7 @@ on_both![
     x094_failures_survive_a_restart,
     x094_the_grace_period_and_used_tokens_survive_a_restart,
     floors_remember_the_longest_token_lifetime,
+    y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start,
 ];
 
 async fn users_keys_tokens_and_losses_survive_a_restart(app: TestApp) {
@@ -151,4 +154,54 @@ async fn x094_the_grace_period_and_used_tokens_survive_a_restart(app: TestApp) {
         refused.oauth_error(400, "invalid_grant");
     }
     app.get("/api/me", &third.access).await.ended_token();
+}
+
+/// A start would update it too, and let the tokens of the time before in.
+async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: TestApp) {
+    let token = app.log_in("admin").await;
+    let folder = tempfile::tempdir().unwrap();
+    let run = async |command: &mut Option<std::process::Command>| {
+        let mut command = command.take().unwrap();
+        command.current_dir(folder.path());
+        output_of(command).await
+    };
+    let mut of_admin = Some(command(&app, MASTER_KEY, &["recover", "--as", "admin"]));
+    let mut listing = Some(command(&app, MASTER_KEY, &["user", "list"]));
+    let mut recovering = Some(command(&app, MASTER_KEY, &["recover", "--json"]));
+    let app = app
+        .restart_as(
+            |builder| builder,
+            async |db: &Database| {
+                let versions = "SELECT MAX(version) FROM rolecall_migrations";
+                let newest = db.number(versions).await;
+                // what the newest version has made
+                for undo in [
+                    "DELETE FROM rolecall_migrations WHERE version = 33",
+                    "DROP INDEX logout_notices_by_client_and_time",
+                    "DROP INDEX logout_notices_by_age",
+                    "CREATE INDEX logout_notices_by_client ON logout_notices (client_id)",
+                    "DROP INDEX sign_in_flows_by_subject",
+                    "DROP INDEX sign_in_flows_by_client",
+                    "DROP INDEX authorization_codes_by_subject",
+                    "DROP INDEX authorization_codes_by_client",
+                    "DROP INDEX consents_by_client",
+                    "DROP INDEX signed_in_clients_by_client",
+                ] {
+                    db.execute(undo).await;
+                }
+                for other in [&mut of_admin, &mut listing] {
+                    let refused = run(other).await;
+                    assert!(!refused.status.success(), "{refused:?}");
+                    let text = String::from_utf8_lossy(&refused.stderr);
+                    assert!(text.contains("rolecall migrate"), "{text}");
+                }
+                let output = run(&mut recovering).await;
+                assert!(output.status.success(), "{output:?}");
+                assert!(output.stdout.starts_with(b"{"), "{output:?}");
+                assert_eq!(db.number(versions).await, newest);
+            },
+        )
+        .await;
+    app.get("/api/me", &token).await.is(401);
+    app.log_in("admin").await;
 }
