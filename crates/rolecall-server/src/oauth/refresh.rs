@@ -86,7 +86,7 @@ async fn attempt(
         let session = store::find(&mut app.store().read().await?, &token.session()).await?;
         let session = session.ok_or(OAuthError::InvalidGrant)?;
         // nodes agree on the database's time, and a retry may come to another node than the lost answer came from
-        let now = app.database_now();
+        let now = time_for(app, &token, &session).await?;
         refuse_foreign(app, request, &token, &session, now)?;
         if !request.client.may_refresh() {
             let error = OAuthError::UnauthorizedClient;
@@ -119,6 +119,32 @@ async fn attempt(
     Err(OAuthError::Busy)
 }
 
+/// Returns the database's time, which is read once more if it would end the session of a genuine token: the clock may have
+/// been ahead when this node looked at it last.
+async fn time_for(
+    app: &App,
+    token: &RefreshToken,
+    session: &Session,
+) -> Result<Timestamp, OAuthError> {
+    let now = app.database_now();
+    if !is_over(app, session, now) || !is_genuine(app, token, session) {
+        return Ok(now);
+    }
+    let mut conn = app.store().read().await?;
+    Ok(app.read_database_time(&mut conn).await?)
+}
+
+fn is_over(app: &App, session: &Session, now: Timestamp) -> bool {
+    let idle = app.settings().sessions.idle;
+    now >= session.expires_at || now >= session.last_used_at.plus(idle)
+}
+
+fn is_genuine(app: &App, token: &RefreshToken, session: &Session) -> bool {
+    let signing = app.parts().keys.signing();
+    let salt = session.salt.as_deref();
+    salt.is_some_and(|salt| signing.refresh.verify(token, salt, &session.era))
+}
+
 /// Refuses what is none of ours, of another client, or over. None of it touches the session: whoever
 /// guesses must not be able to end it.
 fn refuse_foreign(
@@ -128,12 +154,8 @@ fn refuse_foreign(
     session: &Session,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    let salt = session.salt.as_deref().ok_or(OAuthError::InvalidGrant)?;
-    let limits = &app.settings().sessions;
-    let signing = app.parts().keys.signing();
-    let genuine = signing.refresh.verify(token, salt, &session.era);
-    let over = now >= session.expires_at || now >= session.last_used_at.plus(limits.idle);
-    if !genuine || over || session.client_id != request.client.client_id() {
+    let is_live = is_genuine(app, token, session) && !is_over(app, session, now);
+    if !is_live || session.client_id != request.client.client_id() {
         return Err(OAuthError::InvalidGrant);
     }
     let audience = session.audience.as_deref().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! What a token is made from, when something is lost while it is made.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
@@ -153,6 +155,47 @@ async fn lose_everything(url: &str) {
             audience: AUDIENCE,
         };
         loss.check(for_client(app, &request).await, "a client");
+    }
+}
+
+/// The database's clock was months ahead when this node looked at it last, and is right again.
+async fn refresh_after_a_wrong_clock(url: &str) {
+    let server = Embedded::builder(url)
+        .master_key(&"5c7e0b1a".repeat(8))
+        .demo_user("alice", PASSWORD, &["editor"])
+        .open()
+        .await
+        .unwrap();
+    let app = server.app();
+    let client = client(app, "app").await;
+    let refresh = log_in(app, &client).await.unwrap().refresh_token.unwrap();
+    let months = Duration::from_hours(24 * 400);
+    let at = app.parts().clock.monotonic();
+    app.parts().known_time.observe(app.now().plus(months), at);
+    assert!(app.database_now() > app.now().plus(months / 2));
+    let request = |token| RefreshGrant {
+        token,
+        client: &client,
+        scope: None,
+        identity: None,
+        tenant: None,
+        audience: None,
+        origin: Origin::default(),
+    };
+    let next = by_token(app, &request(&refresh)).await.unwrap();
+    let next = next.refresh_token.unwrap();
+    by_token(app, &request(&next)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y387_a_session_outlives_a_clock_that_was_wrong_a_moment_ago_sqlite() {
+    refresh_after_a_wrong_clock("sqlite::memory:").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y387_a_session_outlives_a_clock_that_was_wrong_a_moment_ago_postgres() {
+    if let Some(url) = postgres_database("y387").await {
+        refresh_after_a_wrong_clock(&url).await;
     }
 }
 

@@ -413,6 +413,8 @@ async fn make_code(
 ) -> Result<String, Refusal> {
     let code = secret::generate()?;
     let hash = secret::hash(app, Kind::Code, &code).ok_or(Refusal::Stale)?;
+    // another node may redeem it: nodes agree on the database's time
+    let known = app.database_now();
     let new = NewCode {
         hash: &hash,
         request,
@@ -422,8 +424,8 @@ async fn make_code(
         credentials: &session.credentials,
         auth_time: session.auth_time,
         session_id: &ids::new_id(now).map_err(ApiError::internal)?,
-        created_at: now,
-        expires_at: now.plus(CODE_LIFETIME),
+        created_at: known,
+        expires_at: known.plus(CODE_LIFETIME),
     };
     code_store::insert(conn, &new).await?;
     Ok(code)

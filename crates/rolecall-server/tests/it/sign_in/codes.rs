@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall::{Clock as _, ManualClock};
 use serde_json::json;
 
 use super::{REDIRECT, Site, authorize_as_is, code_of, create_client, error_of, has_ended};
@@ -21,6 +22,7 @@ on_both![
     i021_the_query_of_a_token_request_is_not_read,
     a_redirect_uri_that_is_sent_is_that_of_the_request,
     a_scope_that_is_repeated_with_the_code_changes_nothing,
+    y387_a_code_lasts_a_minute_on_nodes_whose_clocks_differ,
 ];
 
 async fn i013_without_its_verifier_a_code_is_refused_and_spent(site: Site) {
@@ -333,5 +335,27 @@ async fn a_scope_that_is_repeated_with_the_code_changes_nothing(site: Site) {
             .await;
         let access = tokens.is(200).text("access_token");
         site.get("/items/", &access).await.forbidden("items:read");
+    }
+}
+
+async fn y387_a_code_lasts_a_minute_on_nodes_whose_clocks_differ(site: Site) {
+    let ahead = ManualClock::at(site.clock.now().plus(Duration::from_mins(2)));
+    let of_database = site.clock.clone();
+    let other = site
+        .node(|builder| builder.clock(ahead).database_clock(of_database))
+        .await;
+    for (first, second) in [(&*site.app, &other), (&other, &*site.app)] {
+        let code = async || {
+            let mut browser = Browser::new(first);
+            let answer = site.sign_in(&mut browser, &[]).await;
+            answer.code().to_owned()
+        };
+        let fresh = code().await;
+        let redeemed = second.redeem(&site.first, &fresh, REDIRECT, &[]).await;
+        redeemed.is(200);
+        let old = code().await;
+        site.pass_time(Duration::from_mins(1));
+        let refused = second.redeem(&site.first, &old, REDIRECT, &[]).await;
+        refused.oauth_error(400, "invalid_grant");
     }
 }
