@@ -19,9 +19,19 @@ pub(super) fn faults(html: &str, base: &str) -> Vec<String> {
         .collect()
 }
 
-struct Tag {
-    name: String,
+/// A tag that begins an element.
+pub(super) struct Tag {
+    pub(super) name: String,
     attributes: Vec<(String, String)>,
+}
+
+impl Tag {
+    /// Returns the value of an attribute.
+    pub(super) fn value(&self, attribute: &str) -> Option<&str> {
+        let mut attributes = self.attributes.iter();
+        let found = attributes.find(|(name, _)| name == attribute);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 fn fault(tag: &Tag, base: &str) -> Option<String> {
@@ -57,7 +67,7 @@ fn fault(tag: &Tag, base: &str) -> Option<String> {
 }
 
 /// Returns the tags that begin an element, as a browser reads them.
-fn tags(html: &str) -> Vec<Tag> {
+pub(super) fn tags(html: &str) -> Vec<Tag> {
     let mut tags = Vec::new();
     let mut rest = html;
     while let Some((_, after)) = rest.split_once('<') {

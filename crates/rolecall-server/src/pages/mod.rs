@@ -12,6 +12,7 @@ pub(crate) mod fault;
 mod files;
 mod folder;
 mod font;
+mod forms;
 pub(crate) mod handlers;
 pub(crate) mod invite;
 mod languages;

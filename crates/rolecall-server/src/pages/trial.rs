@@ -1,12 +1,15 @@
 //! The operator's templates, tried with sample data before anybody sees them.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use minijinja::{Error, ErrorKind};
 
 use super::{
     fault::{Fault, suggestion},
-    folder,
+    folder, forms,
     languages::Languages,
     markup, samples,
     templates::{NAMES, Templates, is_text},
@@ -31,6 +34,11 @@ pub(super) fn replace(
         Ok(files) => files,
         Err(faults) => return faults,
     };
+    let built_in = NAMES.map(|name| {
+        let template = templates.get_template(name);
+        let pages = template.and_then(|template| samples::render(&template, name, languages));
+        (name, pages.unwrap_or_default())
+    });
     let (mut own, mut faults) = (Vec::new(), Vec::new());
     for (name, text) in files {
         let Some(known) = NAMES.into_iter().find(|known| *known == name) else {
@@ -47,7 +55,7 @@ pub(super) fn replace(
     for name in own {
         faults.extend(unknown_variables(templates, languages, name));
     }
-    for fault in failing(templates, languages) {
+    for fault in failing(templates, languages, &BTreeMap::from(built_in)) {
         // an unknown variable fails too
         let is_known = |one: &Fault| (&one.file, one.line) == (&fault.file, fault.line);
         if !faults.iter().any(is_known) {
@@ -92,8 +100,13 @@ fn line_of(source: &str, name: &str) -> Option<usize> {
     source.lines().position(has_name).map(|place| place + 1)
 }
 
-/// Writes each page with each sample, and returns the first fault of each.
-fn failing(templates: &Templates, languages: &Languages) -> Vec<Fault> {
+/// Writes each page with each sample, and returns the first fault of each. `built_in` are the pages of the built-in
+/// templates.
+fn failing(
+    templates: &Templates,
+    languages: &Languages,
+    built_in: &BTreeMap<&str, Vec<String>>,
+) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     // the frame comes first: a fault of it is one of every page
     for name in NAMES {
@@ -101,7 +114,10 @@ fn failing(templates: &Templates, languages: &Languages) -> Vec<Fault> {
             .get_template(name)
             .and_then(|template| samples::render(&template, name, languages));
         let found = match tried {
-            Ok(pages) => written_wrong(name, &pages),
+            Ok(pages) => {
+                let needed = built_in.get(name).map_or(&[][..], Vec::as_slice);
+                written_wrong(name, &pages, needed)
+            }
             Err(error) => Some(fault(templates, name, &error)),
         };
         let is_new = |fault: &Fault| !faults.iter().any(|one| one.text == fault.text);
@@ -111,7 +127,7 @@ fn failing(templates: &Templates, languages: &Languages) -> Vec<Fault> {
 }
 
 /// Returns a fault of pages that can be written.
-fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
+fn written_wrong(name: &str, pages: &[String], built_in: &[String]) -> Option<Fault> {
     if is_text(name) {
         // no tag of a plain text does anything
         return None;
@@ -127,7 +143,9 @@ fn written_wrong(name: &str, pages: &[String]) -> Option<Fault> {
         name == "consent.html" && !pages.iter().any(|html| html.contains(samples::TENANT));
     let tenant = "the page does not show `tenant`: people have to see what they allow";
     let tenant = lacks_tenant.then(|| tenant.to_owned());
-    let why = markup.chain(host).chain(tenant).next()?;
+    let forms = pages.iter().zip(built_in);
+    let forms = forms.filter_map(|(own, built_in)| forms::lacking(own, built_in, samples::BASE));
+    let why = markup.chain(host).chain(tenant).chain(forms).next()?;
     Some(Fault::of(KEY, why).at(name, None))
 }
 
@@ -366,6 +384,64 @@ mod tests {
                 "{template}: {html}"
             );
         }
+    }
+
+    #[test]
+    fn y388_a_page_without_what_people_send_with_it_is_refused() {
+        for (name, wanted) in [
+            (
+                "sign_in.html",
+                "a form with `method=\"post\"`, `action=\"{{ base }}/login\"` and the fields `flow`, `password`, `username`",
+            ),
+            (
+                "change.html",
+                "`action=\"{{ base }}/login/password\"` and the fields `again`, `current`, `flow`, `new`, `username`",
+            ),
+            (
+                "choose.html",
+                "`action=\"{{ base }}/login/choice\"` and the fields `flow`, `role`",
+            ),
+            (
+                "form_post.html",
+                "`action=\"https://wiki.example/cb\"` and the fields",
+            ),
+            ("logout.html", "`action=\"{{ base }}/logout\"`"),
+            ("account.html", "`action=\"{{ base }}/account/"),
+        ] {
+            let faults = faults_of(&[(name, "<p>hi</p>")]);
+            assert!(
+                matches!(&faults[..], [one] if one.contains(name) && one.contains(wanted)),
+                "{name}: {faults:?}"
+            );
+        }
+        let consent = faults_of(&[("consent.html", "<p>{{ host }}</p>")]);
+        let wanted = "the fields `decision=allow`, `decision=deny`, `flow`";
+        assert!(consent[0].contains(wanted), "{consent:?}");
+        // the frame has no place for them
+        let frame = faults_of(&[("layout.html", "<p>{{ brand }}</p>")]);
+        assert!(frame[0].contains("sign_in.html"), "{frame:?}");
+    }
+
+    #[test]
+    fn y388_each_field_and_each_form_is_needed_and_the_rest_can_be_left_out() {
+        let (_, text) = templates::TEMPLATES[1];
+        for (part, wrong) in [
+            ("name=\"username\"", "title=\"x\""),
+            ("name=\"password\"", "title=\"x\""),
+            ("name=\"flow\"", "title=\"x\""),
+            ("action=\"{{ base }}/login\"", "action=\"{{ base }}/other\""),
+        ] {
+            let wrong = text.replace(part, wrong);
+            assert_ne!(wrong, text, "{part}");
+            assert_eq!(faults_of(&[("sign_in.html", &wrong)]).len(), 1, "{part}");
+        }
+        // it does not say how the form is sent: a password would stand in the URL
+        let get = text.replace("method=\"post\"", "method=\"get\"");
+        assert_eq!(faults_of(&[("sign_in.html", &get)]).len(), 1);
+        let short = "{% if may_stay or stays or signed_in or notice %}{% endif %}\
+            <FORM METHOD=POST ACTION='{{ base }}/login'><input type=hidden name=flow value='{{ flow }}'>\
+            <input name=username value='{{ username }}'><input name=password type=password></form>";
+        assert_eq!(faults_of(&[("sign_in.html", short)]), Vec::<String>::new());
     }
 
     #[test]
