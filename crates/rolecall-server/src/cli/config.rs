@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    doctor::{NO_TLS, mail},
+    doctor::{self, NO_TLS, mail},
     pages::look::Look,
     start::StartError,
     store::url::DatabaseUrl,
@@ -63,11 +63,9 @@ fn check(globals: &GlobalFlags, config: &Config) -> Result<(), CliError> {
         ));
     }
     Look::new(&config.pages).map_err(StartError::from)?;
-    let remarks = [
-        database.lacks_tls().then_some(NO_TLS),
-        mail::has_no_tls(config).then_some(mail::NO_TLS),
-    ];
-    let remarks: Vec<&str> = remarks.into_iter().flatten().collect();
+    let mut remarks = doctor::remarks(config);
+    remarks.extend(database.lacks_tls().then_some(NO_TLS));
+    remarks.extend(mail::has_no_tls(config).then_some(mail::NO_TLS));
     if globals.json {
         return print_json(&json!({ "ok": true, "remarks": remarks }));
     }

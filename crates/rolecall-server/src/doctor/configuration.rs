@@ -10,6 +10,7 @@ use super::finding::Finding;
 use crate::{
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
     legacy::old_tokens::LEAST_BYTES,
+    outgoing::allow::AllowedTarget,
     store::url::DatabaseUrl,
     times::rfc3339,
 };
@@ -21,8 +22,45 @@ const LONGEST_MIGRATION: Duration = Duration::from_hours(30 * 24);
 pub(crate) const NO_TLS: &str = "`database.url`: the connection to PostgreSQL is not encrypted or not verified, so others on the network may read and change it: \
     add `?sslmode=verify-full` (and `sslrootcert=` for a private authority)";
 
+/// Returns what is valid and rarely intended about the time for which people stay signed in, and about calls to other
+/// servers.
+pub(crate) fn remarks(config: &Config) -> Vec<&'static str> {
+    let login = &config.login;
+    let everywhere = config.outgoing.allow.iter().any(
+        |target| matches!(target, AllowedTarget::Network(network) if network.prefix_len() == 0),
+    );
+    [
+        (
+            login.idle > login.max,
+            "`login.idle` is longer than `login.max`, which ends a sign-in first: lower it, or raise `login.max`",
+        ),
+        (
+            login.stay.is_some_and(|stay| stay < login.max),
+            "`login.stay` is shorter than `login.max`: whoever ticks \"stay signed in\" is signed out earlier; raise it, or set it to `off`",
+        ),
+        (
+            everywhere,
+            "`outgoing.allow` names all addresses, those of this machine and of its network too: whoever may register a client can make the server call them; list those of your applications",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, remark)| is_so.then_some(remark))
+    .collect()
+}
+
+/// Reports the remarks.
+fn settings(config: &Config) -> Vec<Finding> {
+    let remarks = remarks(config);
+    if remarks.is_empty() {
+        let text = "durations of sign-ins and `outgoing.allow` are as usual";
+        return vec![Finding::good("settings", text)];
+    }
+    let warn = |remark| Finding::warning("settings", remark);
+    remarks.into_iter().map(warn).collect()
+}
+
 pub(super) fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
-    vec![
+    let mut findings = vec![
         issuer(config),
         encryption(config),
         proxy(config),
@@ -34,7 +72,9 @@ pub(super) fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
         origins(config),
         metrics(config),
         database_connection(config),
-    ]
+    ];
+    findings.extend(settings(config));
+    findings
 }
 
 fn issuer(config: &Config) -> Finding {

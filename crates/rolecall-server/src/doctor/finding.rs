@@ -62,6 +62,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a connection to PostgreSQL that is not encrypted or not verified",
     ),
     (
+        "settings",
+        "durations of sign-ins that contradict each other, and calls to any address",
+    ),
+    (
         "pages",
         "a picture, font, template or text of the sign-in pages that cannot be used, and a look for a client that does not exist",
     ),

@@ -10,7 +10,7 @@ mod system;
 
 use rolecall::{Clock as _, SystemClock};
 
-pub(crate) use self::configuration::NO_TLS;
+pub(crate) use self::configuration::{NO_TLS, remarks};
 use self::finding::Finding;
 use crate::{config::Config, store::integrity::Depth};
 

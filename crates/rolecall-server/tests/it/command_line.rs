@@ -17,6 +17,7 @@ on_both![
     a_user_name_with_a_typing_error_is_suggested,
     a_client_without_a_grant_is_refused_with_the_flags,
     an_error_is_json_where_json_was_asked_for,
+    y389_config_check_remarks_what_is_rarely_intended,
     a_user_gets_another_name_and_address_on_the_command_line,
 ];
 
@@ -256,4 +257,37 @@ async fn acting_as_a_user_permits_no_more_than_that_user_may_do(app: TestApp) {
         );
     }
     assert_eq!(app.db.revision().await, revision);
+}
+
+async fn y389_config_check_remarks_what_is_rarely_intended(app: TestApp) {
+    let check = async |settings: &[&str]| {
+        let mut arguments: Vec<&str> = Vec::new();
+        for setting in settings {
+            arguments.extend(["--set", setting]);
+        }
+        arguments.extend(["config", "check"]);
+        run(&app, &arguments).await
+    };
+    for (settings, wanted) in [
+        (&["login.idle=2d"][..], "remark: `login.idle` is longer"),
+        (&["login.max=40d"], "remark: `login.stay` is shorter"),
+        (
+            &["outgoing.allow=10.0.0.7,::/0"],
+            "remark: `outgoing.allow` names all addresses",
+        ),
+    ] {
+        let text = check(settings).await;
+        assert!(text.contains("is valid") && text.contains(wanted), "{text}");
+    }
+    for settings in [
+        &[][..],
+        &["login.max=40d", "login.stay=off"],
+        &["outgoing.allow=0.0.0.0/1,10.0.0.0/8"],
+    ] {
+        let text = check(settings).await;
+        assert!(
+            !text.contains("`login.") && !text.contains("`outgoing."),
+            "{text}"
+        );
+    }
 }
