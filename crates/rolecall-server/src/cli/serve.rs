@@ -6,7 +6,7 @@ use clap::Args;
 use rolecall::{GuardedRouter, OnStale};
 use tokio::{net::TcpListener, sync::oneshot};
 
-use super::{context::load, error::CliError, globals::GlobalFlags};
+use super::{context::load, error::CliError, globals::GlobalFlags, starting};
 use crate::{
     api,
     config::{self, Config},
@@ -50,7 +50,12 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;
     config.issuer_at(bound)?;
-    let opened = start::open(configured::options(&config, Some(bound))).await?;
+    let opening = start::open(configured::options(&config, Some(bound)));
+    // boxed, since it is large
+    let (listener, opened) = starting::answering(listener, Box::pin(opening))
+        .await
+        .map_err(CliError::io("cannot use the listener"))?;
+    let opened = opened?;
     let store = opened.app.store().clone();
     let served = serve(opened, &config, listener, metrics).await;
     store.close().await;

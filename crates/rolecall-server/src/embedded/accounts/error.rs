@@ -91,7 +91,9 @@ fn kind_of(error: &ApiError) -> AccountErrorKind {
         ApiError::TooMany { retry_after } => AccountErrorKind::TooMany {
             retry_after: *retry_after,
         },
-        ApiError::Busy | ApiError::Stopping | ApiError::Unready(_) => AccountErrorKind::Unavailable,
+        ApiError::Busy | ApiError::Stopping | ApiError::Starting | ApiError::Unready(_) => {
+            AccountErrorKind::Unavailable
+        }
         error if error.is_outage() => AccountErrorKind::Unavailable,
         _ => AccountErrorKind::Internal,
     }
