@@ -101,6 +101,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
                 .or(key.ends_at)
                 .map_or_else(String::new, rfc3339),
             key.kid,
+            key.slot.purpose().to_owned(),
         ]
     };
     print_table(
@@ -111,6 +112,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
             "signs from",
             "verifies until",
             "key",
+            "for",
         ],
         keys.into_iter().map(row).collect(),
     )

@@ -26,6 +26,9 @@ use crate::{
 pub(crate) struct KeyView {
     kid: String,
     algorithm: &'static str,
+    /// `access`: access tokens, and ID tokens of clients that want the same algorithm. `id_token`: ID tokens and logout
+    /// tokens of clients that want another algorithm than access tokens have.
+    purpose: &'static str,
     /// `next` is published but does not sign yet, `active` signs, `retiring` verifies until its last token has expired,
     /// `retired` no longer verifies.
     status: &'static str,
@@ -60,6 +63,7 @@ impl From<Shown> for KeyView {
         let Shown { key, public_jwk } = shown;
         Self {
             algorithm: key.algorithm.as_str(),
+            purpose: key.slot.purpose(),
             status: key.state.as_str(),
             created_at: rfc3339(key.created_at),
             active_from: rfc3339(key.active_from),

@@ -67,6 +67,14 @@ pub(crate) enum Slot {
 impl Slot {
     const ID_TOKEN: &str = "id_token:";
 
+    /// Returns the purpose without the algorithm, which the key has too.
+    pub(crate) fn purpose(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::IdToken(_) => "id_token",
+        }
+    }
+
     fn name(self) -> String {
         match self {
             Self::Access => "access".to_owned(),
