@@ -22,11 +22,12 @@ queries! {
         FROM signed_in_clients p JOIN clients c ON c.id = p.client_id \
         WHERE c.sign_in LIKE '%\"backchannel_logout_uri\":\"%' ON CONFLICT (session_id) DO NOTHING";
     FORGET_ALL = "DELETE FROM signed_in_clients";
-    // jumps from client to client in the index, whatever waits for each of them
+    // jumps from client to client in the index, whatever waits for each of them; the first row from a client on is its
+    // earliest one, and no other index has that order
     CLIENTS_WITH_DUE = "WITH RECURSIVE c (id) AS (SELECT MIN(client_id) FROM logout_notices UNION ALL \
             SELECT (SELECT MIN(n.client_id) FROM logout_notices n WHERE n.client_id > c.id) FROM c WHERE c.id IS NOT NULL) \
-        SELECT w.client_id FROM (SELECT c.id AS client_id, (SELECT MIN(n.next_attempt_at) FROM logout_notices n \
-            WHERE n.client_id = c.id) AS due_at FROM c WHERE c.id IS NOT NULL) w \
+        SELECT w.client_id FROM (SELECT c.id AS client_id, (SELECT n.next_attempt_at FROM logout_notices n \
+            WHERE n.client_id >= c.id ORDER BY n.client_id, n.next_attempt_at LIMIT 1) AS due_at FROM c WHERE c.id IS NOT NULL) w \
         WHERE w.due_at <= $1 ORDER BY w.due_at, w.client_id LIMIT $2";
     FIND_DUE = "SELECT session_id, client_id, subject_id, attempts FROM logout_notices \
         WHERE client_id = $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at, session_id LIMIT $3";
