@@ -5,8 +5,10 @@ mod issuer;
 mod matrix;
 mod policy;
 mod tickets;
+mod token;
 
-pub use issuer::{TestIssuer, TestToken};
+pub use issuer::TestIssuer;
 pub use matrix::assert_access_matrix;
 pub use policy::{assert_access_matrix_with, read_policy};
 pub use rolecall_core::document;
+pub use token::TestToken;

@@ -78,20 +78,43 @@ function refresh() {
   return refreshing;
 }
 
-const fetchWithToken = (url) => fetch(url, { headers: { Authorization: `Bearer ${tokens.access_token}` } });
+const fetchWithToken = (url, method) => fetch(url, { method, headers: { Authorization: `Bearer ${tokens.access_token}` } });
+
+/** What a refusal asks for in another sign-in (RFC 9470), or nothing. */
+function wantedSignIn(response) {
+  const challenge = response.headers.get("WWW-Authenticate") ?? "";
+  if (response.status !== 401 || !challenge.includes('error="insufficient_user_authentication"')) return undefined;
+  const value = (name) => challenge.match(new RegExp(`${name}="([^"]*)"`))?.[1];
+  const wanted = { acr_values: value("acr_values"), max_age: value("max_age") };
+  return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+}
 
 /** Calls with the access token, and once more with a new one if it has just expired. */
-async function call(url) {
-  const response = await fetchWithToken(url);
-  if (response.status !== 401) return response;
+async function call(url, method = "GET") {
+  const response = await fetchWithToken(url, method);
+  if (response.status !== 401 || wantedSignIn(response)) return response;
   await refresh();
-  return fetchWithToken(url);
+  return fetchWithToken(url, method);
 }
 
 async function loadItems() {
   const response = await call("items/");
   const body = await response.json();
   element("answer").textContent = response.ok ? JSON.stringify(body, null, 1) : `${response.status}: ${body.detail}`;
+}
+
+/** Deletes the items, which takes a recent sign-in. With `isAgain` the user has just come back from one. */
+async function deleteItems(isAgain = false) {
+  const response = await call("items/", "DELETE");
+  const wanted = wantedSignIn(response);
+  if (wanted && !isAgain) {
+    // once: a sign-in that is not enough is not asked for again and again
+    sessionStorage.setItem("again", "delete");
+    await signIn(wanted);
+    return;
+  }
+  const problem = response.ok ? undefined : (await response.json()).detail;
+  element("answer").textContent = problem ? `${response.status}: ${problem}` : "The items are deleted.";
 }
 
 /** Ends the session at the server, and with it those of other applications in this browser. */
@@ -119,7 +142,7 @@ async function show(problem) {
   }
   element("status").textContent = problem ?? status;
   element("sign-in").hidden = Boolean(tokens);
-  for (const id of ["load", "refresh", "sign-out"]) element(id).hidden = !tokens;
+  for (const id of ["load", "delete", "refresh", "sign-out"]) element(id).hidden = !tokens;
 }
 
 const run = (action) => () => action().catch((error) => {
@@ -129,6 +152,7 @@ const run = (action) => () => action().catch((error) => {
 });
 element("sign-in").onclick = () => signIn();
 element("load").onclick = run(loadItems);
+element("delete").onclick = run(() => deleteItems());
 element("refresh").onclick = run(async () => { await refresh(); await show(); });
 element("sign-out").onclick = signOut;
 
@@ -138,6 +162,9 @@ try {
   // a reload forgets the tokens; the session in the browser gives new ones without a page
   else if (sessionStorage.getItem("signed-in")) await signIn({ prompt: "none" });
   await show();
+  const again = sessionStorage.getItem("again");
+  sessionStorage.removeItem("again");
+  if (tokens && again === "delete") await deleteItems(true);
 } catch (error) {
   await show(error.message);
 }

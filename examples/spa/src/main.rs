@@ -8,10 +8,13 @@ use std::{env, error::Error, process::ExitCode};
 
 use axum::{
     Json,
-    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
+    http::{
+        StatusCode,
+        header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
+    },
     response::IntoResponse,
 };
-use rolecall::{Guard, GuardedRouter, Public, Require, routing::get};
+use rolecall::{Fresh, Guard, GuardedRouter, Public, Require, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -19,6 +22,11 @@ rolecall::roles! { mod role { Admin = "admin" } }
 
 async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
     Json(json!([{ "item_id": "Foo", "owner": caller.username() }]))
+}
+
+/// Needs a sign-in of the last five minutes: the page asks for another one, and comes back.
+async fn delete_items(_: Fresh<role::Admin, 300>) -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 async fn script(_: Public) -> impl IntoResponse {
@@ -67,7 +75,7 @@ fn build_app(issuer: &str, client: &str) -> Result<axum::Router, Box<dyn Error>>
         .route("/app.js", get(script))
         .route("/style.css", get(style))
         .route("/config.json", get(read_config))
-        .route("/items/", get(read_items))
+        .route("/items/", get(read_items).delete(delete_items))
         .into_axum())
 }
 

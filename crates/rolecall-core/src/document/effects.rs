@@ -29,15 +29,12 @@ impl RoleEffect {
     pub fn between<'r>(
         old: &Policy,
         new: &Policy,
-        roles: impl IntoIterator<Item = &'r RoleName> + Clone,
+        roles: impl IntoIterator<Item = &'r RoleName> + Copy,
     ) -> Self {
-        let given = |policy: &Policy| {
-            let roles = roles.clone();
-            (policy.permissions_of(roles.clone()), policy.closure(roles))
-        };
+        let given = |policy: &Policy| (policy.permissions_of(roles), policy.closure(roles));
         let (before, after) = (given(old), given(new));
         let effect = Self::of((&before.0, &before.1), (&after.0, &after.1));
-        let least = |policy: &Policy, role: &RoleName| policy.least_acr_of(roles.clone(), role);
+        let least = |policy: &Policy, role: &RoleName| policy.least_acr_of(roles, role);
         let kept = before.1.intersection(&after.1);
         let changed = kept.filter(|role| least(old, role) != least(new, role));
         let needs_acr = changed.filter_map(|role| Some((role.clone(), least(new, role)?)));

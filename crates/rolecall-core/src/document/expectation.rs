@@ -58,6 +58,8 @@ pub fn run_tests(
             TestSubject::Role(role) => Some(vec![RoleAssignment::permanent(role)]),
             TestSubject::User(user) => users.get(user).cloned(),
         };
+        let reached = test.acr.map(|acr| policy.reached_by(acr));
+        let policy = reached.as_ref().unwrap_or(policy);
         for (list, permissions, expected) in
             [("can", &test.can, true), ("cannot", &test.cannot, false)]
         {
@@ -94,10 +96,12 @@ fn sentence(test: &Expectation, permission: &Permission, expected: bool) -> Stri
         .as_ref()
         .map(|tenant| format!(" in tenant `{tenant}`"));
     let at = test.at.map(|at| format!(" at {}", times::format(at)));
+    let acr = test.acr.map(|acr| format!(" in a session of {acr}"));
     format!(
-        "{subject} {verb} `{permission}`{}{}",
+        "{subject} {verb} `{permission}`{}{}{}",
         tenant.unwrap_or_default(),
-        at.unwrap_or_default()
+        at.unwrap_or_default(),
+        acr.unwrap_or_default()
     )
 }
 

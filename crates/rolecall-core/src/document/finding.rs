@@ -17,6 +17,8 @@ pub enum FindingKind {
     AllPowerful,
     /// A constraint that cannot be violated without violating another one.
     IdleConstraint,
+    /// A role whose permissions another role gives without the assurance that it needs.
+    WeakerRole,
     /// A role that violates a constraint by itself, through what it inherits.
     BlockedRole,
 }
@@ -33,6 +35,7 @@ impl FindingKind {
             Self::EqualRoles => "equal-roles",
             Self::AllPowerful => "all-powerful",
             Self::IdleConstraint => "idle-constraint",
+            Self::WeakerRole => "weaker-role",
             Self::BlockedRole => "blocked-role",
         }
     }

@@ -6,7 +6,7 @@ use super::{
     model::{Document, RoleEntry},
     position::Step,
 };
-use crate::{Permission, PermissionPattern, Policy, RoleName};
+use crate::{Acr, Permission, PermissionPattern, Policy, RoleName};
 
 /// Returns what is valid in `document` but probably not intended.
 ///
@@ -29,6 +29,11 @@ pub fn lint(
     let mut linter = Linter {
         document,
         policy,
+        reached: Acr::ALL.map(|acr| {
+            let is_whole = policy.is_reached_by(acr);
+            let reached = (!is_whole).then(|| policy.reached_by(acr));
+            (acr, reached)
+        }),
         findings: Vec::new(),
     };
     linter.find_unused_permissions();
@@ -40,6 +45,7 @@ pub fn lint(
         linter.find_unreached_roles(assigned);
     }
     linter.compare_roles();
+    linter.find_weaker_roles();
     linter
         .findings
         .extend(lint_separation::findings(document, policy));
@@ -49,6 +55,8 @@ pub fn lint(
 struct Linter<'d> {
     document: &'d Document,
     policy: &'d Policy,
+    /// The policy as sessions have it that do not reach all of it.
+    reached: [(Acr, Option<Policy>); 3],
     findings: Vec<Finding>,
 }
 
@@ -59,6 +67,15 @@ impl Linter<'_> {
             path,
             message,
         });
+    }
+
+    /// Returns the policy as every session has it that has a role with `acr`.
+    fn reached_by(&self, acr: Acr) -> &Policy {
+        let mut reached = self.reached.iter();
+        let found = reached.find(|(level, _)| *level == acr);
+        found
+            .and_then(|(_, reached)| reached.as_ref())
+            .unwrap_or(self.policy)
     }
 
     fn find_unused_permissions(&mut self) {
@@ -80,8 +97,10 @@ impl Linter<'_> {
     }
 
     fn find_redundant_grants(&mut self, role: &RoleName, entry: &RoleEntry) {
-        let inherited = self.policy.effective(&entry.juniors);
-        let inherited_patterns = self.policy.patterns_of(&entry.juniors);
+        // what a junior gives only to stronger sessions replaces nothing
+        let policy = self.reached_by(entry.acr);
+        let inherited = policy.effective(&entry.juniors);
+        let inherited_patterns = policy.patterns_of(&entry.juniors);
         for pattern in &entry.permissions {
             let source = match pattern.as_permission() {
                 Some(permission) if inherited.allows(permission.as_str()) => {
@@ -113,13 +132,15 @@ impl Linter<'_> {
     }
 
     fn find_redundant_inheritance(&mut self, role: &RoleName, entry: &RoleEntry) {
+        let policy = self.reached_by(entry.acr);
         let rules = entry.juniors.iter();
-        let rules = rules.filter_map(|junior| self.policy.role(junior.as_str()));
+        let rules = rules.filter_map(|junior| policy.role(junior.as_str()));
         // without a cycle, a junior that is below the juniors is below another one
-        let below = self.policy.closure(rules.flat_map(|rules| &rules.juniors));
-        for junior in entry.juniors.intersection(&below) {
+        let below = policy.closure(rules.flat_map(|rules| &rules.juniors));
+        let redundant: Vec<&RoleName> = entry.juniors.intersection(&below).collect();
+        for junior in redundant {
             let mut others = entry.juniors.iter().filter(|other| *other != junior);
-            let path = others.find_map(|other| self.policy.path(other, junior));
+            let path = others.find_map(|other| self.reached_by(entry.acr).path(other, junior));
             if let Some(path) = path {
                 let names: Vec<&str> = path.iter().map(RoleName::as_str).collect();
                 let path = vec!["roles".into(), role.as_str().into(), "juniors".into()];
@@ -144,6 +165,39 @@ impl Linter<'_> {
             let message =
                 format!("role `{role}` is not assigned, and neither is a role that inherits it");
             self.add(FindingKind::UnreachedRole, path, message);
+        }
+    }
+
+    /// Finds roles whose permissions another role gives to sessions of a lower assurance.
+    fn find_weaker_roles(&mut self) {
+        let levels = Acr::ALL.windows(2);
+        let below = |acr: Acr| {
+            let mut levels = levels.clone();
+            levels.find_map(|pair| {
+                (pair.last() == Some(&acr))
+                    .then(|| pair.first().copied())
+                    .flatten()
+            })
+        };
+        for (role, entry) in &self.document.roles {
+            let Some(lower) = below(entry.acr) else {
+                continue;
+            };
+            let policy = self.reached_by(lower);
+            let own = self.policy.own_permissions_of([role]);
+            let mut givers = own.iter().map(|permission| policy.roles_giving(permission));
+            let Some(first) = givers.next() else {
+                continue;
+            };
+            let givers = givers.fold(first, |all, next| &all & &next);
+            if let Some(weaker) = givers.iter().find(|giver| !giver.is_reserved()) {
+                let path = vec!["roles".into(), role.as_str().into(), "acr".into()];
+                let message = format!(
+                    "role `{role}` needs {}, but role `{weaker}` gives its permissions without",
+                    entry.acr
+                );
+                self.add(FindingKind::WeakerRole, path, message);
+            }
         }
     }
 

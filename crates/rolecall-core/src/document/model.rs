@@ -97,6 +97,9 @@ pub struct Expectation {
         serialize_with = "times::serialize"
     )]
     pub at: Option<Timestamp>,
+    /// The assurance of the session, if it matters; the highest by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Acr>,
     /// The permissions that the subject must have.
     pub can: Vec<Permission>,
     /// The permissions that the subject must not have.

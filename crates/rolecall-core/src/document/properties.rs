@@ -13,8 +13,8 @@ fn names(prefix: &'static str) -> impl Strategy<Value = String> {
 /// A role: description, grants (true for the wildcard of the permission's object), juniors, approval, by name, and acr.
 /// Indices stand for permissions and roles that are generated beside it.
 type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>, bool, bool, Acr);
-/// A test: role, user (instead of the role), time and expected permissions.
-type TestSketch = (Index, Option<String>, Option<i64>, Vec<Index>);
+/// A test: role, user (instead of the role), time, assurance and expected permissions.
+type TestSketch = (Index, Option<String>, Option<i64>, Option<Acr>, Vec<Index>);
 
 fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSketch>)> {
     let index = any::<Index>;
@@ -25,7 +25,8 @@ fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSk
     let role = ("[ -~]{0,12}", held, juniors, flag(), flag(), acr);
     let user = prop::option::of("[ -~]{1,8}");
     let at = prop::option::of(0i64..4_000_000_000);
-    let test = (index(), user, at, prop::collection::vec(index(), 0..3));
+    let acr = prop::option::of(prop::sample::select(&Acr::ALL));
+    let test = (index(), user, at, acr, prop::collection::vec(index(), 0..3));
     let roles = prop::collection::btree_map(names("r"), role, 0..7);
     (roles, prop::collection::vec(test, 0..4))
 }
@@ -99,7 +100,7 @@ fn role_of(document: &Document, sketch: RoleSketch, below: &[RoleName]) -> RoleE
 
 fn test_of(document: &Document, sketch: TestSketch, names: &[RoleName]) -> Option<Expectation> {
     let known: Vec<&Permission> = document.permissions.keys().collect();
-    let (index, user, at, can) = sketch;
+    let (index, user, at, acr, can) = sketch;
     let subject = match user {
         Some(user) => TestSubject::User(user),
         None if names.is_empty() => return None,
@@ -112,6 +113,7 @@ fn test_of(document: &Document, sketch: TestSketch, names: &[RoleName]) -> Optio
         subject,
         tenant: None,
         at: at.map(Timestamp::from_seconds),
+        acr,
         can: can.into_iter().collect(),
         cannot: Vec::new(),
     })

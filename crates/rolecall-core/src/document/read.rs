@@ -305,7 +305,8 @@ impl Reader<'_> {
     fn test(&mut self, node: &Node) -> Option<Expectation> {
         let members = self.members(node);
         let (mut role, mut user, mut subjects) = (None, None, 0);
-        let (mut tenant, mut at, mut can, mut cannot) = (None, None, Vec::new(), Vec::new());
+        let (mut tenant, mut at, mut acr) = (None, None, None);
+        let (mut can, mut cannot) = (Vec::new(), Vec::new());
         for (name, node) in members {
             self.path.push(name.as_str().into());
             match name.as_str() {
@@ -322,9 +323,10 @@ impl Reader<'_> {
                     tenant = text.and_then(|text| self.parse::<TenantName>(text));
                 }
                 "at" => at = self.time(node),
+                "acr" => acr = Some(self.acr(node)),
                 "can" => can = self.references(node, Target::Permission),
                 "cannot" => cannot = self.references(node, Target::Permission),
-                _ => self.unknown_member("role, user, tenant, at, can, cannot"),
+                _ => self.unknown_member("role, user, tenant, at, acr, can, cannot"),
             }
             self.path.pop();
         }
@@ -353,6 +355,7 @@ impl Reader<'_> {
             subject,
             tenant,
             at,
+            acr,
             can,
             cannot,
         })

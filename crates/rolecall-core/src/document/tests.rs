@@ -445,3 +445,45 @@ fn many_faults_in_a_long_line_are_located_quickly() {
     let errors = Document::parse(&"=".repeat(100_000)).unwrap_err();
     assert!(errors.0.len() <= 10_000);
 }
+
+#[test]
+fn a_test_can_be_about_a_session_and_the_linter_knows_what_it_reaches() {
+    let text = r#"
+[permissions]
+"items:read" = ""
+"items:write" = ""
+[roles.payer]
+permissions = ["items:read"]
+acr = "aal2"
+[roles.clerk]
+permissions = ["items:read", "items:write"]
+juniors = ["payer"]
+[[tests]]
+role = "payer"
+acr = "aal1"
+can = ["items:read"]
+[[tests]]
+role = "payer"
+can = ["items:read"]
+"#;
+    let document = Document::parse(text).unwrap().document;
+    let policy = document.policy().unwrap();
+    let users = UserAssignments::new();
+    let failures = run_tests(
+        &document,
+        &policy,
+        &users,
+        crate::Timestamp::from_seconds(0),
+    );
+    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    let expected = "role `payer` should have `items:read` in a session of aal1, but no assigned role gives it; these would: clerk";
+    assert_eq!(failures, [expected]);
+    let findings = lint(&document, &policy, None);
+    let messages: Vec<&str> = findings.iter().map(|one| one.message.as_str()).collect();
+    // the grant of `clerk` is not redundant: weaker sessions have it from nowhere else
+    let weaker = "role `payer` needs aal2, but role `clerk` gives its permissions without";
+    assert_eq!(messages, ["role `clerk` gives every permission", weaker]);
+    let wrong = Document::parse("[roles.a]\nacr = \"aal3\"").unwrap_err();
+    let fault = "line 2, column 7: must be \"aal1\", \"aal2\" or \"phr\"";
+    assert_eq!(wrong.to_string(), fault);
+}

@@ -76,6 +76,9 @@ fn test_section(expectation: &Expectation) -> String {
     if let Some(at) = expectation.at {
         write_value(&mut text, "at", &times::format(at));
     }
+    if let Some(acr) = expectation.acr {
+        write_value(&mut text, "acr", &quoted(acr.as_str()));
+    }
     write_nonempty_list(&mut text, "can", &expectation.can);
     // a test without either list is not valid
     if !expectation.cannot.is_empty() || expectation.can.is_empty() {

@@ -57,11 +57,11 @@ impl Policy {
         let mut found = BTreeSet::new();
         let mut open: Vec<&RoleName> = roles.into_iter().collect();
         while let Some(role) = open.pop() {
-            let rules = self.role(role.as_str()).filter(|rules| rules.acr <= acr);
-            if let Some(rules) = rules
+            let reached = self.role(role.as_str()).filter(|one| one.acr <= acr);
+            if let Some(reached) = reached
                 && found.insert(role.clone())
             {
-                open.extend(&rules.juniors);
+                open.extend(&reached.juniors);
             }
         }
         found
@@ -73,10 +73,10 @@ impl Policy {
         &self,
         roles: impl IntoIterator<Item = &'a RoleName>,
     ) -> BTreeSet<Permission> {
-        let rules = roles
+        let known = roles
             .into_iter()
             .filter_map(|role| self.role(role.as_str()));
-        let held = rules.flat_map(|rules| &rules.permissions);
+        let held = known.flat_map(|one| &one.permissions);
         held.flat_map(|pattern| self.covered_by(pattern))
             .cloned()
             .collect()
@@ -111,10 +111,10 @@ impl Policy {
     #[must_use]
     pub fn least_acr_of<'a>(
         &self,
-        roles: impl IntoIterator<Item = &'a RoleName> + Clone,
+        roles: impl IntoIterator<Item = &'a RoleName> + Copy,
         role: &RoleName,
     ) -> Option<Acr> {
-        let has = |acr: &Acr| self.closure_at(roles.clone(), *acr).contains(role);
+        let has = |acr: &Acr| self.closure_at(roles, *acr).contains(role);
         Acr::ALL.into_iter().find(has)
     }
 }

@@ -19,8 +19,9 @@ use crate::{
     roles::assignment_store,
     store::{Conn, StoreError},
     tokens::{
-        effective::{Beyond, TokenSubject, joined},
+        effective::joined,
         grant::grant,
+        holder::{Beyond, TokenSubject},
     },
 };
 

@@ -10,7 +10,7 @@ use crate::{
         store::{self, Client, GrantType},
     },
     store::Conn,
-    tokens::{access_token::Limits, effective::Grant},
+    tokens::{access_token::Limits, holder::Grant},
 };
 
 /// The way in which a user has signed in.

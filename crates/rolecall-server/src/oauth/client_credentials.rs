@@ -9,9 +9,9 @@ use crate::{
     clients::store::GrantType,
     tokens::{
         access_token::{Basis, Issued, Limits},
-        effective::{Beyond, TokenSubject},
         fitting::{self, Wish},
         grant::{check_active, check_held_together},
+        holder::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
 };

@@ -33,8 +33,8 @@ use crate::{
     store::{Conn, StoreError, gate},
     tokens::{
         access_token::Issued,
-        effective::{Beyond, TokenSubject},
         grant::{check_active, grant},
+        holder::{Beyond, TokenSubject},
         identity::IdentityScope,
     },
 };

@@ -27,9 +27,9 @@ use crate::{
     store::Conn,
     tokens::{
         access_token::{Issued, Limits},
-        effective::{Beyond, TokenSubject},
         fitting::Wish,
         grant::check_active,
+        holder::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
 };

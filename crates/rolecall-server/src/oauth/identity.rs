@@ -13,7 +13,7 @@ use crate::{
     tokens::{
         access_token::Issued,
         claims::{self, UserFacts},
-        effective::Grant,
+        holder::Grant,
         id_token::{self, IdToken},
         identity::{Identity, IdentityScope},
     },

@@ -17,8 +17,8 @@ use crate::{
     store::Conn,
     tokens::{
         access_token::{Basis, InSession, Issued, Limits},
-        effective::{Grant, TokenSubject},
         fitting::{self, Wish},
+        holder::{Grant, TokenSubject},
         refresh_token::Binding,
         requested::RequestedScope,
     },

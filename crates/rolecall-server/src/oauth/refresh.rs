@@ -30,9 +30,9 @@ use crate::{
     store::{Conn, gate},
     tokens::{
         access_token::{Basis, InSession, Issued, Limits},
-        effective::{Beyond, Grant, TokenSubject},
         fitting::{self, Wish},
         grant::check_active,
+        holder::{Beyond, Grant, TokenSubject},
         identity::{Identity, IdentityScope},
         refresh_token::{Binding, RefreshToken},
         requested::RequestedScope,

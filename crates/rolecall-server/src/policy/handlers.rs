@@ -102,6 +102,8 @@ pub(crate) struct PolicyTest {
     tenant: Option<String>,
     #[schema(format = DateTime)]
     at: Option<String>,
+    /// The assurance of the session: `aal1`, `aal2` or `phr`.
+    acr: Option<String>,
     #[serde(default)]
     can: Vec<String>,
     #[serde(default)]

@@ -21,9 +21,9 @@ use crate::{
     resources::limit,
     store::{Conn, StoreError},
     tokens::{
-        effective::{Beyond, Grant, TokenSubject},
         error::TokenError,
         grant::{SessionScope, regrant},
+        holder::{Beyond, Grant, TokenSubject},
         requested::RequestedScope,
     },
 };

@@ -6,10 +6,7 @@ use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, GlobalClaims, SubjectKind, TenantName, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{
-    effective::{Grant, joined},
-    error::TokenError,
-};
+use super::{effective::joined, error::TokenError, holder::Grant};
 use crate::{
     app::App,
     authority::{assurance::acr_of, subject::Subject},

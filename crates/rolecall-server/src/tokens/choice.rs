@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rolecall_core::{Breach, Permission, Policy, RoleName};
 
 use super::{
-    effective::{EffectiveScope, TokenSubject},
+    effective::EffectiveScope,
+    holder::TokenSubject,
     requested::RequestedScope,
     selection::{self, Asked},
 };

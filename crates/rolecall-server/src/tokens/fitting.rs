@@ -2,9 +2,9 @@
 
 use super::{
     access_token::{self, Basis, Issued},
-    effective::{Grant, TokenSubject},
     error::TokenError,
     grant::{SessionScope, grant, regrant},
+    holder::{Grant, TokenSubject},
     requested::RequestedScope,
     selection::{self, Asked},
 };

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use rolecall_core::{ConstraintScope, Policy, RoleName, first_breach};
 
 use super::{
-    effective::{EffectiveScope, Grant, TokenSubject},
+    effective::EffectiveScope,
     error::TokenError,
+    holder::{Grant, TokenSubject},
     requested::RequestedScope,
     selection::{self, Asked},
     together::Together,

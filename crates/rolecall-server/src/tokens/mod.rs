@@ -7,6 +7,7 @@ pub(crate) mod effective;
 pub(crate) mod error;
 pub(crate) mod fitting;
 pub(crate) mod grant;
+pub(crate) mod holder;
 pub(crate) mod id_token;
 pub(crate) mod identity;
 pub(crate) mod logout_token;

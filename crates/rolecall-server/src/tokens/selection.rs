@@ -8,7 +8,7 @@ use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 use rolecall_core::{Permission, RoleName, counts_in_tenant};
 
 use super::{
-    effective::TokenSubject,
+    holder::TokenSubject,
     requested::RequestedScope,
     together::{Addition, Additions, Together},
 };

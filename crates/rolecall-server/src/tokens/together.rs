@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{Constraint, ConstraintKind, Permission, PermissionPattern, Policy, RoleName};
 
-use super::{
-    effective::{EffectiveScope, TokenSubject},
-    requested::RequestedScope,
-};
+use super::{effective::EffectiveScope, holder::TokenSubject, requested::RequestedScope};
 use crate::authority::subject::Assigned;
 
 /// The dynamic constraints of a policy, and how many of their roles are active.

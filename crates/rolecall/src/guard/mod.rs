@@ -6,6 +6,7 @@ mod checks;
 mod credential;
 mod error;
 mod exchange;
+mod held;
 mod lost;
 mod other_claims;
 mod principal;

@@ -3,12 +3,13 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use rolecall_core::{
-    Acr, Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp,
-};
+use rolecall_core::{Acr, Audience, Policy, Revision, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
-use super::checks::Checks;
+use super::{
+    checks::Checks,
+    held::{Held, derive_permissions, held_globally, values_of},
+};
 use crate::{Denial, Requirement, Rule, rule::Holder, token::VerifiedClaims};
 
 /// A verified caller: the content of its access token, all of which is signed.
@@ -41,13 +42,6 @@ pub struct Principal {
     checks: Arc<Checks>,
     /// The question of the token, if it is above the newest revision that the guard knows of.
     question: Arc<AtomicU64>,
-}
-
-/// Roles and permissions.
-#[derive(Clone, Debug, Default)]
-struct Held {
-    roles: BTreeSet<Box<str>>,
-    permissions: BTreeSet<Box<str>>,
 }
 
 /// Principals are equal if their tokens have the same content, even if different guards verified them.
@@ -360,50 +354,4 @@ impl Holder for Principal {
         let age = self.auth_time().map(|at| self.now().since(at).as_secs());
         age.is_some_and(|age| age <= seconds)
     }
-}
-
-fn values_of(scope: &str) -> BTreeSet<Box<str>> {
-    let values = scope.split(' ').filter(|name| !name.is_empty());
-    values.map(Box::from).collect()
-}
-
-/// Returns what the subject of a token for a tenant holds without it: nothing if an older issuer did not write it.
-fn held_globally(claims: &VerifiedClaims) -> Held {
-    let Some(global) = &claims.global else {
-        return Held::default();
-    };
-    // a floor compares the flat list, so a role that is only here could not be revoked
-    let is_carried = |role: &&String| claims.roles.binary_search(role).is_ok();
-    let roles = global.roles.iter().filter(is_carried);
-    Held {
-        roles: roles.map(|role| role.as_str().into()).collect(),
-        permissions: values_of(global.scope.as_deref().unwrap_or_default()),
-    }
-}
-
-/// Returns the permissions that `policy` gives to the roles of the token, and sets those of the `global` ones; invalid
-/// role names are ignored.
-fn derive_permissions(
-    policy: &Policy,
-    claims: &VerifiedClaims,
-    global: &mut Option<Held>,
-) -> BTreeSet<Box<str>> {
-    let acr = claims.acr.unwrap_or_default();
-    // INVARIANT: a role that the session does not reach gives nothing, although another role inherits it
-    let permissions_of = |roles: &mut dyn Iterator<Item = &str>| {
-        let roles: Vec<RoleName> = roles.filter_map(|role| role.parse().ok()).collect();
-        policy.permissions_in_token(&roles, acr)
-    };
-    let names = |permissions: &BTreeSet<Permission>| {
-        // INVARIANT: reserved permissions are in the `scope` of a token for a tenant, or not in the token at all
-        let counts = |one: &&Permission| claims.tenant.is_none() || !one.is_reserved();
-        let permissions = permissions.iter().filter(counts);
-        permissions.map(|one| one.as_str().into()).collect()
-    };
-    if let Some(global) = global {
-        let mut roles = global.roles.iter().map(|role| &**role);
-        global.permissions = names(&permissions_of(&mut roles));
-    }
-    let mut roles = claims.roles.iter().map(String::as_str);
-    names(&permissions_of(&mut roles))
 }

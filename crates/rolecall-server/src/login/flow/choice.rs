@@ -21,8 +21,8 @@ use crate::{
     store::{Conn, StoreError},
     tokens::{
         choice::{OpenChoice, nameable_roles, open_choice},
-        effective::{Beyond, TokenSubject},
         error::TokenError,
+        holder::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
 };

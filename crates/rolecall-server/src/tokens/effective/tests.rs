@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use rolecall_core::{Acr, PolicyBuilder};
 
