@@ -318,8 +318,8 @@ impl fmt::Display for AccessMatrix {
             ""
         };
         let columns = self.columns();
-        let steps_up = columns.iter().any(|column| column.below.is_some());
-        let step_up = if steps_up { STEP_UP } else { "" };
+        let has_step_up = columns.iter().any(|column| column.below.is_some());
+        let step_up = if has_step_up { STEP_UP } else { "" };
         let fresh = if has(|rule| rule.max_age().is_some()) {
             FRESH
         } else {

@@ -246,8 +246,8 @@ mod tests {
     fn a_constraint_may_name_a_role_that_is_not_reached() {
         let mut rules = PolicyBuilder::default();
         rules.role(role(0)).acr(role(1), Acr::Aal2);
-        let roles = [role(0), role(1)].into();
-        let constraint = Constraint::new(ConstraintKind::Dynamic, roles, 1).unwrap();
+        let both = [role(0), role(1)].into();
+        let constraint = Constraint::new(ConstraintKind::Dynamic, both, 1).unwrap();
         rules.constraint("c".parse().unwrap(), constraint);
         let below = rules.build().unwrap().reached_by(Acr::Aal1);
         assert_eq!(below.closure([&role(0), &role(1)]), [role(0)].into());

@@ -54,8 +54,8 @@ pub(crate) async fn is_admin_raised(
 /// password grant.
 pub(crate) fn needs_more_than_a_password(policy: &Policy, assigned: &[Assigned]) -> bool {
     let roles = policy.closure(assigned.iter().map(|one| &one.role));
-    let mut rules = roles.iter().filter_map(|role| policy.role(role.as_str()));
-    rules.any(|rules| rules.acr > Acr::Aal1)
+    let mut known = roles.iter().filter_map(|role| policy.role(role.as_str()));
+    known.any(|one| one.acr > Acr::Aal1)
 }
 
 fn is_admin(policy: &Policy, assigned: &[Assigned]) -> bool {
