@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod breached;
 mod common;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -15,6 +16,10 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use breached::{
+    BreachedPasswords, ListBuilder, ListError, ListFormat, ReadError, ReadOptions, Storage,
+    Summary, read_list,
+};
 pub use hasher::{HashError, Hasher, HasherOptions, Lane, Load, StartError, Verdict, WaitTimes};
 pub use limits::{DEFAULT_MIN_LENGTH, LOWEST_MIN_LENGTH, MAX_BYTES, MAX_CODE_POINTS};
 pub use password::Password;

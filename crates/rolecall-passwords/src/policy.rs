@@ -68,8 +68,11 @@ impl PasswordPolicy {
         if is_made_from(&folded, SERVICE_NAME) {
             return Err(PasswordProblem::LikeService);
         }
-        if is_common(&folded) || is_pattern(&folded) {
+        if is_common(&folded) {
             return Err(PasswordProblem::Common);
+        }
+        if is_pattern(&folded) {
+            return Err(PasswordProblem::Pattern);
         }
         Ok(())
     }
@@ -156,10 +159,10 @@ mod tests {
 
     #[test]
     fn y057_long_patterns_are_rejected_in_any_case() {
-        for text in ["123456789012345", "QwertyUiopAsdfgh", "aaaaaaaaaaaaaaaa"] {
+        for text in ["543210987654321", "QwertyUiopAsdfgh", "xxxxxxxxxxxxxxxyz"] {
             assert_eq!(
                 check(15, text, "alice"),
-                Err(PasswordProblem::Common),
+                Err(PasswordProblem::Pattern),
                 "`{text}`"
             );
         }
@@ -250,6 +253,8 @@ mod tests {
             },
             PasswordProblem::TooLong,
             PasswordProblem::Common,
+            PasswordProblem::Pattern,
+            PasswordProblem::Breached,
             PasswordProblem::LikeUsername,
             PasswordProblem::LikeService,
             PasswordProblem::Unchanged,

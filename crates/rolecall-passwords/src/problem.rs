@@ -34,12 +34,22 @@ pub enum PasswordProblem {
         "the password is too long: at most {MAX_CODE_POINTS} characters and {MAX_BYTES} bytes are allowed; choose a shorter one"
     )]
     TooLong,
-    /// The password, or what it repeats, is one of the most common ones, or it is a pattern: a
-    /// sequence, a run on the keyboard, the repetition of a few characters.
+    /// The password, or what it repeats, is one of the most common ones.
     #[error(
         "the password is one of the common ones that attackers try first; choose several unrelated words instead"
     )]
     Common,
+    /// It is a pattern: a sequence, a walk on the keyboard, dates, the repetition of a few characters.
+    #[error(
+        "the password is a pattern that attackers try: a sequence, neighboring keys, dates or a few characters repeated; choose several unrelated words instead"
+    )]
+    Pattern,
+    /// It is in the list of breached passwords. The [`Hasher`](crate::Hasher) checks this, not
+    /// [`PasswordPolicy`](crate::PasswordPolicy).
+    #[error(
+        "the password is in a list of passwords that were stolen elsewhere, which attackers try; choose several unrelated words that you use nowhere else"
+    )]
+    Breached,
     /// It is the user name, also reversed, repeated or in another case.
     #[error(
         "the password is made from the user name; choose something that has nothing to do with it"
@@ -79,6 +89,8 @@ impl PasswordProblem {
             Self::TooShort { .. } => "password_too_short",
             Self::TooLong => "password_too_long",
             Self::Common => "password_common",
+            Self::Pattern => "password_pattern",
+            Self::Breached => "password_breached",
             Self::LikeUsername => "password_like_username",
             Self::LikeService => "password_like_service",
             Self::Unchanged => "password_unchanged",

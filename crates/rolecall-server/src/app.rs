@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
-use rolecall_passwords::{Hasher, PasswordPolicy};
+use rolecall_passwords::{BreachedPasswords, Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
@@ -67,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) mail_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
+    /// The list of passwords that nobody can choose.
+    pub(crate) breached: Option<Arc<BreachedPasswords>>,
     pub(crate) settings: Settings,
     pub(crate) policy: PolicyCache,
     /// Work on whole policies.

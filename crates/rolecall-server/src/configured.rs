@@ -46,6 +46,7 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         scheme: config.passwords.scheme,
         hashing: None,
         min_length: config.passwords.min_length,
+        breached: config.passwords.breached.clone(),
         clock: Arc::new(SystemClock),
         database_clock: None,
     }

@@ -48,6 +48,8 @@ pub(crate) struct Options {
     /// The cost of hashing, if it differs from the scheme's default.
     pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
+    /// The list of breached passwords.
+    pub(crate) breached: Option<PathBuf>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The clock of the database in tests; `None` to ask the database.
     pub(crate) database_clock: Option<Arc<dyn Clock>>,

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale};
-use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
+use rolecall_passwords::{
+    BreachedPasswords, Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme,
+};
 use tokio::sync::Notify;
 
 pub(crate) use crate::prepared::Options;
@@ -15,7 +17,7 @@ pub use crate::start_error::StartError;
 use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
-    clean_up,
+    breached, clean_up,
     clients::store::GrantType,
     config::Pages,
     decisions::receipt::ReceiptWriter,
@@ -55,6 +57,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     } else {
         Look::new(&Pages::default())?
     };
+    let breached = breached_list(&options)?;
     let (store, masters, ready) = open_patiently(&options).await?;
     let hasher = hasher(options.hashing, options.scheme)?;
     let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
@@ -81,6 +84,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             min_length: options.min_length,
             scheme: options.scheme,
         },
+        breached,
         heavy: HeavyWork::new(&options.settings.policy),
         failing_addresses: AddressLimiter::with_budget(Budget {
             per_minute: options.settings.failures_per_minute,
@@ -118,6 +122,18 @@ fn hasher(cost: Option<Parameters>, scheme: PasswordScheme) -> Result<Hasher, St
         parameters: cost.unwrap_or_else(|| Parameters::of(scheme)),
         ..HasherOptions::default()
     })?)
+}
+
+/// Opens the list of breached passwords. A command opens it when it needs it: most set no password.
+fn breached_list(options: &Options) -> Result<Option<Arc<BreachedPasswords>>, StartError> {
+    let opened = options.breached.as_deref().map(|path| {
+        if options.serves {
+            breached::open(path)
+        } else {
+            Ok(BreachedPasswords::at(path))
+        }
+    });
+    Ok(opened.transpose()?.map(Arc::new))
 }
 
 /// Returns the known time of this process, from the stored one and the database's clock.

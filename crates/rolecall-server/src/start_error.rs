@@ -109,6 +109,14 @@ pub enum StartError {
     /// The settings of the pages are wrong, a line for each fault.
     #[error("{0}")]
     Pages(String),
+    /// The list of breached passwords cannot be used.
+    #[error("`passwords.breached`: {path}: {reason}", path = path.display())]
+    Breached {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// Passwords cannot be hashed.
     #[error("{0}")]
     Hasher(#[from] rolecall_passwords::StartError),

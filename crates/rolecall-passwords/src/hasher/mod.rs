@@ -22,6 +22,7 @@ pub use self::load::{Load, WaitTimes};
 pub use self::outcome::{HashError, StartError, Verdict};
 pub use self::queue::Lane;
 use self::worker::{Shared, Work};
+use crate::breached::BreachedPasswords;
 use crate::password::Password;
 use crate::scheme::Parameters;
 use crate::stored::StoredHash;
@@ -137,9 +138,26 @@ impl Hasher {
     ///
     /// See [`HashError`].
     pub async fn hash_in(&self, lane: Lane, password: Password) -> Result<String, HashError> {
+        self.hash_new_in(lane, password, None).await
+    }
+
+    /// The same as [`Hasher::hash_in`] for a password that somebody chose, unless it is in the list. The list is read
+    /// on the threads of this hasher.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::Refused`] with [`PasswordProblem::Breached`](crate::PasswordProblem) if it is, and
+    /// [`HashError::ListUnusable`] if the list cannot be read.
+    pub async fn hash_new_in(
+        &self,
+        lane: Lane,
+        password: Password,
+        breached: Option<Arc<BreachedPasswords>>,
+    ) -> Result<String, HashError> {
         self.parameters().scheme().check(&password)?;
         let (sender, receiver) = oneshot::channel();
-        self.0.shared.submit(lane, Work::Hash(password, sender));
+        let work = Work::Hash(password, breached, sender);
+        self.0.shared.submit(lane, work);
         receiver.await.map_err(|_| HashError::Failed)?
     }
 

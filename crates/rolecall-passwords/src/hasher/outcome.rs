@@ -24,9 +24,12 @@ pub enum HashError {
     /// The system has no memory for the computation; try again in a second.
     #[error("there is too little memory to check a password; try again in a second")]
     NoMemory,
-    /// The scheme cannot keep the whole of this password.
+    /// The scheme cannot keep the whole of this password, or it is in the list of breached passwords.
     #[error(transparent)]
     Refused(#[from] PasswordProblem),
+    /// The list of breached passwords cannot be read.
+    #[error("the list of breached passwords cannot be used")]
+    ListUnusable,
     /// The system has no random numbers, or the computation panicked.
     #[error("the password could not be hashed")]
     Failed,

@@ -327,3 +327,55 @@ async fn y062_a_decoy_costs_what_a_stored_hash_costs_and_nothing_matches_it() {
         assert_eq!(verdict, Verdict::default());
     }
 }
+
+#[tokio::test]
+async fn y363_a_breached_password_is_refused_on_the_hashing_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("breached.list");
+    let file = || {
+        std::fs::File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+    };
+    let builder =
+        crate::ListBuilder::new(file().unwrap(), || Err(std::io::Error::other("no file")));
+    let text = &b"a breached password"[..];
+    crate::read_list(
+        text,
+        crate::ReadOptions::default(),
+        builder.unwrap(),
+        |_| (),
+    )
+    .unwrap();
+    let list = Arc::new(BreachedPasswords::open(&path).unwrap());
+    let hasher = Hasher::without_threads(options(1, 16)).unwrap();
+    let ask = |text: &str| {
+        let (hasher, list) = (hasher.clone(), Arc::clone(&list));
+        let password = password(text);
+        async move {
+            hasher
+                .hash_new_in(Lane::default(), password, Some(list))
+                .await
+        }
+    };
+    let mut breached = Box::pin(ask("a breached password"));
+    let polled = breached
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "nobody looks before a thread does");
+    hasher.start_threads(1).unwrap();
+    let refused = HashError::Refused(PasswordProblem::Breached);
+    assert_eq!(breached.await, Err(refused));
+    assert!(ask("a breached passwore").await.is_ok());
+    // what is in use already is verified whatever the list says
+    let stored = hasher.hash(password("a breached password")).await.unwrap();
+    let verdict = hasher.verify(password("a breached password"), Some(stored));
+    assert!(verdict.await.unwrap().matches);
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[5000] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(ask("another password").await, Err(HashError::ListUnusable));
+}

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -11,8 +11,10 @@ use tracing::Span;
 use super::load::{Counters, Load};
 use super::outcome::{HashError, Verdict};
 use super::queue::{FairQueue, Lane};
+use crate::breached::BreachedPasswords;
 use crate::memory::Memory;
 use crate::password::Password;
+use crate::problem::PasswordProblem;
 use crate::scheme::Parameters;
 use crate::stored::{ComputeError, StoredHash};
 
@@ -47,7 +49,12 @@ struct Job {
 
 /// The input of a computation, and the channel for its result.
 pub(super) enum Work {
-    Hash(Password, oneshot::Sender<Result<String, HashError>>),
+    /// The password must not be in the list, if there is one.
+    Hash(
+        Password,
+        Option<Arc<BreachedPasswords>>,
+        oneshot::Sender<Result<String, HashError>>,
+    ),
     Verify(
         Password,
         Option<String>,
@@ -60,7 +67,7 @@ impl Work {
     fn refuse(self) {
         // `send` fails if the caller went away meanwhile.
         match self {
-            Self::Hash(_, sender) => drop(sender.send(Err(HashError::Busy))),
+            Self::Hash(_, _, sender) => drop(sender.send(Err(HashError::Busy))),
             Self::Verify(_, _, sender) => drop(sender.send(Err(HashError::Busy))),
         }
     }
@@ -166,13 +173,16 @@ impl Shared {
     /// Computes a job, unless its caller is gone.
     fn run(&self, work: Work, memory: &mut Memory) {
         match work {
-            Work::Hash(_, sender) if sender.is_closed() => {}
+            Work::Hash(_, _, sender) if sender.is_closed() => {}
             Work::Verify(_, _, sender) if sender.is_closed() => {}
-            Work::Hash(password, sender) => {
+            Work::Hash(password, breached, sender) => {
                 self.counters.started.fetch_add(1, Ordering::Relaxed);
-                let hash = self.parameters.hash(&password, memory);
+                let hash = match check_breached(&password, breached.as_deref()) {
+                    Ok(()) => self.noted(self.parameters.hash(&password, memory)),
+                    Err(error) => Err(error),
+                };
                 // `send` fails if the caller went away meanwhile.
-                let _ = sender.send(self.noted(hash));
+                let _ = sender.send(hash);
             }
             Work::Verify(password, stored, sender) => {
                 self.counters.started.fetch_add(1, Ordering::Relaxed);
@@ -233,5 +243,23 @@ impl Shared {
             None
         };
         Ok(Verdict { matches, rehash })
+    }
+}
+
+/// Refuses a password that is in the list. Without an answer of the list it is refused too: it would be kept for years.
+fn check_breached(
+    password: &Password,
+    breached: Option<&BreachedPasswords>,
+) -> Result<(), HashError> {
+    let Some(list) = breached else {
+        return Ok(());
+    };
+    match list.contains(password) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(HashError::Refused(PasswordProblem::Breached)),
+        Err(error) => {
+            tracing::error!(%error, path = %list.path().display(), "the list of breached passwords cannot be used: no new password is accepted");
+            Err(HashError::ListUnusable)
+        }
     }
 }

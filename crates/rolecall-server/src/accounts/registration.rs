@@ -280,7 +280,8 @@ pub(crate) async fn hash_new(
         ))
     };
     let password = Password::new(password.to_owned()).map_err(refused)?;
-    if !app.settings().exempt_users.contains(username.as_str()) {
+    let is_exempt = app.settings().exempt_users.contains(username.as_str());
+    if !is_exempt {
         parts
             .password_policy
             .check(&password, username.as_str())
@@ -292,12 +293,15 @@ pub(crate) async fn hash_new(
         .scheme()
         .check(&password)
         .map_err(refused)?;
+    // on the threads that hash, since it reads from the disk
+    let breached = parts.breached.clone().filter(|_| !is_exempt);
     parts
         .hasher
-        .hash_in(lane, password)
+        .hash_new_in(lane, password, breached)
         .await
         .map_err(|error| match error {
             HashError::Busy | HashError::NoMemory => ApiError::Busy,
+            HashError::Refused(problem) => refused(problem),
             other => ApiError::internal(other),
         })
 }

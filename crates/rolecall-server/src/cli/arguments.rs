@@ -20,6 +20,7 @@ use super::{
     keys::KeyCommand,
     mail::MailCommand,
     output::write_out,
+    passwords::PasswordsCommand,
     permissions::PermissionCommand,
     policy_arguments::PolicyCommand,
     requests::RequestCommand,
@@ -167,6 +168,11 @@ pub(super) enum Command {
     Templates {
         #[command(subcommand)]
         command: TemplatesCommand,
+    },
+    /// Build the list of breached passwords, and check passwords.
+    Passwords {
+        #[command(subcommand)]
+        command: PasswordsCommand,
     },
     /// Print a completion script for a shell.
     Completions {

@@ -13,6 +13,7 @@ use super::{
     output::{print_json, write_out},
 };
 use crate::{
+    breached,
     config::Config,
     doctor::{self, NO_TLS, mail},
     pages::look::Look,
@@ -63,6 +64,9 @@ fn check(globals: &GlobalFlags, config: &Config) -> Result<(), CliError> {
         ));
     }
     Look::new(&config.pages).map_err(StartError::from)?;
+    if let Some(path) = &config.passwords.breached {
+        breached::open(path)?;
+    }
     let mut remarks = doctor::remarks(config);
     remarks.extend(database.lacks_tls().then_some(NO_TLS));
     remarks.extend(mail::has_no_tls(config).then_some(mail::NO_TLS));

@@ -21,6 +21,7 @@ mod keys;
 mod mail;
 mod output;
 mod pages;
+mod passwords;
 mod permissions;
 mod plan_output;
 mod policy;
@@ -119,6 +120,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Completions { shell } => print_completions(shell).map(done),
         Command::Config { command } => config::run(&globals, &command).map(done),
         Command::Templates { command } => templates::run(&globals, &command),
+        Command::Passwords { command } => passwords::run(&globals, &command),
         Command::Policy { command } => Box::pin(policy::run(&globals, &command)).await,
         Command::Restore { file, force } => {
             recovery::restore(&globals, &file, force).await.map(done)
@@ -150,6 +152,7 @@ fn acts_for_a_user(command: &Command) -> bool {
             | Command::Completions { .. }
             | Command::Config { .. }
             | Command::Templates { .. }
+            | Command::Passwords { .. }
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Health
@@ -190,6 +193,7 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
         | Command::Completions { .. }
         | Command::Config { .. }
         | Command::Templates { .. }
+        | Command::Passwords { .. }
         | Command::Policy { .. }
         | Command::Restore { .. }
         | Command::Health

@@ -19,11 +19,6 @@ pub(super) fn new_password(from_stdin: bool) -> Result<Zeroizing<String>, CliErr
             "no terminal for a password prompt: use --password-stdin".to_owned(),
         ));
     }
-    let ask = |prompt| {
-        rpassword::prompt_password(prompt)
-            .map(Zeroizing::new)
-            .map_err(CliError::io("cannot read the password"))
-    };
     let first = ask("Password: ")?;
     let second = ask("Repeat password: ")?;
     if *first == *second {
@@ -31,6 +26,13 @@ pub(super) fn new_password(from_stdin: bool) -> Result<Zeroizing<String>, CliErr
     } else {
         Err(CliError::Refused("the passwords do not match".to_owned()))
     }
+}
+
+/// Asks at the terminal for a text that is not shown.
+pub(super) fn ask(prompt: &str) -> Result<Zeroizing<String>, CliError> {
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(CliError::io("cannot read the password"))
 }
 
 /// Reads a secret from standard input, without one final newline.

@@ -73,6 +73,7 @@ pub(super) const KEYS: &[&str] = &[
     "mail.invitation_ttl",
     "passwords.scheme",
     "passwords.min_length",
+    "passwords.breached",
     "connections.max",
     "connections.per_address",
     "connections.idle_timeout",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -267,6 +268,9 @@ pub struct Passwords {
     /// The least number of code points in a new password.
     #[serde(deserialize_with = "values::number")]
     pub min_length: usize,
+    /// A list of breached passwords, which nobody can choose, as `rolecall passwords build` writes it.
+    #[serde(deserialize_with = "values::optional_path")]
+    pub breached: Option<PathBuf>,
 }
 
 impl Default for Passwords {
@@ -274,6 +278,7 @@ impl Default for Passwords {
         Self {
             scheme: PasswordScheme::default(),
             min_length: DEFAULT_MIN_LENGTH,
+            breached: None,
         }
     }
 }

@@ -116,6 +116,10 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "login.stay" => quoted(config.login.stay.map_or("off".to_owned(), show_duration)),
         "passwords.scheme" => quoted(config.passwords.scheme),
         "passwords.min_length" => config.passwords.min_length.to_string(),
+        "passwords.breached" => {
+            let path = config.passwords.breached.as_ref();
+            optional(path.map(|path| path.display().to_string()).as_ref())
+        }
         "connections.max" => config.connections.max.to_string(),
         "connections.per_address" => config.connections.per_address.to_string(),
         "connections.idle_timeout" => quoted(show_duration(config.connections.idle_timeout)),

@@ -40,6 +40,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     ("password length", "a minimum below 15 characters"),
     (
+        "breached passwords",
+        "no list of breached passwords, or one that is missing or damaged; with `--full` each block of it is read",
+    ),
+    (
         "registration",
         "a role assigned at registration that is reserved or does not exist",
     ),

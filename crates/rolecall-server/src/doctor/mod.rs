@@ -1,5 +1,6 @@
 //! Checks for common problems of an installation, each with its solution. They change nothing.
 
+mod breached;
 mod configuration;
 mod database;
 mod files;
@@ -17,6 +18,7 @@ use crate::{config::Config, store::integrity::Depth};
 /// Runs all checks on a valid configuration. `depth` is that of the check of a SQLite file.
 pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
     let mut findings = configuration::check(config, SystemClock.now());
+    findings.push(breached::check(config, depth));
     findings.extend(pages::check(config));
     findings.push(mail::check(config));
     findings.extend(system::check(config).await);

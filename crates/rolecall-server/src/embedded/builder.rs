@@ -1,6 +1,6 @@
 //! The options of an embedded server.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use rolecall::{Clock, OnStale, SessionCookie, SystemClock};
 use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
@@ -36,6 +36,7 @@ pub struct EmbeddedBuilder {
     pub(super) own_registration: bool,
     pub(super) unique_email: bool,
     pub(super) min_length: usize,
+    pub(super) breached: Option<PathBuf>,
     pub(super) demo_users: Vec<(String, String, Vec<String>)>,
     pub(super) master_key: Option<String>,
     pub(super) previous_master_key: Option<String>,
@@ -105,6 +106,7 @@ impl EmbeddedBuilder {
             own_registration: false,
             unique_email: false,
             min_length: DEFAULT_MIN_LENGTH,
+            breached: None,
             demo_users: Vec::new(),
             master_key: None,
             previous_master_key: None,
@@ -337,6 +339,13 @@ impl EmbeddedBuilder {
     /// Sets the minimum length of a password in characters: 15 by default, and never below 8.
     pub fn min_length(mut self, characters: usize) -> Self {
         self.min_length = characters.max(rolecall_passwords::LOWEST_MIN_LENGTH);
+        self
+    }
+
+    /// Refuses new passwords that are in this list of breached ones, which `rolecall passwords build` writes. The file may
+    /// be replaced while the server runs.
+    pub fn breached_passwords(mut self, file: impl Into<PathBuf>) -> Self {
+        self.breached = Some(file.into());
         self
     }
 

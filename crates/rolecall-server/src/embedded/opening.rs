@@ -118,6 +118,7 @@ impl EmbeddedBuilder {
             scheme: PasswordScheme::default(),
             hashing: self.hashing,
             min_length: self.min_length,
+            breached: self.breached,
             clock: self.clock,
             database_clock: self.database_clock,
         })

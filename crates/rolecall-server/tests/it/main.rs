@@ -13,6 +13,7 @@ mod assurance;
 mod assurance_shown;
 mod attacks;
 mod audit;
+mod breached_passwords;
 mod clients;
 mod command_line;
 mod consents;

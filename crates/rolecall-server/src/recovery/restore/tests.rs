@@ -60,6 +60,7 @@ fn options(database: &Path) -> Options {
         scheme: PasswordScheme::default(),
         hashing: None,
         min_length: 8,
+        breached: None,
         clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000))),
         database_clock: None,
     }
