@@ -8,7 +8,7 @@ import tours
 # the minimum number of commands on each page
 PAGES = {
     "approvals": 7, "clients": 20, "configuration": 2, "decisions": 17, "doctor": 2, "keys": 5, "model": 6,
-    "passwords": 3, "policy": 12, "reset-codes": 7, "separation-of-duties": 11, "tenants": 11, "tokens": 1, "tour": 54,
+    "passwords": 6, "policy": 12, "reset-codes": 7, "separation-of-duties": 11, "tenants": 11, "tokens": 1, "tour": 54,
 }
 
 

@@ -319,6 +319,13 @@ def pages(browser, app, shop, user, admin):
     press(browser, "Allow")
     browser.get(f"{app.url}/account")
     yield "account"
+    for name in ("password", "events", "delete"):
+        browser.get(f"{app.url}/account/{name}")
+        yield f"account-{name}"
+    browser.get(f"{app.url}/account/password")
+    fill(browser, current="a wrong pass phrase", new="a pass phrase", again="a pass phrase")
+    press(browser, "Change password")
+    yield "account-password-wrong"
     browser.get(app.ask(prompt="select_account").url)
     yield "continue-as"
     browsers.command(browser, "Network.setBlockedURLs", urls=["*form-post.js*"])

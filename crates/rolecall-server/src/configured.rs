@@ -93,6 +93,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         registration_roles: config.registration.roles.iter().cloned().collect(),
         profile: config.profile_fields().unwrap_or_default(),
         unique_email: config.registration.unique_email,
+        self_delete: config.accounts.self_delete,
         password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
         sessions: SessionLimits {
             idle: config.sessions.idle_ttl,

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) profile: ProfileFields,
     /// No two users have one e-mail address.
     pub(crate) unique_email: bool,
+    /// Users may delete their own account.
+    pub(crate) self_delete: bool,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
     pub(crate) browser: BrowserLimits,

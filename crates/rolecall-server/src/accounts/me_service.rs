@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    audit::events,
     authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
     factors::store as factors,
@@ -224,7 +225,7 @@ async fn replace(
 ) -> Result<bool, ApiError> {
     let address = typed.origin.address;
     let replaced = match refuse_unchanged(typed.password, new.text) {
-        Ok(()) => replace_password(app, caller, proven, new).await,
+        Ok(()) => replace_password(app, caller, proven, new, address).await,
         Err(refused) => Err(refused),
     };
     match &replaced {
@@ -273,6 +274,7 @@ async fn replace_password(
     caller: Caller<'_>,
     proven: &Proven,
     new: &NewPassword<'_>,
+    address: &str,
 ) -> Result<bool, ApiError> {
     let username = parse_username(&proven.username)?;
     let hash = hash_new(app, proven.lane, "new_password", new.text, &username).await?;
@@ -316,6 +318,15 @@ async fn replace_password(
             change.conn(),
             &proven.id,
             notices::Notice::PasswordChanged,
+        )
+        .await?;
+        events::record_in(
+            change.conn(),
+            app,
+            "password_changed",
+            &proven.id,
+            address,
+            means,
         )
         .await?;
         Ok(true)
@@ -362,13 +373,13 @@ mod tests {
             keep: None,
             second: None,
         };
-        let replaced = replace_password(app, Caller::System, &proven, &new).await;
+        let replaced = replace_password(app, Caller::System, &proven, &new, "").await;
         assert!(!replaced.unwrap());
         app.store()
             .write(async |conn| known::forget_failures(conn, &proven.slot.account).await)
             .await
             .unwrap();
-        let replaced = replace_password(app, Caller::System, &proven, &new).await;
+        let replaced = replace_password(app, Caller::System, &proven, &new, "").await;
         assert!(replaced.unwrap());
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod find_store;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod import_rules;
+pub(crate) mod leaving;
 pub(crate) mod me_handlers;
 pub(crate) mod me_service;
 pub(crate) mod naming;

@@ -98,7 +98,7 @@ pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<ShownUser, 
     withhold(app, caller, ShownUser::to(app, Party::Owner, user)).await
 }
 
-pub(super) async fn find(app: &App, id: &str) -> Result<User, ApiError> {
+pub(crate) async fn find(app: &App, id: &str) -> Result<User, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     store::find_user(&mut conn, id, now)
@@ -240,22 +240,32 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
             return Ok(());
         };
         cover_subject(change, &rights, id).await?;
-        let lasting = assigning::count_lasting_admins(change).await?;
-        end_access(change, id).await?;
-        store::delete_user(change, id).await?;
-        assigning::check_last_admin(change, lasting).await?;
-        known::forget_account(change.conn(), &app.account_of(&user.username)).await?;
-        change.record(json!({ "action": "user.deleted", "subject": id }));
-        change.notify(id, Notice::Deleted).await?;
-        Ok(())
+        remove(app, change, &user).await
     })
     .await
     // the statement fails, or the commit if the foreign key is deferred
     .map_err(|error| name_references(error, id))
 }
 
+/// Deletes a user with everything that belongs to them, inside a change that checked the rights to it.
+pub(super) async fn remove(
+    app: &App,
+    change: &mut Change<'_>,
+    user: &User,
+) -> Result<(), ApiError> {
+    let id = user.id.as_str();
+    let lasting = assigning::count_lasting_admins(change).await?;
+    end_access(change, id).await?;
+    store::delete_user(change, id).await?;
+    assigning::check_last_admin(change, lasting).await?;
+    known::forget_account(change.conn(), &app.account_of(&user.username)).await?;
+    change.record(json!({ "action": "user.deleted", "subject": id }));
+    change.notify(id, Notice::Deleted).await?;
+    Ok(())
+}
+
 /// Names the reason if rows of an application's own tables refer to the user.
-fn name_references(error: ApiError, id: &str) -> ApiError {
+pub(super) fn name_references(error: ApiError, id: &str) -> ApiError {
     match error {
         ApiError::Internal(source)
             if source

@@ -21,6 +21,8 @@ queries! {
     LIST_APPROVALS = "SELECT name FROM roles WHERE approval = $1";
     INSERT_EVENT = "INSERT INTO audit_events (id, at, kind, subject_id, address, detail) VALUES ($1, $2, $3, $4, $5, $6)";
     LIST_EVENTS = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2";
+    LIST_EVENTS_OF = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE subject_id = $1 AND id < $2 \
+        ORDER BY id DESC LIMIT $3";
     PRUNE_EVENTS = "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)";
 }
 
@@ -144,6 +146,17 @@ pub(super) async fn list_events(
         .bind(limit)
         .fetch_all(conn)
         .await
+}
+
+/// Returns up to `limit` events of a subject before `id`, newest first.
+pub(crate) async fn list_events_of(
+    conn: &mut Conn,
+    subject: &str,
+    id: &str,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let events = query(LIST_EVENTS_OF).bind(subject).bind(id).bind(limit);
+    events.fetch_all(conn).await
 }
 
 /// Deletes up to `limit` events from before `before`, and returns their number.

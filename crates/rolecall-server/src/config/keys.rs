@@ -16,6 +16,7 @@ pub(super) const KEYS: &[&str] = &[
     "registration.mode",
     "registration.roles",
     "registration.unique_email",
+    "accounts.self_delete",
     "profile.fields",
     "oauth.password_grant",
     "tokens.algorithm",

@@ -90,6 +90,8 @@ pub struct Config {
     pub database: Database,
     /// Registration of new users.
     pub registration: Registration,
+    /// The accounts of users.
+    pub accounts: Accounts,
     /// What the application keeps about its users.
     pub profile: Profile,
     /// The token endpoint.
@@ -142,6 +144,7 @@ impl Default for Config {
             master_key_previous: None,
             database: Database::default(),
             registration: Registration::default(),
+            accounts: Accounts::default(),
             profile: Profile::default(),
             oauth: OAuth::default(),
             tokens: Tokens::default(),
@@ -236,6 +239,15 @@ choices! {
         /// Everybody can register.
         Open = "open",
     }
+}
+
+/// Section `accounts`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// Users may delete their own account.
+    #[serde(deserialize_with = "values::switch")]
+    pub self_delete: bool,
 }
 
 /// Section `oauth`.

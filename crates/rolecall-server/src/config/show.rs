@@ -90,6 +90,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "registration.mode" => quoted(config.registration.mode),
         "registration.roles" => list(&config.registration.roles),
         "registration.unique_email" => config.registration.unique_email.to_string(),
+        "accounts.self_delete" => config.accounts.self_delete.to_string(),
         "profile.fields" => fields(&config.profile.fields),
         "oauth.password_grant" => quoted(config.oauth.password_grant),
         "tokens.algorithm" => quoted(tokens.algorithm),

@@ -35,6 +35,7 @@ pub struct EmbeddedBuilder {
     pub(super) factors: FactorRules,
     pub(super) own_registration: bool,
     pub(super) unique_email: bool,
+    pub(super) self_delete: bool,
     pub(super) min_length: usize,
     pub(super) breached: Option<PathBuf>,
     pub(super) demo_users: Vec<(String, String, Vec<String>)>,
@@ -105,6 +106,7 @@ impl EmbeddedBuilder {
             factors: FactorRules::default(),
             own_registration: false,
             unique_email: false,
+            self_delete: false,
             min_length: DEFAULT_MIN_LENGTH,
             breached: None,
             demo_users: Vec::new(),
@@ -310,6 +312,14 @@ impl EmbeddedBuilder {
     /// default.
     pub fn unique_email(mut self, unique: bool) -> Self {
         self.unique_email = unique;
+        self
+    }
+
+    /// Sets whether users may delete their own account, on the page `/account`; only administrators do by default. Users to
+    /// whom rows of the application's own tables refer cannot, unless their foreign key has `ON DELETE CASCADE` or `ON
+    /// DELETE SET NULL`.
+    pub fn self_delete(mut self, allowed: bool) -> Self {
+        self.self_delete = allowed;
         self
     }
 

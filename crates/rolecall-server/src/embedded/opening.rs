@@ -136,6 +136,7 @@ impl EmbeddedBuilder {
             rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
             registration_open: self.registration == Registration::Open,
             unique_email: self.unique_email,
+            self_delete: self.self_delete,
             profile: ProfileFields::default(),
             browser: BrowserLimits::default(),
             factors: self.factors,

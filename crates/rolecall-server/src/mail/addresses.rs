@@ -144,7 +144,7 @@ pub(crate) async fn find(
     token: &str,
     session: Option<&str>,
 ) -> Result<Opened, ConfirmError> {
-    let current = browsers::find(app, session).await?;
+    let current = account::current(app, session).await?;
     let mut conn = app.store().read().await?;
     for purpose in [Purpose::Verify, Purpose::Change] {
         let Some(link) = tokens::find(app, &mut conn, purpose, token).await? else {
@@ -181,7 +181,7 @@ pub(crate) async fn confirm(
 ) -> Result<(), ConfirmError> {
     // nothing is begun for a link that does not work
     let opened = find(app, token, session).await?;
-    let current = browsers::find(app, session).await?;
+    let current = account::current(app, session).await?;
     let current = current.filter(|_| opened.is_signed_in);
     let current = current.ok_or(ConfirmError::NotSignedIn)?;
     let caller = Caller::As {

@@ -12,6 +12,7 @@ use rolecall_core::Timestamp;
 use super::{
     answers::{failed, go, message, refuse, see_other},
     languages::Language,
+    owner::{ACCOUNT, details},
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
@@ -28,7 +29,6 @@ use crate::{
     times::rfc3339,
 };
 
-pub(super) const PATH: &str = "/account";
 /// The key of the text that follows the request for a link.
 pub(super) const LINK_SENT: &str = "link-sent";
 
@@ -44,7 +44,7 @@ pub(crate) async fn get_account(
     RawQuery(query): RawQuery,
 ) -> Response {
     let language = browser.language(&app, None);
-    let current = match signed_in(&app, &browser, PATH).await {
+    let current = match signed_in(&app, &browser, ACCOUNT).await {
         Ok(current) => current,
         Err(response) => return *response,
     };
@@ -104,7 +104,7 @@ pub(crate) async fn post_end(
     form: Submitted,
 ) -> Response {
     let what = match (form.get("session"), form.get("browser"), form.get("others")) {
-        ("", "", "") => return see_other(PATH),
+        ("", "", "") => return see_other(ACCOUNT),
         ("", "", _) => Ends::Others,
         ("", id, _) => Ends::Browser(id),
         (id, ..) => Ends::Session(id),
@@ -135,7 +135,7 @@ async fn end(app: &App, browser: &Browser, what: Ends<'_>) -> Response {
         Ok::<_, ApiError>(())
     };
     match ended.await {
-        Ok(()) => see_other(PATH),
+        Ok(()) => see_other(ACCOUNT),
         Err(error) => failed(app, language, error),
     }
 }
@@ -181,6 +181,8 @@ fn page(
             sessions => sessions.collect::<Vec<Value>>(),
             browsers => browsers.collect::<Vec<Value>>(),
             allowed => overview.allowed.iter().map(shown).collect::<Vec<Value>>(),
+            has_details => details::is_offered(app),
+            may_leave => app.settings().self_delete,
         },
         client: None,
         form_actions: Vec::new(),

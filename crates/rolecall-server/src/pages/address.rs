@@ -5,9 +5,10 @@ use http::StatusCode;
 use rolecall::Public;
 
 use super::{
-    account::{LINK_SENT, PATH, show},
+    account::{LINK_SENT, show},
     answers::{failed, see_other},
     languages::Language,
+    owner::ACCOUNT,
     steps::Entered,
     submitted::{Browser, Submitted},
 };
@@ -16,7 +17,8 @@ use crate::{
     app::App,
     error::ApiError,
     login::{
-        browser::{service as browsers, store::BrowserSession},
+        account,
+        browser::store::BrowserSession,
         flow::step::Visitor,
         password::{self, LoginError, Typed},
     },
@@ -35,15 +37,15 @@ pub(crate) async fn post_address(
 ) -> Response {
     let language = browser.language(&app, None);
     let visitor = browser.visitor(&app);
-    let current = match browsers::find(&app, visitor.session).await {
+    let current = match account::current(&app, visitor.session).await {
         // nobody is signed in any more: the page leads to the sign-in
-        Ok(None) => return see_other(PATH),
+        Ok(None) => return see_other(ACCOUNT),
         Ok(Some(current)) => current,
         Err(error) => return failed(&app, language, error),
     };
     let mut entered = Entered::default();
     match ask_address(&app, &current, &form, &visitor, language).await {
-        Ok(()) => return see_other(&format!("{PATH}?notice={LINK_SENT}")),
+        Ok(()) => return see_other(&format!("{ACCOUNT}?notice={LINK_SENT}")),
         Err(LoginError::Wrong) => entered.fault("wrong-password", StatusCode::UNAUTHORIZED),
         Err(LoginError::Busy | LoginError::Failed(ApiError::Busy)) => {
             entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// The key of the text that follows a change of the password.
-const PASSWORD_CHANGED: &str = "password-changed";
+pub(super) const PASSWORD_CHANGED: &str = "password-changed";
 
 /// Begin a sign-in (RFC 6749 section 4.1.1, `OpenID` Connect).
 ///

@@ -22,6 +22,7 @@ pub(crate) mod look;
 pub(crate) mod mails;
 mod markup;
 pub(crate) mod own;
+pub(crate) mod owner;
 mod render;
 pub(crate) mod reset;
 mod samples;

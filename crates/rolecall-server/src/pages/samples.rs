@@ -65,7 +65,7 @@ pub(super) const TENANT: &str = "acme-of-sample";
 const TEXT: &str = HOSTILE;
 
 /// The faults that a form can show, by the keys of their texts.
-const ERRORS: [&str; 11] = [
+const ERRORS: [&str; 12] = [
     "second-factor-required",
     "wrong-code",
     "wrong-recovery-code",
@@ -77,10 +77,11 @@ const ERRORS: [&str; 11] = [
     "password-change-required",
     "wrong-choice",
     "name-taken",
+    "wrong-present-password",
 ];
 
 /// The headings of messages.
-const MESSAGES: [&str; 14] = [
+const MESSAGES: [&str; 15] = [
     "signed-out",
     "ended",
     "bad-request",
@@ -95,6 +96,7 @@ const MESSAGES: [&str; 14] = [
     "address-taken",
     "sign-in-first",
     "account-made",
+    "left",
 ];
 
 /// Returns the variables of a template, as full and as empty as they can be.
@@ -200,6 +202,15 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         ],
         "continue.html" => vec![context! { flow => TEXT, username => TEXT }],
         "factors.html" => factors(),
+        "own_password.html" | "leave.html" => {
+            let errors = ERRORS.map(|error| {
+                context! { username => TEXT, error => error, problem => "", seconds => 3, asks_code => true }
+            });
+            let empty = context! { username => TEXT, error => "", problem => TEXT, seconds => 0, asks_code => false };
+            with_empty(errors, empty)
+        }
+        "details.html" => details(),
+        "events.html" => events(),
         // only others extend it
         _ => vec![context! {}],
     }
@@ -285,6 +296,37 @@ fn factors() -> Vec<Value> {
     )
 }
 
+fn details() -> Vec<Value> {
+    let field = |kind: &str| {
+        context! {
+            name => TEXT, kind => kind, value => TEXT, choices => vec![TEXT, "true"], is_required => kind == "url",
+            max_length => 60,
+        }
+    };
+    let fields = ["text", "date", "url", "boolean", "enum"].map(field);
+    let full =
+        context! { username => TEXT, fields => fields.to_vec(), is_saved => true, problem => "" };
+    let empty = context! { username => "alice", fields => fields.to_vec(), is_saved => false, problem => TEXT };
+    vec![full, empty]
+}
+
+fn events() -> Vec<Value> {
+    let keys = [
+        "event-log-in",
+        "event-log-in-failed",
+        "event-password-proven",
+        "event-password-changed",
+        "event-reset-refused",
+        "event-replayed",
+        "",
+    ];
+    let event = |key: &str| context! { key => key, kind => TEXT, address => TEXT, at => "2026-01-31 12:00" };
+    vec![
+        context! { events => keys.map(event).to_vec(), older => TEXT },
+        context! { events => Vec::<Value>::new(), older => "" },
+    ]
+}
+
 fn accounts() -> Vec<Value> {
     let some = vec![
         context! {
@@ -299,11 +341,13 @@ fn accounts() -> Vec<Value> {
     let full = context! {
         error => "wrong-password", seconds => 3, notice => "link-sent", sends_mail => true, verified => false, problem => TEXT,
         username => TEXT, email => TEXT, sessions => some.clone(), browsers => some.clone(), allowed => some,
+        has_details => true, may_leave => true,
     };
     let empty = context! {
         error => "", seconds => 0, notice => "", sends_mail => false, verified => true, problem => "",
         username => "alice", email => "", sessions => Vec::<Value>::new(),
-        browsers => Vec::<Value>::new(), allowed => Vec::<Value>::new(),
+        browsers => Vec::<Value>::new(), allowed => Vec::<Value>::new(), has_details => false,
+        may_leave => false,
     };
     vec![full, empty]
 }

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 24] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -35,13 +35,17 @@ pub(super) const NAMES: [&str; 20] = [
     "recovery_codes.html",
     "continue.html",
     "factors.html",
+    "details.html",
+    "own_password.html",
+    "events.html",
+    "leave.html",
 ];
 
 /// The most that writing one page may take, in steps of its templates and bytes of what they make, which bounds its memory
 /// to some 128 MB. The samples of the built-in pages take less than a hundredth of it.
 pub(super) const MOST_WORK: u64 = 2_000_000;
 
-pub(super) const TEMPLATES: [(&str, &str); 20] = [
+pub(super) const TEMPLATES: [(&str, &str); 24] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -110,6 +114,19 @@ pub(super) const TEMPLATES: [(&str, &str); 20] = [
         "factors.html",
         include_str!("../../assets/pages/factors.html"),
     ),
+    (
+        "details.html",
+        include_str!("../../assets/pages/details.html"),
+    ),
+    (
+        "own_password.html",
+        include_str!("../../assets/pages/own_password.html"),
+    ),
+    (
+        "events.html",
+        include_str!("../../assets/pages/events.html"),
+    ),
+    ("leave.html", include_str!("../../assets/pages/leave.html")),
 ];
 
 /// All templates. Those of plain texts are apart: a page that included one would show its values as they are.

@@ -130,7 +130,7 @@ async fn y365_a_list_that_cannot_be_read_refuses_new_passwords_and_no_sign_in(li
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096 + 20] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let refused = app.register("bob", NEW_PASSWORD).await;
+    let refused = app.register("bob", STOLEN).await;
     refused.is(500);
     assert!(
         !refused.json.to_string().contains("breached"),

@@ -43,6 +43,7 @@ mod nodes;
 mod odd_strings;
 mod one_document;
 mod outages;
+mod own_account;
 mod password_rules;
 mod policy;
 mod policy_command_line;

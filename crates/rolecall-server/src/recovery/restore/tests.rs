@@ -44,6 +44,7 @@ fn options(database: &Path) -> Options {
             registration_roles: BTreeSet::new(),
             profile: crate::profile::declared::ProfileFields::default(),
             unique_email: false,
+            self_delete: false,
             pages: crate::config::Pages::default(),
             mail: None,
             browser: crate::settings::BrowserLimits::default(),

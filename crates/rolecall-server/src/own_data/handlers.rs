@@ -1,0 +1,24 @@
+//! The data of the caller, over the API.
+
+use axum::{Json, extract::State};
+use rolecall::Authenticated;
+
+use super::{service, views::OwnDataView};
+use crate::{
+    accounts::me_handlers::require_not_narrowed, app::App, error::ApiError,
+    web::document::ProblemDocument,
+};
+
+/// Get everything that is stored about the own account, without secrets.
+#[utoipa::path(get, path = "/api/me/export", tag = "account", responses(
+    (status = 200, description = "Account, profile, role assignments, sessions, consents and events", body = OwnDataView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn export_me(
+    caller: Authenticated,
+    State(app): State<App>,
+) -> Result<Json<OwnDataView>, ApiError> {
+    require_not_narrowed(&caller)?;
+    let data = service::collect(&app, caller.subject()).await?;
+    let data = data.ok_or_else(|| ApiError::unknown("user", &caller.subject()))?;
+    Ok(Json(OwnDataView::new(data, caller.session(), app.now())))
+}
