@@ -18,7 +18,7 @@ use crate::{
     app::App,
     authority::caller::Caller,
     error::ApiError,
-    login::browser::service as browsers,
+    login::account,
     roles::request_ending,
     store::{Conn, gate},
 };

@@ -14,7 +14,7 @@ use crate::{
     consents::{service as consents, store::For},
     sessions::{service, store::Session},
     store::Conn,
-    tokens::{effective::Grant, requested::RequestedScope},
+    tokens::{holder::Grant, requested::RequestedScope},
 };
 
 /// Returns the most that the client may be given now.

@@ -12,7 +12,7 @@ use super::{
     folder, forms,
     languages::Languages,
     markup, samples,
-    templates::{NAMES, Templates, is_text},
+    templates::{MOST_WORK, NAMES, Templates, is_text},
 };
 
 /// The setting.
@@ -172,7 +172,7 @@ fn fault(templates: &Templates, name: &str, error: &Error) -> Fault {
     if first.unwrap_or(error).kind() == ErrorKind::OutOfFuel {
         text = format!(
             "the page takes too long or grows too large: it may take {} steps and bytes",
-            templates::MOST_WORK
+            MOST_WORK
         );
     } else if let Some(cause) = cause {
         text.push_str(": ");
