@@ -201,9 +201,9 @@ async fn refuse_unknown(
     Ok(next.run(request).await)
 }
 
-/// Returns the options of the layers around routes that contain this API: policy documents are longer than other bodies, and a proxy needs
+/// Returns the options of the layers around routes that contain this API, and may be unknown: policy documents are longer than other bodies, and a proxy needs
 /// the identity headers in every answer.
-pub(crate) fn layer_options(routes: &[RouteAccess]) -> LayerOptions {
+pub(crate) fn layer_options(routes: Option<&[RouteAccess]>) -> LayerOptions {
     let documents = policy::body::PATHS.iter().map(|path| PathRule {
         path,
         max_body_bytes: policy::body::MAX_BYTES,
@@ -212,7 +212,10 @@ pub(crate) fn layer_options(routes: &[RouteAccess]) -> LayerOptions {
     });
     LayerOptions {
         paths: documents.chain([forward_auth::PATH_RULE]).collect(),
-        pages: pages::paths(routes),
+        pages: match routes {
+            Some(routes) => pages::paths(routes),
+            None => pages::PATHS.map(str::to_owned).to_vec(),
+        },
         ..LayerOptions::default()
     }
 }

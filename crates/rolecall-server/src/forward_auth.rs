@@ -358,7 +358,7 @@ mod tests {
         let embedded = crate::Embedded::open("sqlite::memory:").await.unwrap();
         let routes = rolecall::GuardedRouter::new(embedded.guard());
         let routes = routes.merge(embedded.routes().unwrap()).into_axum();
-        let server = crate::http::wrap(routes, crate::api::layer_options(&[]));
+        let server = crate::http::wrap(routes, crate::api::layer_options(None));
         for query in [
             "preflight=allow",
             "role=a&preflight=allow",

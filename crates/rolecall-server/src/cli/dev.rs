@@ -101,7 +101,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
             exact: config.cors.allowed_origins.clone(),
             loopback: true,
         },
-        ..api::layer_options(&access)
+        ..api::layer_options(Some(&access))
     };
     let greeting = Greeting {
         url: &server.app().settings().issuer,

@@ -90,7 +90,7 @@ async fn serve(
             loopback: false,
         },
         trusted_proxies: config.proxy.trusted.clone(),
-        ..api::layer_options(&routes.access_table())
+        ..api::layer_options(Some(&routes.access_table()))
     };
     let limits = configured::limits(config);
     match metrics {

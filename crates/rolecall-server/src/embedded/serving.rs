@@ -41,9 +41,9 @@ pub trait Servable: sealed::Sealed {
     #[doc(hidden)]
     fn into_router(self) -> Router;
 
-    /// The routes that are known.
+    /// The routes, if they are known.
     #[doc(hidden)]
-    fn known_routes(&self) -> Vec<RouteAccess>;
+    fn known_routes(&self) -> Option<Vec<RouteAccess>>;
 }
 
 mod sealed {
@@ -57,8 +57,8 @@ impl Servable for Router {
         self
     }
 
-    fn known_routes(&self) -> Vec<RouteAccess> {
-        Vec::new()
+    fn known_routes(&self) -> Option<Vec<RouteAccess>> {
+        None
     }
 }
 
@@ -67,8 +67,8 @@ impl Servable for GuardedRouter {
         self.into_axum()
     }
 
-    fn known_routes(&self) -> Vec<RouteAccess> {
-        self.access_table()
+    fn known_routes(&self) -> Option<Vec<RouteAccess>> {
+        Some(self.access_table())
     }
 }
 
@@ -107,7 +107,7 @@ impl Server {
                 application: true,
                 // each route has the limit of its extractors, which the application can change
                 max_body_bytes: usize::MAX,
-                ..api::layer_options(&routes)
+                ..api::layer_options(routes.as_deref())
             },
             limits: Limits::default(),
         }
@@ -220,6 +220,12 @@ mod tests {
         ] {
             assert_eq!(preflight(page).await, (405, false), "{page}");
         }
+        // without a prefix, they are known of a plain router too
+        let plain = Server::new(login.routes::<()>().unwrap().into_axum());
+        let mut known = Server::new(login.routes::<()>().unwrap()).layers.pages;
+        known.sort();
+        known.dedup();
+        assert_eq!(known, plain.layers.pages);
         // what has the same end may be the application's
         for path in ["/auth/token", "/auth/api/me", "/account", "/x/auth/account"] {
             assert_eq!(preflight(path).await, (204, true), "{path}");

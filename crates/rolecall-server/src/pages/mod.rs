@@ -37,6 +37,21 @@ use rolecall::RouteAccess;
 
 pub(crate) use submitted::OwnForms;
 
+/// The paths of the pages where it is not known below which prefix they are.
+pub(crate) const PATHS: [&str; 11] = [
+    "/account",
+    "/account/end",
+    "/account/withdraw",
+    "/authorize",
+    "/consent",
+    "/login",
+    "/login/choice",
+    "/login/continue",
+    "/login/other",
+    "/login/password",
+    "/logout",
+];
+
 /// Returns the paths that browsers show, and no script of another origin calls, below whatever prefix the routes are.
 pub(crate) fn paths(routes: &[RouteAccess]) -> Vec<String> {
     let folder = concat!(module_path!(), "::");
