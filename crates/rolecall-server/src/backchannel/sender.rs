@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::StatusCode;
 use rolecall_core::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{
+    attempt::{Outcome, attempt},
     places::Places,
     store::{self, Due},
 };
@@ -18,9 +18,8 @@ use crate::{
     app::{App, Parts},
     clients::store::{self as clients, Client},
     error::{ApiError, chain_of},
-    outgoing::post::{PostError, Poster},
+    outgoing::post::Poster,
     store::{Conn, StoreError},
-    tokens::logout_token,
 };
 
 /// The interval at which tokens of other processes, and those to send again, are looked for.
@@ -143,27 +142,30 @@ impl Sending {
     /// Begins to send some of what is due. Returns false if there is nothing for which a place is free.
     async fn send_some(&mut self, app: &App) -> Result<bool, ApiError> {
         let now = app.database_now();
+        bring_forward(app, now).await?;
         // looks first, so that a poll writes nothing
         let mut conn = app.store().read_for_watch().await?;
         self.count(app, &mut conn).await?;
-        let latest = now.plus(LATEST);
-        if store::has_later(&mut conn, latest).await? {
-            app.store()
-                .write(async |conn: &mut Conn| store::bring_forward(conn, latest, now).await)
-                .await?;
-        }
-        let chosen = self.choose(app, &mut conn, now).await?;
-        drop(conn);
-        if chosen.is_empty() {
+        let waiting = store::clients_with_due(&mut conn, now, LOOKED_AT).await?;
+        self.called.retain(|client, _| waiting.contains(client));
+        if waiting.is_empty() {
             return Ok(false);
         }
-        let claimed = claim(app, &chosen, now).await;
+        let poster = self.poster(app)?;
+        let mut chosen = Vec::new();
+        let choosing = self.choose(&mut conn, &poster, waiting, now, &mut chosen);
+        let chose = choosing.await;
+        drop(conn);
+        let claimed = match chose {
+            Ok(()) if chosen.is_empty() => return Ok(false),
+            Ok(()) => claim(app, &chosen, now).await,
+            Err(error) => Err(error),
+        };
         let mut claimed = claimed.inspect_err(|_| {
             for one in &chosen {
                 self.places.give_back(&one.due.client_id);
             }
         })?;
-        let poster = self.poster(app)?;
         for Chosen { due, client } in chosen {
             let attempts = claimed.remove(&due.session_id);
             let Some(attempts) = attempts else {
@@ -189,19 +191,18 @@ impl Sending {
         Ok(self.poster.insert(new).clone())
     }
 
-    /// Takes places for tokens to clients that can be called now. A client whose name cannot be looked up now waits, and
-    /// has made no attempt.
+    /// Takes places for tokens to those of the `waiting` clients that can be called now. A client whose name cannot be looked
+    /// up now waits, and has made no attempt.
     async fn choose(
         &mut self,
-        app: &App,
         conn: &mut Conn,
+        poster: &Poster,
+        mut waiting: Vec<String>,
         now: Timestamp,
-    ) -> Result<Vec<Chosen>, ApiError> {
-        let mut waiting = store::clients_with_due(conn, now, LOOKED_AT).await?;
-        self.called.retain(|client, _| waiting.contains(client));
+        chosen: &mut Vec<Chosen>,
+    ) -> Result<(), StoreError> {
         // those that were not called for longest first
         waiting.sort_by_key(|client| self.called.get(client).copied().unwrap_or_default());
-        let mut chosen = Vec::new();
         for id in waiting {
             if self.places.are_taken() {
                 break;
@@ -213,9 +214,7 @@ impl Sending {
             let client = clients::find(conn, &id).await?;
             let url = client.as_ref();
             let url = url.and_then(|client| client.sign_in.backchannel_logout_uri.as_deref());
-            if let Some(url) = url
-                && !self.poster(app)?.prepare(url)
-            {
+            if url.is_some_and(|url| !poster.prepare(url)) {
                 continue;
             }
             self.calls += 1;
@@ -228,7 +227,7 @@ impl Sending {
                 chosen.push(Chosen { due, client });
             }
         }
-        Ok(chosen)
+        Ok(())
     }
 
     /// Counts what waits for the metrics.
@@ -244,6 +243,20 @@ impl Sending {
         self.counted_at = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Makes due now what is due later than any pause lasts: its last attempt was made while a clock was ahead.
+async fn bring_forward(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    let latest = now.plus(LATEST);
+    let mut conn = app.store().read_for_watch().await?;
+    let has_later = store::has_later(&mut conn, latest).await?;
+    drop(conn);
+    if !has_later {
+        return Ok(());
+    }
+    app.store()
+        .write(async |conn: &mut Conn| store::bring_forward(conn, latest, now).await)
+        .await
 }
 
 /// Counts the attempts that this node makes now, and returns their numbers by session. A process that dies in one is
@@ -284,42 +297,6 @@ async fn send_timed(
     let begun = Instant::now();
     let is_taken = send(app, poster, due, client).await?;
     Ok(is_taken && begun.elapsed() <= QUICK)
-}
-
-/// The outcome of an attempt.
-enum Outcome {
-    Delivered,
-    /// The client no longer wants to be told.
-    Unwanted,
-    /// With the reason.
-    Failed(Failure),
-}
-
-/// A failed attempt.
-struct Failure {
-    /// For people, in the log.
-    text: String,
-    /// For `doctor`: nothing of what the client has sent but the status.
-    kind: String,
-}
-
-impl From<StatusCode> for Failure {
-    fn from(status: StatusCode) -> Self {
-        let kind = format!("status {}", status.as_u16());
-        Self {
-            text: format!("the answer was {}", status.as_u16()),
-            kind,
-        }
-    }
-}
-
-impl From<PostError> for Failure {
-    fn from(error: PostError) -> Self {
-        Self {
-            text: chain_of(&error),
-            kind: error.kind().to_owned(),
-        }
-    }
 }
 
 /// Makes an attempt, and writes what comes of it. Returns true if the client took the token, or no longer wants it.
@@ -378,33 +355,6 @@ fn give_up(due: &Due, error: &str) {
         error,
         "a client did not take a logout token for the last time: it is given up"
     );
-}
-
-/// Makes a token for the client as it is registered now, and posts it.
-async fn attempt(
-    app: &App,
-    poster: &Poster,
-    due: &Due,
-    client: Option<&Client>,
-) -> Result<Outcome, ApiError> {
-    let Some(client) = client else {
-        return Ok(Outcome::Unwanted);
-    };
-    let Some(url) = client.sign_in.backchannel_logout_uri.as_deref() else {
-        return Ok(Outcome::Unwanted);
-    };
-    let about = (due.subject_id.as_str(), due.session_id.as_str());
-    let Some(token) = logout_token::sign(app, client, about, app.now())? else {
-        return Ok(Outcome::Unwanted);
-    };
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("logout_token", &token)
-        .finish();
-    Ok(match poster.post_form(url, form).await {
-        Ok(StatusCode::OK | StatusCode::NO_CONTENT) => Outcome::Delivered,
-        Ok(status) => Outcome::Failed(status.into()),
-        Err(error) => Outcome::Failed(error.into()),
-    })
 }
 
 /// Returns the pause after an attempt, counted from 1.

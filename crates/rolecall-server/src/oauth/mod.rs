@@ -1,6 +1,7 @@
 //! The OAuth endpoints: `/authorize`, `/token`, `/userinfo`, `/revoke`, `/introspect`, the metadata and the JWK Set.
 
 mod admission;
+mod age;
 pub(crate) mod authorize;
 pub(crate) mod basic;
 mod claims_parameter;

@@ -6,6 +6,7 @@ use rolecall_core::{TenantName, Timestamp};
 
 use super::{
     admission::Admission,
+    age::{is_genuine, is_over, time_for},
     client_auth::RequestingClient,
     error::OAuthError,
     identity::{self, Identified},
@@ -117,32 +118,6 @@ async fn attempt(
         }
     }
     Err(OAuthError::Busy)
-}
-
-/// Returns the database's time, which is read once more if it would end the session of a genuine token: the clock may have
-/// been ahead when this node looked at it last.
-async fn time_for(
-    app: &App,
-    token: &RefreshToken,
-    session: &Session,
-) -> Result<Timestamp, OAuthError> {
-    let now = app.database_now();
-    if !is_over(app, session, now) || !is_genuine(app, token, session) {
-        return Ok(now);
-    }
-    let mut conn = app.store().read().await?;
-    Ok(app.read_database_time(&mut conn).await?)
-}
-
-fn is_over(app: &App, session: &Session, now: Timestamp) -> bool {
-    let idle = app.settings().sessions.idle;
-    now >= session.expires_at || now >= session.last_used_at.plus(idle)
-}
-
-fn is_genuine(app: &App, token: &RefreshToken, session: &Session) -> bool {
-    let signing = app.parts().keys.signing();
-    let salt = session.salt.as_deref();
-    salt.is_some_and(|salt| signing.refresh.verify(token, salt, &session.era))
 }
 
 /// Refuses what is none of ours, of another client, or over. None of it touches the session: whoever
