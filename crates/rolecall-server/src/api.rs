@@ -331,6 +331,8 @@ fn sign_in_routes(api: Api, public_url: &str) -> Api {
         pages::verify::post_verify,
         pages::invite::get_invite,
         pages::invite::post_invite,
+        pages::sign_up::get_sign_up,
+        pages::sign_up::post_sign_up,
         pages::reset::get_reset,
         pages::reset::post_reset,
         pages::reset::post_new_password,

@@ -1,7 +1,7 @@
 //! The state of one node, which every handler and command works with.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -65,6 +65,8 @@ pub(crate) struct Parts {
     pub(crate) call_now: Notify,
     /// Wakes the sender of mails before its next turn.
     pub(crate) mail_now: Notify,
+    /// Sends no more mails: the server stops.
+    pub(crate) mail_ends: AtomicBool,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
     /// The list of passwords that nobody can choose.

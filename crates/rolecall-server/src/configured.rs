@@ -91,6 +91,8 @@ fn settings(config: &Config, issuer: String) -> Settings {
         rotate_every: Some(config.tokens.rotate_every).filter(|every| !every.is_zero()),
         registration_open: config.registration.mode == RegistrationMode::Open,
         registration_roles: config.registration.roles.iter().cloned().collect(),
+        registration_verify: config.registration.verify,
+        registration_domains: config.registration.domains.clone(),
         profile: config.profile_fields().unwrap_or_default(),
         unique_email: config.registration.unique_email,
         self_delete: config.accounts.self_delete,

@@ -23,6 +23,10 @@ pub(crate) struct Settings {
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
+    /// Addresses are proven before there is an account, if mails are sent.
+    pub(crate) registration_verify: bool,
+    /// The domains of addresses with which people may register; empty for all.
+    pub(crate) registration_domains: Vec<String>,
     /// The members that the application adds to its users.
     pub(crate) profile: ProfileFields,
     /// No two users have one e-mail address.
@@ -47,6 +51,13 @@ pub(crate) struct Settings {
     pub(crate) outgoing: Allowed,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
+}
+
+impl Settings {
+    /// Returns true if people who register prove their address by mail first.
+    pub(crate) fn registration_by_mail(&self) -> bool {
+        self.registration_verify && self.mail.is_some()
+    }
 }
 
 /// The limits of the policy, and of the work for it.

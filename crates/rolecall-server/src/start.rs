@@ -1,6 +1,9 @@
 //! From a configuration to an application that is open and watches its database.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
@@ -79,6 +82,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         send_now: Notify::new(),
         call_now: Notify::new(),
         mail_now: Notify::new(),
+        mail_ends: AtomicBool::new(false),
         hasher,
         password_policy: PasswordPolicy {
             min_length: options.min_length,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    me_service,
+    mailed_reset, me_service,
     registration::{self, NewAccount},
     service::{self, Changes},
     views::{CreatedUserView, ResetCodeView, UserView},
@@ -289,9 +289,10 @@ pub(crate) async fn delete_user(
 
 /// Reset a password.
 ///
-/// The old password and all sessions end at once; the code works once, for a day.
+/// The old password and all sessions end at once. If mails are sent and the user has a verified address, a link goes
+/// there; otherwise the answer has a code, which works once, for a day.
 #[utoipa::path(post, path = "/api/users/{id}/reset", tag = "users", params(("id" = String, Path)), responses(
-    (status = 200, description = "A one-time code", body = ResetCodeView),
+    (status = 200, description = "A one-time code, or a link was sent", body = ResetCodeView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn reset_user(
     caller: Require<may::WriteUsers>,
@@ -299,6 +300,9 @@ pub(crate) async fn reset_user(
     address: ClientAddress,
     Segment(id): Segment<String>,
 ) -> Result<Json<ResetCodeView>, ApiError> {
+    if let Some(until) = mailed_reset::start(&app, Caller::Token(&caller), &id).await? {
+        return Ok(Json(ResetCodeView::mailed(until)));
+    }
     let address = Some(address.as_str());
     let code = service::reset(&app, Caller::Token(&caller), &id, address).await?;
     Ok(Json(code.into()))

@@ -8,6 +8,7 @@ pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod import_rules;
 pub(crate) mod leaving;
+pub(crate) mod mailed_reset;
 pub(crate) mod me_handlers;
 pub(crate) mod me_service;
 pub(crate) mod naming;

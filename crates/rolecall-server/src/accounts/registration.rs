@@ -82,6 +82,11 @@ pub(crate) async fn register(
     if !app.settings().registration_open {
         return Err(ApiError::Forbidden("Registration is closed"));
     }
+    if app.settings().registration_by_mail() {
+        return Err(ApiError::Forbidden(
+            "Register at /signup, where your e-mail address is proven first",
+        ));
+    }
     let parts = app.parts();
     if let Some(retry_after) = parts
         .registering_addresses

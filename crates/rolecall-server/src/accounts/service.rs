@@ -359,7 +359,7 @@ async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
         .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
-async fn require_authority_over(
+pub(super) async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,

@@ -1,7 +1,7 @@
 //! Users as answers show them.
 
 use rolecall::Principal;
-use rolecall_core::RoleName;
+use rolecall_core::{RoleName, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -140,15 +140,33 @@ impl CreatedUserView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ResetCode)]
 pub(crate) struct ResetCodeView {
-    reset_code: String,
+    /// Missing if a link was sent to the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_code: Option<String>,
+    /// A link was sent to the verified address of the user; missing if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    mailed: bool,
     #[schema(format = DateTime)]
     expires_at: String,
+}
+
+impl ResetCodeView {
+    /// The answer where a link was sent, which works until `expires_at`.
+    pub(crate) fn mailed(expires_at: Timestamp) -> Self {
+        Self {
+            reset_code: None,
+            mailed: true,
+            expires_at: rfc3339(expires_at),
+        }
+    }
 }
 
 impl From<ResetCode> for ResetCodeView {
     fn from(reset: ResetCode) -> Self {
         Self {
-            reset_code: reset.code,
+            reset_code: Some(reset.code),
+            mailed: false,
             expires_at: rfc3339(reset.expires_at),
         }
     }

@@ -103,6 +103,7 @@ async fn serve(
             serve_with_metrics(&server, listeners, routes, layers, (limits, stop)).await?;
         }
     }
+    server.finish_mails().await;
     Ok(())
 }
 

@@ -45,7 +45,6 @@ impl Mail {
                 reply_to,
                 lifetimes: Lifetimes {
                     reset: self.reset_ttl,
-                    code: self.code_ttl,
                     verify: self.verify_ttl,
                     invitation: self.invitation_ttl,
                 },

@@ -218,6 +218,12 @@ pub struct Registration {
     /// No two users have one e-mail address.
     #[serde(deserialize_with = "values::switch")]
     pub unique_email: bool,
+    /// Addresses are proven by mail before there is an account, if mails are sent.
+    #[serde(deserialize_with = "values::switch")]
+    pub verify: bool,
+    /// The domains of addresses with which people may register; all without one.
+    #[serde(deserialize_with = "values::list")]
+    pub domains: Vec<String>,
 }
 
 impl Default for Registration {
@@ -226,6 +232,8 @@ impl Default for Registration {
             mode: RegistrationMode::default(),
             roles: "user".parse().into_iter().collect(),
             unique_email: false,
+            verify: true,
+            domains: Vec::new(),
         }
     }
 }

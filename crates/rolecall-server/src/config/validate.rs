@@ -30,6 +30,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         addresses::faults(config),
         tokens::faults(config),
         profile(config),
+        registration(config),
         sessions(config),
         policy(config),
         quotas(config),
@@ -46,6 +47,33 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 
 fn profile(config: &Config) -> Vec<String> {
     config.profile_fields().err().unwrap_or_default()
+}
+
+fn registration(config: &Config) -> Vec<String> {
+    let registration = &config.registration;
+    let mut faults = Vec::new();
+    let is_domain = |domain: &String| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        (1..=253).contains(&domain.len()) && domain.chars().all(is_plain)
+    };
+    if let Some(wrong) = registration
+        .domains
+        .iter()
+        .find(|domain| !is_domain(domain))
+    {
+        let wrong = wrong.escape_debug();
+        faults.push(format!(
+            "`registration.domains`: `{wrong}` is no domain; write one such as `example.com`"
+        ));
+    }
+    let proves = registration.verify && config.mail.url.is_some();
+    if !registration.domains.is_empty() && !proves {
+        faults.push(
+            "`registration.domains`: anybody can claim an address that is not proven; set `mail.url`, and leave `registration.verify` on"
+                .to_owned(),
+        );
+    }
+    faults
 }
 
 fn sessions(config: &Config) -> Vec<String> {

@@ -34,6 +34,7 @@ pub struct EmbeddedBuilder {
     pub(super) registration: Registration,
     pub(super) factors: FactorRules,
     pub(super) own_registration: bool,
+    pub(super) verify_registrations: bool,
     pub(super) unique_email: bool,
     pub(super) self_delete: bool,
     pub(super) min_length: usize,
@@ -105,6 +106,7 @@ impl EmbeddedBuilder {
             registration: Registration::Closed,
             factors: FactorRules::default(),
             own_registration: false,
+            verify_registrations: true,
             unique_email: false,
             self_delete: false,
             min_length: DEFAULT_MIN_LENGTH,
@@ -333,6 +335,13 @@ impl EmbeddedBuilder {
     /// default.
     pub fn second_factor(mut self, need: Mfa) -> Self {
         self.factors.mfa = need;
+        self
+    }
+
+    /// Sets whether people who register prove their address by mail before they have an account, which they do by default
+    /// where [mail](Self::mail) is sent. `POST /register` is refused then, and `/signup` is the way.
+    pub fn verify_registrations(mut self, verify: bool) -> Self {
+        self.verify_registrations = verify;
         self
     }
 

@@ -12,7 +12,10 @@ mod policy;
 mod profile;
 mod serving;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use rolecall::{Guard, GuardedRouter};
 use serde_json::Value;
@@ -167,6 +170,17 @@ impl Embedded {
         Ok(())
     }
 
+    /// Stops sending mails, and waits up to ten seconds for those that are being sent. Call it before the server is dropped
+    /// where a mail should not be sent twice; the program does.
+    pub async fn finish_mails(&self) {
+        let parts = self.app.parts();
+        parts.mail_ends.store(true, Ordering::Relaxed);
+        while !self.mailer.is_finished() {
+            parts.mail_now.notify_one();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Returns the guard of the server's own API.
     pub(crate) fn api_guard(&self) -> &Guard {
         &self.api_guard
@@ -190,8 +204,6 @@ impl Drop for Embedded {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rolecall::OnStale;
 
     use super::*;

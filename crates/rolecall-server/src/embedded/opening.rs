@@ -143,6 +143,8 @@ impl EmbeddedBuilder {
             pages: self.pages.clone(),
             mail: self.mail.settings().unwrap_or_default(),
             policy: PolicyLimits::default(),
+            registration_verify: self.verify_registrations,
+            registration_domains: Vec::new(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,
             sessions: self.sessions.clone(),

@@ -3,4 +3,5 @@
 
 pub(crate) mod handlers;
 pub(crate) mod service;
+pub(crate) mod sign_up;
 pub(crate) mod store;

@@ -5,7 +5,10 @@ use rolecall_core::{RoleName, SubjectKind, TenantName};
 use rolecall_passwords::Lane;
 use serde_json::json;
 
-use super::store::{self, Invitation};
+use super::{
+    sign_up::{self, BY_SIGN_UP},
+    store::{self, Invitation},
+};
 use crate::{
     accounts::{
         email_store,
@@ -14,7 +17,7 @@ use crate::{
     },
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
-    error::{ApiError, FieldError},
+    error::ApiError,
     ids,
     login::secret::{self, Kind},
     mail::outbox::{self, ASKED_FOR, NewMail, Values},
@@ -255,9 +258,16 @@ pub(crate) async fn accept(
     };
     let inviter = Inviter::of(&invitation.invited_by);
     let caller = inviter.caller();
+    let roles = match inviter {
+        Inviter::SignUp => {
+            let roles = sign_up::roles(app).await?.ok_or(AcceptError::Ended)?;
+            roles.into_iter().collect()
+        }
+        _ => invitation.role_names()?,
+    };
     let done = app
         .change_as(caller, async |change| {
-            accept_in(app, change, token, &user, caller).await
+            accept_in(app, change, token, (&user, &roles), caller).await
         })
         .await;
     match done {
@@ -274,16 +284,16 @@ async fn accept_in(
     app: &App,
     change: &mut Change<'_>,
     token: &str,
-    user: &NewUser<'_>,
+    (user, roles): (&NewUser<'_>, &[RoleName]),
     caller: Caller<'_>,
 ) -> Result<(), AcceptError> {
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
     let spent = store::spend(change, &hash).await?;
     let invitation = spent.ok_or(AcceptError::Ended)?;
-    let (roles, tenant) = (invitation.role_names()?, invitation.tenant_name()?);
+    let tenant = invitation.tenant_name()?;
     let wanted = NewInvitation {
         address: &invitation.address,
-        roles: &roles,
+        roles,
         tenant: tenant.as_ref(),
         language: "",
     };
@@ -295,7 +305,7 @@ async fn accept_in(
     email_store::take_unverified(app, change, &invitation.address).await?;
     let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     create_in(change, &rights, caller, user, &[]).await?;
-    for role in &roles {
+    for role in roles {
         let needed = may::WriteAssignments::NAME;
         let rights = Rights::require_in(app, change, caller, tenant.as_ref(), needed).await?;
         let (assignee, validity) = (Assignee::User(user.id), Validity::default());
@@ -325,7 +335,6 @@ fn is_outgrown(error: &ApiError) -> bool {
         | ApiError::Separation(_)
         | ApiError::Rule { .. } => true,
         ApiError::Unknown { kind, .. } => *kind == "role",
-        ApiError::Invalid(FieldError { .. }) => false,
         _ => false,
     }
 }
@@ -335,6 +344,8 @@ enum Inviter {
     User(String),
     CommandLine(String),
     Application(String),
+    /// Nobody: people sign up by themselves.
+    SignUp,
 }
 
 impl Inviter {
@@ -346,6 +357,9 @@ impl Inviter {
         if let Some(part) = actor.strip_prefix("app:") {
             return Self::Application(part.to_owned());
         }
+        if actor == BY_SIGN_UP {
+            return Self::SignUp;
+        }
         // nobody has the id of what is no user
         Self::User(Actor::subject_in(actor).unwrap_or_default().to_owned())
     }
@@ -355,6 +369,7 @@ impl Inviter {
             Self::User(user_id) => Caller::As { user_id },
             Self::CommandLine(system_user) => Caller::CommandLine { system_user },
             Self::Application(part) => Caller::Application { part },
+            Self::SignUp => Caller::System,
         }
     }
 }

@@ -8,13 +8,14 @@ queries! {
     INSERT = "INSERT INTO rolecall_invitations (id, hash, address, address_key, roles, tenant, invited_by, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     LIST = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
-        WHERE id > $1 AND expires_at > $2 ORDER BY id LIMIT $3";
+        WHERE id > $1 AND expires_at > $2 AND invited_by <> 'system' ORDER BY id LIMIT $3";
     FIND = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
         WHERE hash = $1 AND expires_at > $2";
     SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 \
         RETURNING id, address, roles, tenant, invited_by, created_at, expires_at";
     END = "DELETE FROM rolecall_invitations WHERE id = $1";
     END_OF_ADDRESS = "DELETE FROM rolecall_invitations WHERE address_key = $1";
+    END_OWN = "DELETE FROM rolecall_invitations WHERE address_key = $1 AND invited_by = $2";
     FORGET_ALL = "DELETE FROM rolecall_invitations";
     PRUNE = "DELETE FROM rolecall_invitations WHERE id IN \
         (SELECT id FROM rolecall_invitations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
@@ -49,6 +50,26 @@ pub(crate) async fn replace(
         .bind(address_key)
         .execute(conn)
         .await?;
+    insert(conn, (hash, address_key), invitation).await
+}
+
+/// Stores an invitation, in place of those to the same address that `by` has made.
+pub(crate) async fn replace_own(
+    conn: &mut Conn,
+    (hash, address_key): (&str, &str),
+    invitation: &Invitation,
+    by: &str,
+) -> Result<(), StoreError> {
+    let end = query(END_OWN).bind(address_key).bind(by);
+    end.execute(conn).await?;
+    insert(conn, (hash, address_key), invitation).await
+}
+
+async fn insert(
+    conn: &mut Conn,
+    (hash, address_key): (&str, &str),
+    invitation: &Invitation,
+) -> Result<(), StoreError> {
     query(INSERT)
         .bind(invitation.id.as_str())
         .bind(hash)
@@ -64,7 +85,7 @@ pub(crate) async fn replace(
     Ok(())
 }
 
-/// Returns up to `limit` invitations after the id `after` that can be accepted.
+/// Returns up to `limit` invitations by people after the id `after` that can be accepted.
 pub(crate) async fn list(
     conn: &mut Conn,
     after: &str,

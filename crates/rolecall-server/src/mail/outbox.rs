@@ -29,6 +29,9 @@ const COUNT_CONTEXT: &[u8] = b"\xffrolecall mails to an address\0";
 /// is an account or not.
 pub(crate) const RESET_REQUEST: &str = "reset_request";
 
+/// As [`RESET_REQUEST`], for somebody who signs up.
+pub(crate) const SIGN_UP_REQUEST: &str = "sign_up_request";
+
 /// The values that a mail is made of. All of them are shown as text.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,8 +44,6 @@ pub(crate) struct Values {
     pub(crate) detail: String,
     /// The name of the page that a link leads to.
     pub(crate) page: String,
-    /// A code to type.
-    pub(crate) code: String,
 }
 
 /// A mail to write into the outbox.

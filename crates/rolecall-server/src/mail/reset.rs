@@ -1,6 +1,6 @@
 //! A new password by a link that is sent to the verified address of a user.
 
-use rolecall_core::FloorKind;
+use rolecall_core::{FloorKind, Timestamp};
 use rolecall_passwords::Lane;
 use serde_json::json;
 
@@ -30,6 +30,9 @@ use crate::{
 
 /// The kind of the mail.
 pub(crate) const KIND: &str = "reset";
+/// The kind and the sort of those that an administrator has asked for.
+const KIND_BY_ADMINISTRATOR: &str = "reset-started";
+const BY_ADMINISTRATOR: &str = "reset by an administrator";
 /// The longest name or address.
 const MAX_TYPED: usize = 256;
 /// The bytes of a request beside what was typed.
@@ -135,8 +138,52 @@ pub(super) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         expires_at: app.now().plus(lifetime),
         ..due
     };
-    mails::address(conn, &user.id, &due).await?;
+    mails::address(conn, Some(&user.id), &due).await?;
     Ok(Some(due))
+}
+
+/// Sends a link for a reset that an administrator has started, and returns when it expires; `None` if no mail is sent.
+///
+/// # Errors
+///
+/// [`ApiError::TooMany`] if the user got three such mails in an hour.
+pub(crate) async fn send(
+    app: &App,
+    conn: &mut Conn,
+    user: &User,
+    address: &str,
+) -> Result<Option<Timestamp>, ApiError> {
+    let Some(settings) = &app.settings().mail else {
+        return Ok(None);
+    };
+    // strangers who ask for links must not keep an administrator from helping
+    if !outbox::count(app, conn, BY_ADMINISTRATOR, address).await? {
+        return Err(ApiError::TooMany {
+            retry_after: outbox::COUNTED,
+        });
+    }
+    let link = Link {
+        subject_id: user.id.clone(),
+        address: address.to_owned(),
+    };
+    let lifetime = settings.lifetimes.reset;
+    let values = Values {
+        name: user.username.clone(),
+        token: tokens::issue(app, conn, Purpose::Reset, &link, lifetime).await?,
+        page: "reset".to_owned(),
+        ..Values::default()
+    };
+    let expires_at = app.now().plus(lifetime);
+    let mail = NewMail {
+        subject: Some(&user.id),
+        kind: KIND_BY_ADMINISTRATOR,
+        recipient: address,
+        language: "",
+        values: &values,
+        expires_at,
+    };
+    outbox::queue(app, conn, &mail).await?;
+    Ok(Some(expires_at))
 }
 
 /// Finds the user whom somebody means, with the verified address. Users who may not sign in get no link.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     app::{App, Parts},
     error::{ApiError, chain_of},
+    invitations::sign_up,
     pages::mails,
     store::{Conn, StoreError},
 };
@@ -36,7 +37,11 @@ const MAX_TRIES: i64 = 5;
 /// The mails that are sent at once: a server that hangs must not hold all of them back for minutes.
 const AT_ONCE: usize = 4;
 
-/// Runs until the application is dropped.
+/// The time that mails which are being sent have when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs until the application is dropped, or until it is to stop: what is being sent then is waited for, since a mail that
+/// the server takes while nobody notes it is sent again.
 pub(crate) async fn run(app: Weak<Parts>) {
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -46,6 +51,12 @@ pub(crate) async fn run(app: Weak<Parts>) {
     let mut is_failing = false;
     while wait(&app, &mut poll, &mut tasks).await.is_some() {
         let Some(parts) = app.upgrade() else { return };
+        if parts.mail_ends.load(Ordering::Relaxed) {
+            let rest = async { while tasks.join_next().await.is_some() {} };
+            // what takes longer is sent again by the next start
+            let _ = tokio::time::timeout(STOP_TIMEOUT, rest).await;
+            return;
+        }
         let app = App::from_parts(parts);
         match send_due(&app, &mut mailer, &mut tasks).await {
             Ok(()) => is_failing = false,
@@ -144,10 +155,11 @@ async fn claim(app: &App, due: Due) -> Result<Option<Due>, ApiError> {
                 tries,
                 ..due.clone()
             };
-            if due.kind != outbox::RESET_REQUEST {
-                return Ok(Some(due));
+            match due.kind.as_str() {
+                outbox::RESET_REQUEST => reset::address(app, conn, due).await,
+                outbox::SIGN_UP_REQUEST => sign_up::address(app, conn, due).await,
+                _ => Ok(Some(due)),
             }
-            reset::address(app, conn, due).await
         })
         .await
 }

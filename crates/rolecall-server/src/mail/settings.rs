@@ -20,7 +20,6 @@ pub(crate) struct MailSettings {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     pub(crate) reset: Duration,
-    pub(crate) code: Duration,
     pub(crate) verify: Duration,
     pub(crate) invitation: Duration,
 }

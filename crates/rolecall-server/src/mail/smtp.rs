@@ -206,7 +206,6 @@ mod tests {
             reply_to: Some(mailbox("mail.reply_to", "help@example.com").unwrap()),
             lifetimes: Lifetimes {
                 reset: minute,
-                code: minute,
                 verify: minute,
                 invitation: minute,
             },

@@ -103,7 +103,11 @@ pub(crate) async fn claim(
 }
 
 /// Sets to whom a mail goes, which was not known when it was asked for.
-pub(crate) async fn address(conn: &mut Conn, subject: &str, due: &Due) -> Result<(), StoreError> {
+pub(crate) async fn address(
+    conn: &mut Conn,
+    subject: Option<&str>,
+    due: &Due,
+) -> Result<(), StoreError> {
     query(ADDRESS)
         .bind(due.id.as_str())
         .bind(subject)

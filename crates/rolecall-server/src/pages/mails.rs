@@ -35,7 +35,6 @@ pub(crate) fn write(
         username => values.name.as_str(),
         detail => values.detail.as_str(),
         link => link,
-        code => values.code.as_str(),
         until => minute(until),
         ..keys(kind)
     };
@@ -61,6 +60,9 @@ fn render(look: &Look, base: &str, language: &str, own: Value) -> Result<Written
 pub(super) fn keys(kind: &str) -> Value {
     let (button, foot) = match kind {
         "reset" => ("reset-button", "mail-not-you"),
+        "reset-started" => ("reset-button", "reset-started-foot"),
+        "sign-up" => ("make-account", "mail-not-you"),
+        "sign-up-known" => ("", "mail-not-you"),
         "invite" => ("make-account", "mail-not-you"),
         "verify" | "change" => ("verify-button", "mail-not-you"),
         "test" => ("", "test-foot"),
@@ -75,7 +77,10 @@ pub(super) fn keys(kind: &str) -> Value {
 }
 
 /// The kinds of mails, each of which is tried with sample data.
-pub(super) const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 14] = [
+    "reset-started",
+    "sign-up",
+    "sign-up-known",
     "invite",
     "reset",
     "verify",
@@ -103,7 +108,7 @@ mod tests {
     fn written(kind: &str, language: &str, name: &str) -> Written {
         let look = Look::new(&Pages::default()).unwrap();
         let own = context! {
-            username => name, detail => "d", code => "", until => "2030-01-01 00:00",
+            username => name, detail => "d", until => "2030-01-01 00:00",
             link => if kind == "reset" { "https://login.example.com/reset?token=abc" } else { "" },
             ..keys(kind)
         };

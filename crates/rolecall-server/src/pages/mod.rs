@@ -27,6 +27,7 @@ mod render;
 pub(crate) mod reset;
 mod samples;
 pub(crate) mod second;
+pub(crate) mod sign_up;
 mod steps;
 mod submitted;
 mod templates;
@@ -38,18 +39,37 @@ use rolecall::RouteAccess;
 pub(crate) use submitted::OwnForms;
 
 /// The paths of the pages where it is not known below which prefix they are.
-pub(crate) const PATHS: [&str; 11] = [
+pub(crate) const PATHS: [&str; 30] = [
     "/account",
+    "/account/address",
+    "/account/delete",
     "/account/end",
+    "/account/events",
+    "/account/export",
+    "/account/factors",
+    "/account/factors/add",
+    "/account/factors/codes",
+    "/account/factors/confirm",
+    "/account/factors/remove",
+    "/account/factors/rename",
+    "/account/password",
+    "/account/profile",
     "/account/withdraw",
     "/authorize",
     "/consent",
+    "/invite",
     "/login",
     "/login/choice",
     "/login/continue",
+    "/login/enrol",
     "/login/other",
     "/login/password",
+    "/login/second",
     "/logout",
+    "/reset",
+    "/reset/password",
+    "/signup",
+    "/verify",
 ];
 
 /// Returns the paths that browsers show, and no script of another origin calls, below whatever prefix the routes are.

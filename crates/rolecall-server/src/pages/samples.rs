@@ -81,7 +81,7 @@ const ERRORS: [&str; 12] = [
 ];
 
 /// The headings of messages.
-const MESSAGES: [&str; 15] = [
+const MESSAGES: [&str; 17] = [
     "signed-out",
     "ended",
     "bad-request",
@@ -97,6 +97,8 @@ const MESSAGES: [&str; 15] = [
     "sign-in-first",
     "account-made",
     "left",
+    "sign-up-sent",
+    "sign-up-closed",
 ];
 
 /// Returns the variables of a template, as full and as empty as they can be.
@@ -105,14 +107,14 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "sign_in.html" => {
             let errors = ERRORS.map(|error| {
                 context! {
-                    client => TEXT, flow => TEXT, username => TEXT, signed_in => TEXT, may_stay => true, may_reset => true,
+                    client => TEXT, flow => TEXT, username => TEXT, signed_in => TEXT, may_stay => true, may_reset => true, may_sign_up => true,
                     stays => true, error => error, notice => "password-changed", seconds => 3,
                 }
             });
             with_empty(
                 errors,
                 context! {
-                    client => "", flow => "x", username => "", signed_in => "", may_stay => false, may_reset => false,
+                    client => "", flow => "x", username => "", signed_in => "", may_stay => false, may_reset => false, may_sign_up => false,
                     stays => false, error => "", notice => "", seconds => 0,
                 },
             )
@@ -159,6 +161,15 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
                 context! {
                     token => "x", address => "a@b.example", username => "", error => "", problem => TEXT, seconds => 0,
                 },
+            )
+        }
+        "sign_up.html" => {
+            let errors = ERRORS.map(|error| {
+                context! { flow => TEXT, address => TEXT, error => error, problem => "", seconds => 3 }
+            });
+            with_empty(
+                errors,
+                context! { flow => "", address => "", error => "", problem => TEXT, seconds => 0 },
             )
         }
         "verify.html" => vec![
@@ -224,12 +235,20 @@ fn with_empty<const N: usize>(full: [Value; N], empty: Value) -> Vec<Value> {
 fn mails() -> Vec<Value> {
     let mut all = Vec::new();
     for kind in KINDS {
+        let keys = keys(kind);
+        // a mail with a link has the text of a button
+        let has_link = keys.get_attr("button").is_ok_and(|button| button.is_true());
+        let link = if has_link {
+            "https://login.example/reset?token=x"
+        } else {
+            ""
+        };
         all.push(context! {
-            username => TEXT, detail => TEXT, code => TEXT, until => "2026-01-31 12:00",
-            link => "https://login.example/reset?token=x", ..keys(kind)
+            username => TEXT, detail => TEXT, until => "2026-01-31 12:00",
+            link => link, ..keys.clone()
         });
         all.push(context! {
-            username => "", detail => "", code => "", until => "2026-01-31 12:00", link => "", ..keys(kind)
+            username => "", detail => "", until => "2026-01-31 12:00", link => "", ..keys
         });
     }
     all

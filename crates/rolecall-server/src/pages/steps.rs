@@ -18,6 +18,7 @@ use crate::{
     app::App,
     clients::redirect,
     error::ApiError,
+    invitations::sign_up,
     login::flow::{
         showing,
         step::{FlowError, Next, Shown, Step},
@@ -175,6 +176,7 @@ pub(super) fn step_page(
                 flow => shown.flow.id.as_str(),
                 username => username,
                 signed_in => signed_in.as_deref().unwrap_or_default(),
+                may_sign_up => sign_up::is_offered(app),
                 may_reset => app.settings().mail.is_some(),
                 may_stay => app.settings().browser.stay.is_some(),
                 stays => entered.stays,

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 24] = [
+pub(super) const NAMES: [&str; 25] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -28,6 +28,7 @@ pub(super) const NAMES: [&str; 24] = [
     "new_password.html",
     "verify.html",
     "invite.html",
+    "sign_up.html",
     "mail.html",
     "mail.txt",
     "second.html",
@@ -45,7 +46,7 @@ pub(super) const NAMES: [&str; 24] = [
 /// to some 128 MB. The samples of the built-in pages take less than a hundredth of it.
 pub(super) const MOST_WORK: u64 = 2_000_000;
 
-pub(super) const TEMPLATES: [(&str, &str); 24] = [
+pub(super) const TEMPLATES: [(&str, &str); 25] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -94,6 +95,10 @@ pub(super) const TEMPLATES: [(&str, &str); 24] = [
     (
         "invite.html",
         include_str!("../../assets/pages/invite.html"),
+    ),
+    (
+        "sign_up.html",
+        include_str!("../../assets/pages/sign_up.html"),
     ),
     ("mail.html", include_str!("../../assets/pages/mail.html")),
     ("mail.txt", include_str!("../../assets/pages/mail.txt")),

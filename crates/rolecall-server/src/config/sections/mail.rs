@@ -27,9 +27,6 @@ pub struct Mail {
     /// The time for which a link to reset a password works.
     #[serde(deserialize_with = "values::duration")]
     pub reset_ttl: Duration,
-    /// The time for which a code to sign in works.
-    #[serde(deserialize_with = "values::duration")]
-    pub code_ttl: Duration,
     /// The time for which a link to verify an address works.
     #[serde(deserialize_with = "values::duration")]
     pub verify_ttl: Duration,
@@ -47,7 +44,6 @@ impl Default for Mail {
             reply_to: None,
             insecure_smtp: false,
             reset_ttl: Duration::from_mins(30),
-            code_ttl: Duration::from_mins(10),
             verify_ttl: Duration::from_hours(24),
             invitation_ttl: Duration::from_hours(7 * 24),
         }

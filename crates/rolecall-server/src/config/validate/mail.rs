@@ -10,12 +10,6 @@ pub(crate) fn faults(mail: &Mail) -> Vec<String> {
     let day = Duration::from_hours(24);
     let lifetimes = [
         ("mail.reset_ttl", mail.reset_ttl, day, "1m and 1d"),
-        (
-            "mail.code_ttl",
-            mail.code_ttl,
-            Duration::from_hours(1),
-            "1m and 1h",
-        ),
         ("mail.verify_ttl", mail.verify_ttl, day * 30, "1m and 30d"),
         (
             "mail.invitation_ttl",

@@ -42,6 +42,8 @@ fn options(database: &Path) -> Options {
             max_token_bytes: 4096,
             registration_open: false,
             registration_roles: BTreeSet::new(),
+            registration_verify: true,
+            registration_domains: Vec::new(),
             profile: crate::profile::declared::ProfileFields::default(),
             unique_email: false,
             self_delete: false,

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{ADDRESS, Mailing, create, shows};
 use crate::support::{
-    Browser, Credentials, NEW_PASSWORD, PASSWORD, ReceivedMail, SignInAnswer, WRONG, on_both,
+    Browser, Credentials, Database, NEW_PASSWORD, PASSWORD, ReceivedMail, SignInAnswer, WRONG,
+    on_both,
 };
 
 on_both![
@@ -92,7 +93,8 @@ async fn i061_a_new_address_takes_effect_when_it_is_proven_and_the_old_one_hears
     assert!(entry.contains("user.email_verified"), "{entry}");
 }
 
-async fn i054_i066_a_link_works_only_in_a_browser_of_its_user(site: Mailing) {
+async fn i054_i066_a_link_works_only_in_a_browser_of_its_user(db: Database) {
+    let site = Mailing::configured(db, |builder| builder.verify_registrations(false)).await;
     // mallory registers an account with an address of somebody else, who gets the mail
     let body =
         json!({ "username": "mallory", "password": PASSWORD, "email": "victim@mail.example" });

@@ -4,6 +4,7 @@ mod addresses;
 mod invitations;
 mod reset;
 mod sending;
+mod sign_up;
 
 use std::ops::Deref;
 

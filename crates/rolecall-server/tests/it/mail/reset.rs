@@ -22,6 +22,7 @@ on_both![
     i060_an_address_gets_three_mails_an_hour,
     i018_no_link_can_be_made_of_a_copy_of_the_database,
     a_refused_password_leaves_the_link_and_a_broken_link_changes_nothing,
+    an_administrator_s_reset_goes_to_the_owner_of_the_account,
     without_mail_the_pages_are_hidden,
     mails_are_in_the_language_of_the_page,
 ];
@@ -333,4 +334,46 @@ async fn mails_are_in_the_language_of_the_page(site: Mailing) {
     shows(&page, 200, "lang=\"en\"");
     let signed_in = site.log_in("alice").await;
     assert_eq!(claims(&signed_in)["sub"], site.alice);
+}
+
+async fn an_administrator_s_reset_goes_to_the_owner_of_the_account(site: Mailing) {
+    let tokens = site.open_session("alice").await;
+    let path = format!("/api/users/{}/reset", site.alice);
+    let reset = site
+        .request(Method::POST, &path)
+        .token(site.admin().await)
+        .send()
+        .await;
+    assert_eq!(reset.is(200).json["mailed"], true);
+    assert_eq!(reset.json.get("reset_code"), None);
+    let entry = site.newest_entry().await.to_string();
+    assert!(
+        entry.contains("user.reset") && entry.contains("\"means\":\"mail\""),
+        "{entry}"
+    );
+    site.get("/api/me", &tokens.access).await.is(401);
+    site.password_grant("alice", PASSWORD).await.is(401);
+    site.clear_failures().await;
+    let mail = site.server.count(1).await.remove(0);
+    assert_eq!(
+        (mail.to.clone(), mail.header("subject")),
+        (
+            vec![format!("<{ADDRESS}>")],
+            "Choose a new password".to_owned()
+        )
+    );
+    // the user can ask for another link, which ends this one
+    let token = site.link(2).await;
+    shows(&site.choose(&mail.token(), NEW_PASSWORD).await, 400, ENDED);
+    site.choose(&token, NEW_PASSWORD).await.is(303);
+    site.password_grant("alice", NEW_PASSWORD).await.is(200);
+    // nobody without a verified address gets one
+    let path = format!("/api/users/{}/reset", site.id_of("bob").await);
+    let reset = site
+        .request(Method::POST, &path)
+        .token(site.admin().await)
+        .send()
+        .await;
+    assert_eq!(reset.is(200).json.get("mailed"), None);
+    assert!(!reset.text("reset_code").is_empty());
 }

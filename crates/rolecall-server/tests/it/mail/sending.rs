@@ -14,7 +14,10 @@ on_both![
     what_no_server_takes_is_given_up_after_five_tries,
     a_mail_outlives_the_process_that_wrote_it,
     a_mail_outlives_the_process_that_was_sending_it,
+    a_mail_that_is_being_sent_when_the_server_stops_is_sent_once,
     two_nodes_send_a_mail_once,
+    y330_one_address_asks_for_some_links_a_minute,
+    y331_a_rotated_master_key_opens_the_mails_that_wait,
     a_server_that_hangs_stops_nothing_else,
     i058_nothing_that_a_server_says_is_in_the_log_or_the_database,
     mails_of_a_recovered_database_and_links_end,
@@ -215,4 +218,86 @@ async fn the_command_tries_the_server(site: Mailing) {
     assert!(!is_sent && !text.contains("canary"), "{text}");
     let error = run_failing(&site.app, &["mail", "test", "ops@mail.example"]).await;
     assert!(error.contains("set `mail.url`"), "{error}");
+}
+
+async fn a_mail_that_is_being_sent_when_the_server_stops_is_sent_once(site: Mailing) {
+    site.server.answer(&[Answer::Wait]);
+    site.ask("alice").await.is(303);
+    site.server.count(1).await;
+    let release = async {
+        // the sender has ended its loop, and waits for the mail
+        tokio::task::yield_now().await;
+        site.server.go_on.notify_one();
+    };
+    tokio::join!(site.embedded().finish_mails(), release);
+    assert_eq!(
+        site.db.number("SELECT COUNT(*) FROM rolecall_mails").await,
+        0
+    );
+    // nothing is sent after that, until the next start
+    site.ask("alice").await.is(303);
+    let Mailing { app, server, .. } = site;
+    let app = app
+        .restart_as(|builder| server.configure(builder), async |_: &Database| {})
+        .await;
+    let mails = server.count(2).await;
+    assert_ne!(mails[0].token(), mails[1].token());
+    assert_eq!(app.db.number("SELECT COUNT(*) FROM users").await, 3);
+}
+
+async fn y330_one_address_asks_for_some_links_a_minute(site: Mailing) {
+    let mut asked = 0;
+    let refused = loop {
+        let mut browser = Browser::at(&site.app, "198.51.100.7");
+        let answer = browser.submit("/reset", &[("username", "nobody")]).await;
+        if answer.status == 429 {
+            break answer;
+        }
+        answer.is(303);
+        asked += 1;
+        assert!(asked < 100, "there is no limit");
+    };
+    super::shows(&refused, 429, "Too many tries");
+    assert!(refused.header("retry-after").is_some());
+    // and nobody else waits for that
+    let mut other = Browser::at(&site.app, "203.0.113.9");
+    other
+        .submit("/reset", &[("username", "alice")])
+        .await
+        .is(303);
+    site.server.count(1).await;
+}
+
+async fn y331_a_rotated_master_key_opens_the_mails_that_wait(site: Mailing) {
+    const NEW_KEY: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
+    site.server.answer(&[Answer::Refuse(451)]);
+    site.ask("alice").await.is(303);
+    site.server.tries(1).await;
+    eventually("the try has ended", async || {
+        !errors(&site).await.is_empty()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new-key");
+    std::fs::write(&path, NEW_KEY).unwrap();
+    let path = path.to_str().unwrap();
+    run(&site.app, &["key", "rotate-master", "--new-key-file", path]).await;
+    let Mailing { app, server, .. } = site;
+    let app = app
+        .restart_as(
+            |builder| server.configure(builder).master_key(NEW_KEY),
+            async |_: &Database| {},
+        )
+        .await;
+    app.pass_time(Duration::from_mins(1));
+    let token = server.count(1).await.remove(0).token();
+    let form = [
+        ("token", token.as_str()),
+        ("new", NEW_PASSWORD),
+        ("again", NEW_PASSWORD),
+    ];
+    Browser::new(&app)
+        .submit("/reset/password", &form)
+        .await
+        .is(303);
 }

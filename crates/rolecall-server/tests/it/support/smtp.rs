@@ -10,6 +10,7 @@ use rolecall_server::{EmbeddedBuilder, config::Mail};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 use super::eventually;
@@ -22,6 +23,8 @@ pub(crate) enum Answer {
     Refuse(u16),
     /// Takes the mail and never says so.
     Hang,
+    /// Takes the mail, and says so when the test lets it.
+    Wait,
     /// Takes the mail, and closes the connection instead of saying so.
     Close,
     /// Says that it takes mails, and speaks no SMTP.
@@ -122,6 +125,8 @@ fn unquoted(text: &str) -> String {
 #[derive(Clone)]
 pub(crate) struct MailServer {
     inbox: Arc<Mutex<Inbox>>,
+    /// Lets an answer go that waits.
+    pub(crate) go_on: Arc<Notify>,
     pub(crate) url: String,
 }
 
@@ -131,6 +136,7 @@ impl MailServer {
         let url = format!("smtp://{}", listener.local_addr().unwrap());
         let server = Self {
             inbox: Arc::default(),
+            go_on: Arc::default(),
             url,
         };
         let accepting = server.clone();
@@ -236,6 +242,10 @@ impl MailServer {
                 self.inbox.lock().unwrap().mails.push(mail);
                 match answer {
                     Answer::Close => return Ok(()),
+                    Answer::Wait => {
+                        self.go_on.notified().await;
+                        "250 taken\r\n".to_owned()
+                    }
                     Answer::Hang => return std::future::pending().await,
                     _ => "250 taken\r\n".to_owned(),
                 }

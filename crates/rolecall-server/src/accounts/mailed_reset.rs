@@ -1,0 +1,56 @@
+//! A reset by an administrator whose link goes to the user: the administrator learns no code that opens the account.
+
+use rolecall_core::Timestamp;
+use serde_json::json;
+
+use super::{
+    registration::ResetCode,
+    service::{self, end_access},
+    store::{self, ResetOrigin},
+};
+use crate::{
+    app::App,
+    authority::{caller::Caller, subject::Status},
+    error::ApiError,
+    login::known,
+    mail::reset,
+    roles::request_ending,
+};
+
+/// Takes the password away and sends a link to the verified address of the user; sessions end at once. Returns when the
+/// link expires, or `None` if no mail is sent or the user has no such address: then nothing has changed.
+pub(crate) async fn start(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<Option<Timestamp>, ApiError> {
+    if app.settings().mail.is_none() {
+        return Ok(None);
+    }
+    // nobody learns it: it keeps the account from having neither password nor code
+    let code = ResetCode::new(app.now())?;
+    let origin = ResetOrigin {
+        by: Some(caller.actor().to_string()),
+        address: None,
+    };
+    let sent = app
+        .change(caller, async |change| {
+            let user = service::require_authority_over(app, change, caller, id).await?;
+            let is_verified = user.email_verified_at.is_some();
+            let address = user.email.clone().filter(|_| is_verified);
+            let Some(address) = address.filter(|_| user.status != Status::Disabled) else {
+                return Ok(None);
+            };
+            store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
+            store::set_reset_origin(change, id, &origin).await?;
+            known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
+            end_access(change, id).await?;
+            request_ending::end_for_subject(change, id).await?;
+            // after the code, which ends earlier links
+            let expires_at = reset::send(app, change.conn(), &user, &address).await?;
+            change.record(json!({ "action": "user.reset", "subject": id, "means": "mail" }));
+            Ok(expires_at)
+        })
+        .await?;
+    Ok(sent)
+}

@@ -1,0 +1,219 @@
+//! Sign-up by a page: the address is proven before there is an account.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{ADDRESS, Mailing, shows};
+use crate::support::{
+    Browser, Database, Fixture as _, MailServer, PASSWORD, Response, TestApp, command, on_both,
+    output_of, run,
+};
+
+on_both![
+    i066_an_account_is_made_when_its_address_is_proven,
+    i041_the_answer_is_the_same_whether_there_is_an_account,
+    i060_an_address_gets_three_links_an_hour_whatever_they_are_for,
+    i064_a_link_to_sign_up_works_once_and_ends_with_registration,
+    an_invitation_of_a_person_outlives_a_request_of_a_stranger,
+    where_nobody_can_sign_up_the_page_is_hidden,
+    domains_limit_the_addresses,
+];
+
+const GUEST: &str = "guest@mail.example";
+
+async fn ask(app: &TestApp, address: &str) -> Response {
+    Browser::new(app)
+        .submit("/signup", &[("email", address)])
+        .await
+}
+
+async fn accept(app: &TestApp, token: &str, name: &str) -> Response {
+    let form = [
+        ("token", token),
+        ("username", name),
+        ("new", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    Browser::new(app).submit("/invite", &form).await
+}
+
+async fn link(site: &Mailing, address: &str, count: usize) -> String {
+    ask(&site.app, address).await.is(303);
+    site.server.count(count).await[count - 1].token()
+}
+
+async fn i066_an_account_is_made_when_its_address_is_proven(site: Mailing) {
+    // the API would make an account with any address
+    let body = json!({ "username": "mallory", "password": PASSWORD, "email": GUEST });
+    let request = site.request(http::Method::POST, "/register").json(&body);
+    request.send().await.problem(
+        403,
+        "Register at /signup, where your e-mail address is proven first",
+    );
+    let token = link(&site, GUEST, 1).await;
+    let users = site.db.number("SELECT COUNT(*) FROM users").await;
+    accept(&site.app, &token, "guest").await.is(303);
+    assert_eq!(
+        site.db.number("SELECT COUNT(*) FROM users").await,
+        users + 1
+    );
+    let id = site.id_of("guest").await;
+    let user = site
+        .get(format!("/api/users/{id}"), site.admin().await)
+        .await;
+    assert_eq!(
+        (user.text("email"), &user.json["email_verified"]),
+        (GUEST.to_owned(), &json!(true))
+    );
+    assert_eq!(user.texts("roles"), ["user"]);
+    site.log_in("guest").await;
+    // the page is reached from the sign-in page
+    let mut browser = Browser::new(&site.app);
+    let account = browser.open("/account").await;
+    let page = browser
+        .open(account.is(303).header("location").unwrap())
+        .await;
+    shows(&page, 200, "/signup?flow=");
+}
+
+async fn i041_the_answer_is_the_same_whether_there_is_an_account(site: Mailing) {
+    let mut answers = Vec::new();
+    for address in [ADDRESS, GUEST, "bob@mail.example"] {
+        let answer = ask(&site.app, address).await;
+        answers.push((answer.status, answer.header("location").map(str::to_owned)));
+    }
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
+    let mails = site.server.count(3).await;
+    let subject = |to: &str| {
+        let mail = mails.iter().find(|mail| mail.to == [format!("<{to}>")]);
+        mail.unwrap().header("subject")
+    };
+    assert_eq!(subject(ADDRESS), "You have an account");
+    assert_eq!(subject(GUEST), "Make your account");
+    // an address that was never proven is nobody's
+    assert_eq!(subject("bob@mail.example"), "Make your account");
+}
+
+async fn i060_an_address_gets_three_links_an_hour_whatever_they_are_for(site: Mailing) {
+    ask(&site.app, ADDRESS).await.is(303);
+    site.ask("alice").await.is(303);
+    ask(&site.app, &ADDRESS.to_uppercase()).await.is(303);
+    site.server.count(3).await;
+    for _ in 0..3 {
+        ask(&site.app, ADDRESS).await.is(303);
+        site.ask("alice").await.is(303);
+    }
+    site.all_done().await;
+    assert_eq!(site.server.mails().len(), 3);
+}
+
+async fn i064_a_link_to_sign_up_works_once_and_ends_with_registration(site: Mailing) {
+    let first = link(&site, GUEST, 1).await;
+    let second = link(&site, "Guest@mail.example", 2).await;
+    shows(
+        &accept(&site.app, &first, "guest").await,
+        400,
+        "does not work any more",
+    );
+    accept(&site.app, &second, "guest").await.is(303);
+    shows(
+        &accept(&site.app, &second, "guest2").await,
+        400,
+        "does not work any more",
+    );
+    let third = link(&site, "third@mail.example", 3).await;
+    // none of these is an invitation of the administrators
+    assert!(
+        site.get("/api/invitations", site.admin().await)
+            .await
+            .items("id")
+            .is_empty()
+    );
+    let Mailing { app, server, .. } = site;
+    let closed = app
+        .restart_as(
+            |builder| {
+                server
+                    .configure(builder)
+                    .registration(rolecall_server::Registration::Closed)
+            },
+            async |_: &Database| {},
+        )
+        .await;
+    shows(
+        &accept(&closed, &third, "third").await,
+        400,
+        "does not work any more",
+    );
+}
+
+async fn an_invitation_of_a_person_outlives_a_request_of_a_stranger(site: Mailing) {
+    site.create_role("editor", &["items:write"]).await;
+    let body = json!({ "email": GUEST, "roles": ["editor"] });
+    site.post("/api/invitations", site.admin().await, body)
+        .await
+        .is(201);
+    let invitation = site.server.count(1).await.remove(0).token();
+    link(&site, GUEST, 2).await;
+    accept(&site.app, &invitation, "guest").await.is(303);
+    let user = site
+        .get(
+            format!("/api/users/{}", site.id_of("guest").await),
+            site.admin().await,
+        )
+        .await;
+    assert_eq!(user.texts("roles"), ["editor"]);
+}
+
+async fn where_nobody_can_sign_up_the_page_is_hidden(db: Database) {
+    let server = MailServer::start().await;
+    let app = TestApp::configured(db, |builder| {
+        server
+            .configure(builder)
+            .registration(rolecall_server::Registration::Closed)
+    })
+    .await;
+    let mut browser = Browser::new(&app);
+    shows(
+        &browser.open("/signup").await,
+        404,
+        "Nobody can make an account",
+    );
+    shows(&ask(&app, GUEST).await, 404, "Nobody can make an account");
+    let account = browser.open("/account").await;
+    let page = browser
+        .open(account.is(303).header("location").unwrap())
+        .await;
+    assert!(!String::from_utf8_lossy(&page.body).contains("/signup"));
+    app.pass_time(Duration::from_secs(1));
+    assert!(server.mails().is_empty());
+}
+
+async fn domains_limit_the_addresses(db: Database) {
+    let app = TestApp::on(db).await;
+    let call = async |domains: &str, mail: bool| {
+        let mut command = command(&app, crate::support::MASTER_KEY, &["config", "check"]);
+        command.env("ROLECALL_REGISTRATION__DOMAINS", domains);
+        if mail {
+            command
+                .env("ROLECALL_MAIL__URL", "smtps://mx.example")
+                .env("ROLECALL_MAIL__FROM", "login@example.com");
+        }
+        let output = output_of(command).await;
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    assert!(call("example.com,example.org", true).await.0);
+    let (is_valid, text) = call("example.com", false).await;
+    assert!(
+        !is_valid && text.contains("`registration.domains`") && text.contains("`mail.url`"),
+        "{text}"
+    );
+    let (is_valid, text) = call("exa mple", true).await;
+    assert!(!is_valid && text.contains("is no domain"), "{text}");
+    assert!(run(&app, &["user", "list"]).await.contains("admin"));
+}

@@ -1,0 +1,138 @@
+"""Mails by another SMTP server, and the pages that their links lead to, in a real browser."""
+
+import pytest
+from selenium.webdriver.common.by import By
+
+import api
+import browsers
+import mails
+import programs
+import services
+from browsers import fill, press
+
+NEW = "another horse battery staple"
+LOOKS = {"desk": {}, "dark-phone": {"width": 360, "dark": True}}
+
+
+@pytest.fixture(scope="module")
+def inbox():
+    with mails.Inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture(scope="module")
+def server(inbox):
+    """A server that sends mails and lets everybody sign up, with the user `alice`, whose address is verified."""
+    with programs.serve(ROLECALL_REGISTRATION__MODE="open", **inbox.settings()) as server:
+        server.add_user("alice", "user")
+        server.check_output("user", "email", "alice", "alice@mail.example", "--verified")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
+    driver.set_script_timeout(30)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(driver):
+    browsers.set_look(driver)
+    driver.get("about:blank")
+    browsers.clear_cookies(driver)
+    return driver
+
+
+@pytest.fixture(scope="module")
+def axe():
+    services.require_node_package("axe-core")
+    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def text(browser):
+    return browser.find_element(By.CSS_SELECTOR, "main").text
+
+
+def reset(browser, server, inbox):
+    """Asks for a link from the sign-in page, and opens it."""
+    browser.get(f"{server.url}/account")
+    browser.find_element(By.LINK_TEXT, "Forgot your password?").click()
+    fill(browser, username="alice")
+    press(browser, "Send the link")
+    assert "Look at your mail" in text(browser)
+    mail = inbox.get("alice@mail.example")
+    browser.get(mails.link(mail))
+    return mail
+
+
+def test_i050_i053_a_forgotten_password_is_reset_by_a_link(browser, server, inbox):
+    mail = reset(browser, server, inbox)
+    assert (mail["subject"], mail["from"]) == ("Reset your password", "Example <login@example.com>")
+    assert mail["auto-submitted"] == "auto-generated"
+    # opened again, as a program does that looks for malware
+    browser.refresh()
+    fill(browser, new=NEW, again=NEW)
+    press(browser, "Change password")
+    assert "Your password is changed" in text(browser)
+    assert inbox.get("alice@mail.example")["subject"] == "Your password was changed"
+    assert api.login(server.url, "alice", NEW)
+    browser.get(mails.link(mail))
+    assert "This link does not work any more" in text(browser)
+
+
+def test_i066_an_account_is_made_by_a_link_to_its_address(browser, server, inbox):
+    browser.get(f"{server.url}/signup")
+    fill(browser, email="guest@mail.example")
+    press(browser, "Send the link")
+    browser.get(mails.link(inbox.get("guest@mail.example")))
+    fill(browser, username="guest", new=programs.PASS_PHRASE, again=programs.PASS_PHRASE)
+    press(browser, "Make the account")
+    assert "Your account is there" in text(browser)
+    shown = server.check_output("user", "show", "guest")
+    assert "guest@mail.example" in shown
+
+
+def test_the_command_sends_a_mail(server, inbox):
+    printed = server.check_output("mail", "test", "ops@mail.example")
+    assert "has taken a mail" in printed
+    assert inbox.get("ops@mail.example")["subject"] == "Test mail"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_is_for_everybody(browser, axe, server, inbox, look):
+    name = f"bob-{look}"
+    server.add_user(name, "user")
+    server.check_output("user", "email", name, f"{name}@mail.example", "--verified")
+    browsers.set_look(browser, **LOOKS[look])
+
+    def is_for_everybody(page):
+        wide = browser.execute_script("return document.documentElement.scrollWidth > innerWidth")
+        assert browsers.violations(browser, axe) + (["too wide"] if wide else []) == [], page
+
+    for page in ("signup", "reset", "reset?sent=1", "verify?token=x"):
+        browser.get(f"{server.url}/{page}")
+        is_for_everybody(page)
+    browser.get(f"{server.url}/reset")
+    fill(browser, username=name)
+    press(browser, "Send the link")
+    browser.get(mails.link(inbox.get(f"{name}@mail.example")))
+    is_for_everybody("new password")
+    fill(browser, new="short", again="short")
+    press(browser, "Change password")
+    is_for_everybody("new password refused")
+    server.check_output("user", "invite", f"guest-{look}@mail.example")
+    browser.get(mails.link(inbox.get(f"guest-{look}@mail.example")))
+    is_for_everybody("invitation")
+    browser.get(f"{server.url}/account")
+    fill(browser, username=name, password=programs.PASS_PHRASE)
+    press(browser, "Sign in")
+    is_for_everybody("account")
+    fill(browser, email=f"{name}@new.example", password=programs.PASS_PHRASE)
+    press(browser, "Send the link")
+    browser.get(mails.link(inbox.get(f"{name}@new.example")))
+    is_for_everybody("verify")
+    press(browser, "Verify this address")
+    assert "Your address is verified" in text(browser)
+    assert inbox.get(f"{name}@mail.example")["subject"] == "Your address was changed"
