@@ -475,7 +475,8 @@ mod tests {
             }];
         });
         let look = look.unwrap();
-        for name in NAMES {
+        // a mail loads nothing
+        for name in NAMES.into_iter().filter(|name| !name.starts_with("mail.")) {
             let template = look.templates.get_template(name).unwrap();
             let variables = look.variables(Language::default(), "/auth", None);
             for values in samples::samples(name) {

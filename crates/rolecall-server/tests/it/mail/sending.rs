@@ -277,10 +277,9 @@ async fn y331_a_rotated_master_key_opens_the_mails_that_wait(site: Mailing) {
         !errors(&site).await.is_empty()
     })
     .await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new-key");
-    std::fs::write(&path, NEW_KEY).unwrap();
-    let path = path.to_str().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), NEW_KEY).unwrap();
+    let path = file.path().to_str().unwrap();
     run(&site.app, &["key", "rotate-master", "--new-key-file", path]).await;
     let Mailing { app, server, .. } = site;
     let app = app
