@@ -58,6 +58,14 @@ pub(crate) fn needs_more_than_a_password(policy: &Policy, assigned: &[Assigned])
     known.any(|one| one.acr > Acr::Aal1)
 }
 
+/// Returns the highest assurance that a role of the account needs, among those that are not above `most`.
+pub(crate) fn highest_acr_within(policy: &Policy, assigned: &[Assigned], most: Acr) -> Acr {
+    let roles = policy.closure(assigned.iter().map(|one| &one.role));
+    let known = roles.iter().filter_map(|role| policy.role(role.as_str()));
+    let within = known.map(|one| one.acr).filter(|acr| *acr <= most);
+    within.max().unwrap_or_default()
+}
+
 fn is_admin(policy: &Policy, assigned: &[Assigned]) -> bool {
     let roles = policy.closure(assigned.iter().map(|one| &one.role));
     roles.contains::<RoleName>(&builtin::ADMIN_ROLE)

@@ -1,7 +1,7 @@
 //! Signing in with a browser, step by step. One function concludes it: [`conclude::conclude`].
 
 pub(crate) mod answer;
-pub(crate) mod assurance;
+mod assurance;
 pub(crate) mod begun;
 pub(crate) mod choice;
 pub(crate) mod choosing;

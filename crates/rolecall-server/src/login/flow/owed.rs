@@ -1,4 +1,4 @@
-//! The proofs that a sign-in asks for: by the factors of the account, by the configuration, and by the client.
+//! The proofs that a sign-in asks for: by the factors of the account, by its roles, by the configuration, and by the client.
 
 use std::time::Duration;
 
@@ -6,13 +6,11 @@ use rolecall_core::{Acr, Timestamp};
 
 use super::{
     assurance::least_acr,
-    choice::Choice,
     proof::{Proof, Proofs},
     request::AuthorizationRequest,
 };
 use crate::{
     app::App,
-    clients::store as clients,
     config::Mfa,
     factors::store::{self as factors, FactorKind},
     store::{Conn, StoreError},
@@ -45,8 +43,6 @@ pub(crate) enum Due {
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked<'a> {
     mfa: Mfa,
-    /// The least that the roles and permissions need that are asked for.
-    of_roles: Acr,
     /// The least of the request.
     essential: Option<Acr>,
     /// What the client would like, the best first.
@@ -61,30 +57,13 @@ pub(crate) async fn read(
     subject: &str,
 ) -> Result<Owed, StoreError> {
     let kinds = factors::kinds(conn, subject).await?;
+    let by_roles = least_acr(app, conn, request, subject).await?;
     let asked = Asked {
         mfa: app.settings().factors.mfa,
-        of_roles: of_roles(app, conn, request, subject).await?,
-        essential: request.essential_acr,
+        essential: request.essential_acr.max(Some(by_roles)),
         wished: &request.wished_acr,
     };
     Ok(Owed::of(&kinds, &asked))
-}
-
-async fn of_roles(
-    app: &App,
-    conn: &mut Conn,
-    request: &AuthorizationRequest,
-    subject: &str,
-) -> Result<Acr, StoreError> {
-    // without a scope, a token carries what the session reaches
-    if request.is_own() || request.scope.is_none() {
-        return Ok(Acr::Aal1);
-    }
-    let Some(client) = clients::find(conn, &request.client_id).await? else {
-        return Ok(Acr::Aal1);
-    };
-    // the request is the one that was chosen
-    least_acr(app, conn, &client, (request, &Choice::default()), subject).await
 }
 
 /// Returns true if a password alone is not enough for a user, whatever a client asks for: nobody is asked for a second
@@ -119,7 +98,7 @@ impl Owed {
         let wished = wished.into_iter().find(|acr| *acr <= reachable);
         let least = [asked.essential, wished].into_iter().flatten();
         Self {
-            least: least.fold(by_account.max(by_setting).max(asked.of_roles), Acr::max),
+            least: least.fold(by_account.max(by_setting), Acr::max),
             reachable,
             may_enrol: asked.mfa != Mfa::Off,
         }

@@ -89,8 +89,9 @@ pub(super) async fn due(app: &App, flow: &Flow) -> Result<Due, FlowError> {
     let Some(subject) = &flow.subject_id else {
         return Ok(Due::First);
     };
+    let request = flow.choice.apply(&flow.request);
     let mut conn = app.store().read().await?;
-    let owed = owed::read(app, &mut conn, &flow.request, subject).await?;
+    let owed = owed::read(app, &mut conn, &request, subject).await?;
     let fresh = app.settings().factors.fresh;
     Ok(owed.due(&flow.proofs, app.now(), fresh))
 }
@@ -312,15 +313,15 @@ async fn finish(
     device: Option<String>,
 ) -> Result<Next, FlowError> {
     let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+    let request = flow.choice.apply(&flow.request);
     let mut conn = app.store().read().await?;
-    let owed = owed::read(app, &mut conn, &flow.request, subject).await?;
+    let owed = owed::read(app, &mut conn, &request, subject).await?;
     drop(conn);
     let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
     if !proven.is_new() {
         // a password was counted when it was typed
         app.take_quota(Quota::SignIns, proven.subject())?;
     }
-    let request = flow.choice.apply(&flow.request);
     let conclusion = Conclusion {
         request: &request,
         chosen: (&flow.request, &flow.choice),

@@ -8,6 +8,7 @@ mod own;
 mod pages;
 mod passwords;
 mod required;
+mod roles;
 mod steps;
 
 use std::time::Duration;
