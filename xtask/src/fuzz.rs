@@ -13,7 +13,7 @@ use corpus::Corpus;
 use crate::tools::{Workspace, number_after, run, succeeds};
 
 /// One for each parser of input from outside.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 10] = [
     "token",
     "form",
     "json",
@@ -23,6 +23,7 @@ const TARGETS: [&str; 9] = [
     "import",
     "redirect",
     "authorize",
+    "passkey",
 ];
 
 const VERSION: &str = "0.13.2";
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn the_default_is_every_target_for_ten_minutes() {
         let all = plan(&[]).unwrap();
-        assert_eq!((all.targets.len(), all.minutes), (9, 10));
+        assert_eq!((all.targets.len(), all.minutes), (10, 10));
         assert!(!all.only_pack && plan(&["--pack"]).unwrap().only_pack);
         let one = plan(&["form", "--minutes", "1"]).unwrap();
         assert_eq!((one.targets, one.minutes), (vec!["form".to_owned()], 1));
