@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use keys::{Algorithm, Key};
 pub use parts::{
-    Flags, assertion, attestation_object, authenticator_data, client_data, registration,
+    Flags, assertion, attestation_object, attested, authenticator_data, client_data, registration,
 };
 
 use crate::answer::decode;

@@ -44,8 +44,9 @@ pub fn authenticator_data(rp_id: &str, flags: u8, counter: u32, rest: &[u8]) -> 
     [hash.as_ref(), &[flags], &counter.to_be_bytes(), rest].concat()
 }
 
-/// Returns what follows the header when a passkey is made.
-pub(super) fn attested(id: &[u8], cose: &[u8]) -> Vec<u8> {
+/// Returns the new passkey that follows the header of the data when one is made.
+#[must_use]
+pub fn attested(id: &[u8], cose: &[u8]) -> Vec<u8> {
     let length = u16::try_from(id.len()).unwrap_or(u16::MAX);
     [&[0; 16], &length.to_be_bytes()[..], id, cose].concat()
 }
