@@ -108,7 +108,7 @@ fn i089_alone_a_passkey_must_check_its_user() {
 }
 
 #[test]
-fn i089_a_key_without_pin_is_no_proof_of_its_user_until_it_was_one_beside_another_factor() {
+fn i089_y322_a_key_without_pin_is_no_proof_of_its_user_until_it_was_one_beside_another_factor() {
     let mut device = Authenticator::new(ORIGIN);
     device.verifies_user = false;
     let made = register(&mut device);

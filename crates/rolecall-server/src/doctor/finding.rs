@@ -121,6 +121,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "clients that cannot be told of ended sessions, since this machine has no root certificates, or that do not take the logout tokens",
     ),
     (
+        "passkeys",
+        "passkeys that were made for another host than that of `public_url`, and do not work",
+    ),
+    (
         "profiles",
         "stored values of profile fields that do not fit their declaration any more",
     ),

@@ -7,6 +7,7 @@ mod files;
 pub(crate) mod finding;
 pub(crate) mod mail;
 mod pages;
+mod passkeys;
 mod system;
 
 use rolecall::{Clock as _, SystemClock};

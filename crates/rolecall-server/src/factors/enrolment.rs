@@ -24,7 +24,7 @@ use crate::{
 /// The time in which an enrolment must be confirmed.
 pub(crate) const LASTS: Duration = Duration::from_mins(15);
 /// The enrolments of a user that are under way: a new one ends the oldest.
-const AT_ONCE: i64 = 3;
+pub(super) const AT_ONCE: i64 = 3;
 /// The factors of a user.
 const MOST: usize = 20;
 const DEFAULT_NAME: &str = "Authenticator";
@@ -61,10 +61,7 @@ pub(crate) async fn begin(app: &App, subject: &str, name: &str) -> Result<Enrolm
     app.store()
         .write(async |conn: &mut Conn| {
             gate::hold(conn, subject).await?;
-            if store::list(conn, subject).await?.len() >= MOST {
-                let detail = format!("an account has up to {MOST} factors: remove one first");
-                return Err(ApiError::rule("too_many_factors", detail, Vec::new()));
-            }
+            require_room(conn, subject).await?;
             let fingerprint = store::read_master(conn).await?;
             let master = master::find(&app.parts().masters, &fingerprint)?;
             let sealed = master::seal_factor(master, &id, secret.bytes());
@@ -76,10 +73,19 @@ pub(crate) async fn begin(app: &App, subject: &str, name: &str) -> Result<Enrolm
                 secret: &sealed.map_err(ApiError::internal)?,
                 created_at: now,
             };
-            Ok(store::insert(conn, &factor, AT_ONCE).await?)
+            Ok::<_, ApiError>(store::insert(conn, &factor, AT_ONCE).await?)
         })
         .await?;
     Ok(Enrolment { id, secret })
+}
+
+/// Refuses another factor where an account has as many as it may.
+pub(super) async fn require_room(conn: &mut Conn, subject: &str) -> Result<(), ApiError> {
+    if store::list(conn, subject).await?.len() >= MOST {
+        let detail = format!("an account has up to {MOST} factors: remove one first");
+        return Err(ApiError::rule("too_many_factors", detail, Vec::new()));
+    }
+    Ok(())
 }
 
 /// Returns the secret of an enrolment that is under way.
@@ -126,13 +132,24 @@ pub(crate) async fn confirm_in(
     if before.len() >= MOST || !store::confirm(change, (id, subject), step).await? {
         return Err(unknown());
     }
-    let kind = FactorKind::Totp.as_str();
+    let added = (id, FactorKind::Totp);
+    finish(app, change, (subject, address), added, before.is_empty()).await
+}
+
+/// Records that a factor was added. The first one comes with recovery codes.
+pub(super) async fn finish(
+    app: &App,
+    change: &mut Change<'_>,
+    owner: (&str, &str),
+    (id, kind): (&str, FactorKind),
+    is_first: bool,
+) -> Result<Confirmed, ApiError> {
+    let kind = kind.as_str();
     change.record(
-        json!({ "action": "factor.added", "subject": subject, "factor": id, "kind": kind }),
+        json!({ "action": "factor.added", "subject": owner.0, "factor": id, "kind": kind }),
     );
-    let owner = (subject, address);
     notify(change.conn(), app, owner, FactorNotice::Added, kind).await?;
-    let codes = if before.is_empty() {
+    let codes = if is_first {
         Some(make_codes(app, change, owner).await?)
     } else {
         None

@@ -160,7 +160,7 @@ pub(crate) async fn make_my_recovery_codes(
 }
 
 /// An answer that no cache keeps.
-fn secret(mut response: Response) -> Response {
+pub(super) fn secret(mut response: Response) -> Response {
     let no_store = HeaderValue::from_static("no-store");
     response
         .headers_mut()

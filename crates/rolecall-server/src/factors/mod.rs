@@ -6,6 +6,7 @@ pub(crate) mod handlers;
 mod names;
 pub(crate) mod notices;
 pub(crate) mod owner;
+pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;
 pub(crate) mod service;
 pub(crate) mod store;

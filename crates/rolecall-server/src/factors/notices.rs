@@ -11,6 +11,8 @@ pub(crate) enum FactorNotice {
     RecoveryCodeUsed,
     /// So many wrong codes that somebody may know the password.
     ManyWrongCodes,
+    /// The counter of a passkey went back: somebody may have copied it.
+    PasskeyWentBack,
 }
 
 impl FactorNotice {
@@ -22,6 +24,7 @@ impl FactorNotice {
             Self::RecoveryCodesMade => "recovery_codes_made",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::ManyWrongCodes => "second_factor_failed",
+            Self::PasskeyWentBack => "passkey_went_back",
         }
     }
 }

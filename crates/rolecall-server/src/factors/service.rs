@@ -151,7 +151,7 @@ pub(crate) async fn remove_of(
 }
 
 /// Changes the factors of the owner, who has just proven that it is them.
-async fn change<T>(
+pub(super) async fn change<T>(
     app: &App,
     owner: &Owner<'_>,
     removed: Option<FactorKind>,

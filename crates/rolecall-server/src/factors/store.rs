@@ -16,7 +16,7 @@ queries! {
     IS_CONFIRMED = "SELECT id FROM factors WHERE id = $1 AND subject_id = $2 AND confirmed = $3";
     READ_MASTER = "SELECT master_key_fingerprint FROM head WHERE id = 1";
     FIND_ENROLMENT = "SELECT f.id, f.secret, f.last_step, h.master_key_fingerprint AS master FROM factors f JOIN head h ON h.id = 1 \
-        WHERE f.id = $1 AND f.subject_id = $2 AND f.confirmed = $3 AND f.created_at > $4";
+        WHERE f.id = $1 AND f.subject_id = $2 AND f.kind = 'totp' AND f.confirmed = $3 AND f.created_at > $4";
     LIST_TOTP = "SELECT f.id, f.secret, f.last_step, h.master_key_fingerprint AS master FROM factors f JOIN head h ON h.id = 1 \
         WHERE f.subject_id = $1 AND f.kind = 'totp' AND f.confirmed = $2 ORDER BY f.id";
     CONFIRM = "UPDATE factors SET confirmed = $3, last_step = $4, created_at = $5, last_used_at = $5 \

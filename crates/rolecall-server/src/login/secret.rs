@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     ChangeLink,
     /// A link to accept an invitation.
     Invitation,
+    /// The challenge of a passkey, made from the step of a flow.
+    PasskeyChallenge,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Self::VerifyLink => b"\xffrolecall verification link\0",
             Self::ChangeLink => b"\xffrolecall change of address\0",
             Self::Invitation => b"\xffrolecall invitation\0",
+            Self::PasskeyChallenge => b"\xffrolecall passkey challenge\0",
         }
     }
 }
@@ -81,6 +84,7 @@ mod tests {
             Kind::VerifyLink,
             Kind::ChangeLink,
             Kind::Invitation,
+            Kind::PasskeyChallenge,
         ];
         let hashes: std::collections::HashSet<_> =
             kinds.map(|kind| keyed(&key, kind, "secret")).into();

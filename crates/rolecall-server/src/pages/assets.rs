@@ -6,6 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 pub(super) const STYLE: &str = include_str!("../../assets/pages/style.css");
 pub(super) const SCRIPT: &str = include_str!("../../assets/pages/form-post.js");
 
+pub(super) const PASSKEYS: &str = include_str!("../../assets/pages/passkeys.js");
+
 /// Returns the version of a file, which its URL ends in, so that browsers cache the file until it changes.
 pub(super) fn version(body: &[u8]) -> String {
     let digest = digest(&SHA256, body);

@@ -23,7 +23,9 @@ use crate::{
     factors::{
         enrolment,
         owner::Owner,
+        passkeys::relying_party,
         service::{self, Factors},
+        store::FactorKind,
     },
     login::{
         browser::store::BrowserSession,
@@ -32,7 +34,7 @@ use crate::{
     },
 };
 
-const PATH: &str = "/account/factors";
+pub(super) const PATH: &str = "/account/factors";
 /// The key of the text after a sign-in that a change has asked for.
 const SIGNED_IN_AGAIN: &str = "signed-in-again";
 
@@ -208,7 +210,7 @@ pub(crate) async fn post_codes(
 }
 
 /// Answers a change that is refused: with the sign-in, if a fresh one is needed, and else with the reason.
-async fn refused(
+pub(super) async fn refused(
     app: &App,
     browser: &Browser,
     session: &BrowserSession,
@@ -245,7 +247,7 @@ async fn begin(app: &App, browser: &Browser, request: AuthorizationRequest) -> R
     }
 }
 
-async fn show(
+pub(super) async fn show(
     app: &App,
     browser: &Browser,
     session: &BrowserSession,
@@ -262,6 +264,7 @@ async fn show(
         context! {
             id => factor.id.as_str(),
             name => factor.name.as_str(),
+            is_passkey => factor.kind == FactorKind::Passkey,
             since => minute(factor.created_at),
             last => factor.last_used_at.map(minute).unwrap_or_default(),
         }
@@ -271,6 +274,7 @@ async fn show(
         factors => factors.collect::<Vec<Value>>(),
         codes_left => codes_left,
         may_add => app.settings().factors.mfa != Mfa::Off,
+        may_add_passkey => app.settings().factors.mfa != Mfa::Off && relying_party(app).is_ok(),
         error => entered.error.unwrap_or_default(),
         problem => entered.problem.as_deref().unwrap_or_default(),
         notice => entered.notice.unwrap_or_default(),
@@ -289,6 +293,7 @@ fn enrolment_form(
     let values = enrolment_page::values(app, &session.username, secret);
     let values = context! {
         flow => "",
+        passkey => "",
         factor => id,
         error => entered.error.unwrap_or_default(),
         seconds => entered.seconds,
@@ -297,12 +302,12 @@ fn enrolment_form(
     own_page(app, browser, "enrol.html", entered.status, values)
 }
 
-fn codes_page(app: &App, browser: &Browser, codes: &[String]) -> Response {
+pub(super) fn codes_page(app: &App, browser: &Browser, codes: &[String]) -> Response {
     let values = context! { flow => "", codes => codes.to_vec() };
     own_page(app, browser, "recovery_codes.html", StatusCode::OK, values)
 }
 
-fn own_page(
+pub(super) fn own_page(
     app: &App,
     browser: &Browser,
     template: &'static str,

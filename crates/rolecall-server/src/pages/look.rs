@@ -6,7 +6,7 @@ use axum::response::Response;
 use minijinja::{Value, context};
 
 use super::{
-    assets::{SCRIPT, STYLE},
+    assets::{PASSKEYS, SCRIPT, STYLE},
     brand::{Brand, PageClient},
     fault::{Fault, LookError},
     files::{Content, Files, read_font, read_picture},
@@ -28,6 +28,7 @@ pub(crate) struct Look {
     /// The links at the foot, as templates have them.
     links: Value,
     script: String,
+    passkeys: String,
     /// The version of the picture beside the title; empty without one.
     favicon: String,
     /// True if the pages load a font, which their policy has to allow.
@@ -55,8 +56,12 @@ impl Look {
         let read = Read::new(pages, &mut faults);
         LookError::unless_empty(faults)?;
         let mut files = Files::default();
-        let script = Content::text("text/javascript; charset=utf-8", SCRIPT.to_owned());
-        let script = files.add("form-post.js", script);
+        let mut add_script = |name, text: &str| {
+            let script = Content::text("text/javascript; charset=utf-8", text.to_owned());
+            files.add(name, script)
+        };
+        let script = add_script("form-post.js", SCRIPT);
+        let passkeys = add_script("passkeys.js", PASSKEYS);
         let favicon = files.add_optional("favicon", read.favicon);
         let has_font = read.font.is_some();
         let base = format!("{STYLE}{}", font_face(&mut files, read.font));
@@ -71,6 +76,7 @@ impl Look {
             clients,
             links: links(&pages.links),
             script,
+            passkeys,
             favicon,
             has_font,
             files,
@@ -116,6 +122,7 @@ impl Look {
             logo_version => own.map_or(&self.brand, |(_, brand)| brand).logo.as_str(),
             style_version => style.as_str(),
             script_version => self.script.as_str(),
+            passkeys_version => self.passkeys.as_str(),
             favicon_version => self.favicon.as_str(),
             links => self.links.clone(),
         }

@@ -23,6 +23,7 @@ pub(crate) mod mails;
 mod markup;
 pub(crate) mod own;
 pub(crate) mod owner;
+pub(crate) mod passkeys;
 mod render;
 pub(crate) mod reset;
 mod samples;

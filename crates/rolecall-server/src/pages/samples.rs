@@ -48,6 +48,7 @@ fn common(languages: &Languages, language: Language) -> Value {
         logo_version => "v1",
         style_version => "v1",
         script_version => "v1",
+        passkeys_version => "v1",
         favicon_version => "v1",
         brand_server => TEXT,
         brand_host => HOST,
@@ -65,7 +66,8 @@ pub(super) const TENANT: &str = "acme-of-sample";
 const TEXT: &str = HOSTILE;
 
 /// The faults that a form can show, by the keys of their texts.
-const ERRORS: [&str; 12] = [
+const ERRORS: [&str; 13] = [
+    "wrong-passkey",
     "second-factor-required",
     "wrong-code",
     "wrong-recovery-code",
@@ -107,14 +109,14 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "sign_in.html" => {
             let errors = ERRORS.map(|error| {
                 context! {
-                    client => TEXT, flow => TEXT, username => TEXT, signed_in => TEXT, may_stay => true, may_reset => true, may_sign_up => true,
+                    client => TEXT, flow => TEXT, username => TEXT, passkey => TEXT, signed_in => TEXT, may_stay => true, may_reset => true, may_sign_up => true,
                     stays => true, error => error, notice => "password-changed", seconds => 3,
                 }
             });
             with_empty(
                 errors,
                 context! {
-                    client => "", flow => "x", username => "", signed_in => "", may_stay => false, may_reset => false, may_sign_up => false,
+                    client => "", flow => "x", username => "", passkey => "", signed_in => "", may_stay => false, may_reset => false, may_sign_up => false,
                     stays => false, error => "", notice => "", seconds => 0,
                 },
             )
@@ -199,9 +201,9 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "account.html" => accounts(),
         "second.html" => with_empty(
             ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => true }
+                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => true, has_application => true, passkey => TEXT }
             }),
-            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false },
+            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false, has_application => false, passkey => "" },
         ),
         "enrol.html" => with_empty(
             ERRORS.map(|error| enrolment(TEXT, "", error)),
@@ -222,6 +224,7 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         }
         "details.html" => details(),
         "events.html" => events(),
+        "passkey.html" => vec![context! { factor => TEXT, passkey => TEXT }],
         // only others extend it
         _ => vec![context! {}],
     }
@@ -290,26 +293,26 @@ fn consents() -> Vec<Value> {
 
 fn enrolment(flow: &str, factor: &str, error: &str) -> Value {
     context! {
-        flow => flow, factor => factor, username => TEXT, error => error, seconds => 3, secret => TEXT, uri => TEXT,
+        flow => flow, factor => factor, passkey => flow, username => TEXT, error => error, seconds => 3, secret => TEXT, uri => TEXT,
         qr_size => 33, qr_path => TEXT,
     }
 }
 
 fn factors() -> Vec<Value> {
     let some = vec![
-        context! { id => TEXT, name => TEXT, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
-        context! { id => "x", name => "Phone", since => "2026-01-31 12:00", last => "" },
+        context! { id => TEXT, name => TEXT, is_passkey => true, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
+        context! { id => "x", name => "Phone", is_passkey => false, since => "2026-01-31 12:00", last => "" },
     ];
     let errors = ERRORS.map(|error| {
         context! {
-            username => TEXT, factors => some.clone(), codes_left => 9, may_add => true, error => error, problem => "",
+            username => TEXT, factors => some.clone(), codes_left => 9, may_add => true, may_add_passkey => true, error => error, problem => "",
             notice => "signed-in-again", seconds => 3,
         }
     });
     with_empty(
         errors,
         context! {
-            username => "alice", factors => Vec::<Value>::new(), codes_left => 0, may_add => false, error => "",
+            username => "alice", factors => Vec::<Value>::new(), codes_left => 0, may_add => false, may_add_passkey => false, error => "",
             problem => TEXT, notice => "", seconds => 0,
         },
     )

@@ -13,6 +13,7 @@ use crate::{
     login::flow::{
         enrolling::{self, Enrolled},
         second, showing,
+        step::FlowError,
     },
 };
 
@@ -50,13 +51,24 @@ pub(crate) async fn post_enrol(
     form: Submitted,
 ) -> Response {
     let (flow, visitor) = (form.get("flow"), browser.visitor(&app));
-    let language = browser.language(&app, None);
-    match enrolling::confirm(&app, flow, &visitor, form.get("code")).await {
-        Ok(Enrolled::Codes(codes)) => match showing::show(&app, flow, &visitor).await {
-            Ok(shown) => codes_page(&app, &browser, &shown, &codes),
-            Err(error) => refuse(&app, language, error),
+    let next = enrolling::confirm(&app, flow, &visitor, form.get("code")).await;
+    enrolled(&app, &browser, flow, next).await
+}
+
+/// Shows the recovery codes that come with a new factor, or goes on.
+pub(super) async fn enrolled(
+    app: &App,
+    browser: &Browser,
+    flow: &str,
+    next: Result<Enrolled, FlowError>,
+) -> Response {
+    let language = browser.language(app, None);
+    match next {
+        Ok(Enrolled::Codes(codes)) => match showing::show(app, flow, &browser.visitor(app)).await {
+            Ok(shown) => codes_page(app, browser, &shown, &codes),
+            Err(error) => refuse(app, language, error),
         },
-        Ok(Enrolled::Next(next)) => go(&app, language, next),
-        Err(error) => answer(&app, &browser, flow, Err(error), Entered::default()).await,
+        Ok(Enrolled::Next(next)) => go(app, language, next),
+        Err(error) => answer(app, browser, flow, Err(error), Entered::default()).await,
     }
 }

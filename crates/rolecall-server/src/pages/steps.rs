@@ -80,6 +80,10 @@ pub(super) async fn answer(
             entered.fault(error, StatusCode::UNAUTHORIZED);
             show(app, browser, flow, &entered).await
         }
+        Err(FlowError::WrongPasskey) => {
+            entered.fault("wrong-passkey", StatusCode::UNAUTHORIZED);
+            show(app, browser, flow, &entered).await
+        }
         Err(FlowError::WrongChoice) => {
             entered.fault("wrong-choice", StatusCode::UNPROCESSABLE_ENTITY);
             show(app, browser, flow, &entered).await
@@ -139,19 +143,30 @@ pub(super) fn step_page(
     entered: &Entered,
 ) -> Response {
     match &shown.step {
-        Step::Second { username } => {
+        Step::Second {
+            username,
+            has_application,
+            passkey,
+        } => {
             let values = context! {
                 flow => shown.flow.id.as_str(),
                 username => username,
+                has_application => has_application,
+                passkey => passkey,
                 error => entered.error.unwrap_or_default(),
                 seconds => entered.seconds,
                 by_recovery => entered.by_recovery,
             };
             flow_page(app, browser, shown, "second.html", entered.status, values)
         }
-        Step::Enrol { username, secret } => {
+        Step::Enrol {
+            username,
+            secret,
+            passkey,
+        } => {
             let values = enrolment::values(app, username, secret);
             let values = context! {
+                passkey => passkey,
                 flow => shown.flow.id.as_str(),
                 factor => "",
                 error => entered.error.unwrap_or_default(),
@@ -164,7 +179,11 @@ pub(super) fn step_page(
             let values = context! { flow => shown.flow.id.as_str(), username => username };
             flow_page(app, browser, shown, "continue.html", StatusCode::OK, values)
         }
-        Step::SignIn { hint, signed_in } => {
+        Step::SignIn {
+            hint,
+            signed_in,
+            passkey,
+        } => {
             let hint = hint.as_deref().unwrap_or_default();
             let username = if entered.username.is_empty() {
                 hint
@@ -175,6 +194,7 @@ pub(super) fn step_page(
                 client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
                 flow => shown.flow.id.as_str(),
                 username => username,
+                passkey => passkey,
                 signed_in => signed_in.as_deref().unwrap_or_default(),
                 may_sign_up => sign_up::is_offered(app),
                 may_reset => app.settings().mail.is_some(),

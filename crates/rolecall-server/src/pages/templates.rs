@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 25] = [
+pub(super) const NAMES: [&str; 26] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -40,13 +40,14 @@ pub(super) const NAMES: [&str; 25] = [
     "own_password.html",
     "events.html",
     "leave.html",
+    "passkey.html",
 ];
 
 /// The most that writing one page may take, in steps of its templates and bytes of what they make, which bounds its memory
 /// to some 128 MB. The samples of the built-in pages take less than a hundredth of it.
 pub(super) const MOST_WORK: u64 = 2_000_000;
 
-pub(super) const TEMPLATES: [(&str, &str); 25] = [
+pub(super) const TEMPLATES: [(&str, &str); 26] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -132,6 +133,10 @@ pub(super) const TEMPLATES: [(&str, &str); 25] = [
         include_str!("../../assets/pages/events.html"),
     ),
     ("leave.html", include_str!("../../assets/pages/leave.html")),
+    (
+        "passkey.html",
+        include_str!("../../assets/pages/passkey.html"),
+    ),
 ];
 
 /// All templates. Those of plain texts are apart: a page that included one would show its values as they are.

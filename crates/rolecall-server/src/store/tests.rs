@@ -41,6 +41,7 @@ const MODULES: &[Module] = &[
     ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("factors/store.rs", factors::store::ALL),
+    ("factors/passkeys/store.rs", factors::passkeys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
     ("policy/store.rs", policy::store::ALL),

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The assurance that a sign-in can reach, the lowest first.
-pub(crate) const REACHABLE: &[Acr] = &[Acr::Aal1, Acr::Aal2];
+pub(crate) const REACHABLE: &[Acr] = &[Acr::Aal1, Acr::Aal2, Acr::Phr];
 
 /// The type of ID tokens, by which no guard takes one for an access token.
 const TYPE: &str = "JWT";

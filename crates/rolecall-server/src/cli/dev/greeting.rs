@@ -25,6 +25,8 @@ impl Greeting<'_> {
     /// Returns the text that is printed once the server is ready.
     pub(super) fn text(&self) -> String {
         let (url, version) = (self.url, env!("CARGO_PKG_VERSION"));
+        // browsers have passkeys for this name, and not for addresses
+        let port = self.bound.port();
         let moved = if self.bound.port() == self.requested.port() {
             String::new()
         } else {
@@ -43,7 +45,7 @@ rolecall {version} for development, on this machine only. Stop it with Ctrl+C.
 
   server    {url}{moved}
   browser   {url}/docs    (press Authorize: admin, {PASSWORD}; or sign in by code flow with client_id {DEMO_CLIENT})
-  account   {url}/account    (the sign-in pages: alice, {PASSWORD})
+  account   http://localhost:{port}/account    (the sign-in pages: alice, {PASSWORD})
   database  {database}    ({data})
 
   user      password        roles

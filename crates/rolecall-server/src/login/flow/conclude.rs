@@ -288,7 +288,7 @@ async fn confirm_one(
                 return Err(Refusal::Stale);
             }
         }
-        Proof::Totp { factor, .. } => {
+        Proof::Totp { factor, .. } | Proof::Passkey { factor, .. } => {
             if !factors::is_confirmed(conn, factor, subject).await? {
                 return Err(Refusal::Stale);
             }
@@ -299,11 +299,11 @@ async fn confirm_one(
     Ok(())
 }
 
-/// Returns true if the proof is as recent as the client asks, although pages have waited since. A password that was typed in
-/// this sign-in counts for a while, or nobody who reads a page slowly could ever sign in with `max_age=0`.
+/// Returns true if the proof is as recent as the client asks, although pages have waited since. What was proven in this
+/// sign-in counts for a while, or nobody who reads a page slowly could ever sign in with `max_age=0`.
 fn is_recent(conclusion: &Conclusion<'_>, auth_time: Timestamp, now: Timestamp) -> bool {
-    let is_typed = matches!(conclusion.proven.first(), Proof::Password { .. });
-    conclusion.request.is_recent(auth_time, now) || (is_typed && now < auth_time.plus(TYPED_NOW))
+    let is_of_now = conclusion.proven.first().is_new();
+    conclusion.request.is_recent(auth_time, now) || (is_of_now && now < auth_time.plus(TYPED_NOW))
 }
 
 /// Returns true if the client may still get an answer at the redirect URI, for the tenant of the request.
@@ -376,7 +376,7 @@ fn open_session(
     let proven = &conclusion.proven;
     let stays = conclusion.flow.is_some_and(|flow| flow.stays);
     let current = conclusion.current.filter(|one| one.subject_id == subject);
-    let is_password = matches!(proven.first(), Proof::Password { .. });
+    let begins_anew = proven.first().is_new();
     let limits = &app.settings().browser;
     let fresh = |id: String, created_at, stays| BrowserSession {
         id,
@@ -392,7 +392,7 @@ fn open_session(
         expires_at: now.plus(limits.lifetime(stays)),
     };
     Ok(match current {
-        Some(current) if is_password => fresh(current.id.clone(), current.created_at, stays),
+        Some(current) if begins_anew => fresh(current.id.clone(), current.created_at, stays),
         // what was proven adds to it
         Some(current) => BrowserSession {
             amr: proven.amr(),

@@ -3,6 +3,7 @@
 use super::{
     kept::{find, page_of, write_step},
     owed::Due,
+    passkey,
     proof::Proof,
     service::{advance, due},
     step::{FlowError, Next, Step, Visitor},
@@ -15,8 +16,10 @@ use crate::{
     error::ApiError,
     factors::{
         enrolment::{self, Confirmed},
+        passkeys::enrolment as passkeys,
         typed::RightCode,
     },
+    ids,
     login::browser::service as browsers,
     store::{Change, gate},
 };
@@ -45,7 +48,11 @@ pub(super) async fn step(app: &App, flow: &mut Flow, username: String) -> Result
             begun.secret
         }
     };
-    Ok(Step::Enrol { username, secret })
+    Ok(Step::Enrol {
+        username,
+        secret,
+        passkey: passkey::creation_options(app, flow, &subject).await?,
+    })
 }
 
 /// Ends the enrolment with the first code of the application.
@@ -114,6 +121,49 @@ async fn keep(
     let detail = "second factor in a browser: totp, just added";
     events::record_in(change.conn(), app, "log_in", subject, address, detail).await?;
     Ok(confirmed)
+}
+
+/// Adds a passkey with the answer of the browser. It proves nobody yet: it is asked for as the second factor then.
+pub(crate) async fn add_passkey(
+    app: &App,
+    id: &str,
+    visitor: &Visitor<'_>,
+    answer: &str,
+) -> Result<Enrolled, FlowError> {
+    let mut flow = find(app, id, visitor).await?;
+    if due(app, &flow).await? != Due::Enrolment {
+        return page_of(&flow, visitor).map(Enrolled::Next);
+    }
+    let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;
+    let challenge = passkey::challenge(app, &flow)?;
+    // the challenge is spent by this try, right or wrong
+    write_step(app, &mut flow).await?;
+    let made = match passkeys::verify(app, answer, &challenge) {
+        Ok(made) => made,
+        Err(ApiError::Invalid(_)) => return Err(FlowError::WrongPasskey),
+        Err(error) => return Err(error.into()),
+    };
+    let factor = ids::new_id(app.now()).map_err(ApiError::internal)?;
+    let owner = (subject.as_str(), visitor.origin.address);
+    let caller = Caller::As { user_id: &subject };
+    let confirmed = app
+        .change_as(caller, async |change: &mut Change<'_>| {
+            gate::hold(change.conn(), &subject).await?;
+            let added = passkeys::add_in(app, change, owner, (&factor, ""), &made).await?;
+            // of two answers at once, one finds the step taken
+            let now = change.now();
+            if !flows::update(change.conn(), &flow, now).await? {
+                return Err(FlowError::Ended);
+            }
+            Ok(added)
+        })
+        .await;
+    match confirmed {
+        Ok(Confirmed { codes: Some(codes) }) => Ok(Enrolled::Codes(codes)),
+        Ok(_) => page_of(&flow, visitor).map(Enrolled::Next),
+        Err(FlowError::Failed(ApiError::Invalid(_))) => Err(FlowError::WrongPasskey),
+        Err(error) => Err(error),
+    }
 }
 
 /// Goes on after the recovery codes were shown. What is still due is shown.

@@ -11,6 +11,7 @@ mod describe;
 pub(crate) mod enrolling;
 mod kept;
 pub(crate) mod owed;
+pub(crate) mod passkey;
 pub(crate) mod proof;
 pub(crate) mod request;
 pub(crate) mod second;

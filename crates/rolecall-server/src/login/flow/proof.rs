@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::owed::Owed;
 use crate::{
-    factors::{recovery_codes, typed::RightCode},
+    factors::{passkeys::proving::RightAnswer, recovery_codes, typed::RightCode},
     login::browser::store::BrowserSession,
 };
 
@@ -46,9 +46,16 @@ pub(crate) enum Proof {
     RecoveryCode {
         at_micros: i64,
     },
+    /// A passkey, by these methods.
+    Passkey {
+        factor: String,
+        amr: String,
+        at_micros: i64,
+    },
 }
 
-/// The proofs of a flow. All are about its subject; the first is by a password or an earlier sign-in, and others add to it.
+/// The proofs of a flow. All are about its subject; the first is by a password, a passkey or an earlier sign-in, and
+/// others add to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Proofs(Vec<Proof>);
@@ -136,8 +143,7 @@ impl Proven {
 
     /// Returns true if something was proven in this sign-in, and not only before.
     pub(crate) fn is_new(&self) -> bool {
-        let is_old = |proof: &Proof| matches!(proof, Proof::BrowserSession { .. });
-        !self.proofs.0.iter().all(is_old)
+        self.proofs.0.iter().any(Proof::is_new)
     }
 
     /// Returns the methods of authentication, separated by spaces.
@@ -192,12 +198,27 @@ impl Proof {
         }
     }
 
+    /// Returns the proof by a passkey that has just answered.
+    pub(in crate::login) fn passkey(right: &RightAnswer, now: Timestamp) -> Self {
+        Self::Passkey {
+            factor: right.factor().to_owned(),
+            amr: right.methods(),
+            at_micros: now.micros(),
+        }
+    }
+
+    /// Returns true if it was made in this sign-in, and not before.
+    pub(in crate::login) const fn is_new(&self) -> bool {
+        !matches!(self, Self::BrowserSession { .. })
+    }
+
     /// Returns the time at which the user proved who they are.
     pub(crate) fn at(&self) -> Timestamp {
         match self {
             Self::Password { at_micros, .. }
             | Self::BrowserSession { at_micros, .. }
             | Self::Totp { at_micros, .. }
+            | Self::Passkey { at_micros, .. }
             | Self::RecoveryCode { at_micros } => Timestamp::from_micros(*at_micros),
         }
     }
@@ -205,7 +226,7 @@ impl Proof {
     fn methods(&self) -> impl Iterator<Item = &str> {
         let methods = match self {
             Self::Password { .. } => PASSWORD,
-            Self::BrowserSession { amr, .. } => amr,
+            Self::BrowserSession { amr, .. } | Self::Passkey { amr, .. } => amr,
             Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
         };
         methods.split(' ').filter(|method| !method.is_empty())
@@ -213,7 +234,7 @@ impl Proof {
 
     fn credential(&self) -> Option<&str> {
         match self {
-            Self::Totp { factor, .. } => Some(factor),
+            Self::Totp { factor, .. } | Self::Passkey { factor, .. } => Some(factor),
             Self::RecoveryCode { .. } => Some(recovery_codes::CREDENTIAL),
             Self::Password { .. } | Self::BrowserSession { .. } => None,
         }
@@ -236,6 +257,14 @@ mod tests {
         }
     }
 
+    fn passkey(amr: &str) -> Proof {
+        Proof::Passkey {
+            factor: "p".to_owned(),
+            amr: amr.to_owned(),
+            at_micros: 0,
+        }
+    }
+
     fn session(amr: &str) -> Proof {
         Proof::BrowserSession {
             id: "b".to_owned(),
@@ -252,6 +281,15 @@ mod tests {
             (vec![password()], "pwd", Acr::Aal1),
             (vec![password(), totp("f")], "pwd otp mfa", Acr::Aal2),
             (vec![password(), recovery()], "pwd otp mfa", Acr::Aal2),
+            (vec![passkey("hwk user mfa")], "hwk user mfa", Acr::Phr),
+            (vec![password(), passkey("hwk")], "pwd hwk mfa", Acr::Phr),
+            (
+                vec![session("pwd"), passkey("swk user mfa")],
+                "pwd swk user mfa",
+                Acr::Phr,
+            ),
+            // without a check of its user, a passkey is one factor
+            (vec![passkey("swk")], "swk", Acr::Aal1),
             (vec![session("pwd")], "pwd", Acr::Aal1),
             (vec![session("pwd otp mfa")], "pwd otp mfa", Acr::Aal2),
             (vec![session("pwd"), totp("f")], "pwd otp mfa", Acr::Aal2),

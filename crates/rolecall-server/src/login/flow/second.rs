@@ -100,7 +100,7 @@ async fn keep(
 
 /// Counts a wrong code in the flow, which ends with the last. Whoever guesses begins again with the password, and the
 /// failures of the account remain.
-async fn count(app: &App, flow: &mut Flow) -> Result<Next, FlowError> {
+pub(super) async fn count(app: &App, flow: &mut Flow) -> Result<Next, FlowError> {
     flow.failures += 1;
     let is_last = flow.failures >= MOST_FAILURES;
     let now = app.now();

@@ -6,12 +6,16 @@ use super::{
     enrolling,
     kept::find,
     owed::Due,
+    passkey,
     service::{due, fits, is_consent_due, settle},
     step::{FlowError, Shown, Step, Visitor},
     store::Flow,
 };
 use crate::{
-    accounts::store as accounts, app::App, clients::store as clients,
+    accounts::store as accounts,
+    app::App,
+    clients::store as clients,
+    factors::store::{self as factors, FactorKind},
     login::browser::service as browsers,
 };
 
@@ -25,9 +29,7 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
     }
     let step = match due(app, &flow).await? {
         Due::First => sign_in_step(app, &flow, visitor).await?,
-        Due::Second => Step::Second {
-            username: username(app, &flow).await?,
-        },
+        Due::Second => second_step(app, &flow).await?,
         Due::Enrolment => {
             let username = username(app, &flow).await?;
             enrolling::step(app, &mut flow, username).await?
@@ -56,6 +58,16 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
     })
 }
 
+async fn second_step(app: &App, flow: &Flow) -> Result<Step, FlowError> {
+    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+    let kinds = factors::kinds(&mut app.store().read().await?, subject).await?;
+    Ok(Step::Second {
+        username: username(app, flow).await?,
+        has_application: kinds.contains(&FactorKind::Totp),
+        passkey: passkey::options(app, flow, Some(subject)).await?,
+    })
+}
+
 async fn sign_in_step(app: &App, flow: &Flow, visitor: &Visitor<'_>) -> Result<Step, FlowError> {
     let current = browsers::find(app, visitor.session).await?;
     // a session that was not enough is not offered again
@@ -65,6 +77,7 @@ async fn sign_in_step(app: &App, flow: &Flow, visitor: &Visitor<'_>) -> Result<S
     Ok(Step::SignIn {
         hint: flow.request.login_hint.clone(),
         signed_in: fitting.map(|session| session.username),
+        passkey: passkey::options(app, flow, None).await?,
     })
 }
 

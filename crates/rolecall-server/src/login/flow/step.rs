@@ -69,11 +69,23 @@ pub(crate) enum Step {
         hint: Option<String>,
         /// The user who is signed in and may go on.
         signed_in: Option<String>,
+        /// The options for a passkey, as JSON; empty where there are none.
+        passkey: String,
     },
     /// Prove it with a second factor.
-    Second { username: String },
+    Second {
+        username: String,
+        has_application: bool,
+        /// The options for a passkey, as JSON; empty if the account has none.
+        passkey: String,
+    },
     /// Add a second factor.
-    Enrol { username: String, secret: Secret },
+    Enrol {
+        username: String,
+        secret: Secret,
+        /// The options to make a passkey, as JSON; empty where there are none.
+        passkey: String,
+    },
     /// Go on: nothing else is due.
     Continue { username: String },
     /// Choose a tenant, or roles of a constraint.
@@ -111,6 +123,8 @@ pub(crate) enum FlowError {
     Wrong,
     /// The code of a second factor is wrong, or was used before.
     WrongCode,
+    /// The answer of a passkey is refused.
+    WrongPasskey,
     /// The password is right, and must be changed before it signs anybody in.
     PasswordChangeRequired,
     /// The choice is not among those that the user has.

@@ -144,6 +144,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         include_str!("../../../migrations/0029_assurance_of_roles.sql"),
     ),
     (
+        30,
+        "passkeys",
+        include_str!("../../../migrations/0030_passkeys.sql"),
+    ),
+    (
         32,
         "consents as shown",
         include_str!("../../../migrations/0032_consents_as_shown.sql"),

@@ -11,6 +11,7 @@ mod model;
 mod others;
 mod own_page;
 mod pages;
+mod passkeys;
 mod passwords;
 mod replays;
 mod roles;
