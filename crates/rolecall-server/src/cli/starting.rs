@@ -27,7 +27,7 @@ pub(super) async fn answering<T>(
     let meanwhile = TcpListener::from_std(listener.try_clone()?)?;
     let (working, done) = oneshot::channel::<()>();
     let end = async { drop(done.await) };
-    let app = http::wrap(routes(), api::layer_options(&[]));
+    let app = http::wrap(routes(), api::layer_options(None));
     let serving = http::serve(meanwhile, app, Limits::default(), end);
     let work = async {
         let outcome = work.await;

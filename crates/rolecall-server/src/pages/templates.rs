@@ -172,6 +172,14 @@ impl Templates {
         self.pages.globals().map(|(name, _)| name)
     }
 
+    /// Sets the work that writing one page may take.
+    #[cfg(test)]
+    pub(super) fn set_fuel(&mut self, fuel: u64) {
+        for environment in [&mut self.pages, &mut self.texts] {
+            environment.set_fuel(Some(fuel));
+        }
+    }
+
     fn of(&self, name: &str) -> &Environment<'static> {
         if is_text(name) {
             &self.texts

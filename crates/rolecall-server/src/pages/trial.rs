@@ -351,9 +351,9 @@ mod tests {
     #[test]
     fn y374_the_built_in_pages_take_little() {
         let languages = Arc::new(Languages::new(Vec::new()));
-        let mut environment = templates::environment(Arc::clone(&languages)).unwrap();
-        environment.set_fuel(Some(templates::MOST_WORK / 100));
-        assert_eq!(failing(&environment, &languages), []);
+        let mut templates = Templates::new(&languages).unwrap();
+        templates.set_fuel(MOST_WORK / 100);
+        assert_eq!(failing(&templates, &languages, &BTreeMap::new()), []);
     }
 
     #[test]
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn y388_each_field_and_each_form_is_needed_and_the_rest_can_be_left_out() {
-        let (_, text) = templates::TEMPLATES[1];
+        let (_, text) = TEMPLATES[1];
         for (part, wrong) in [
             ("name=\"username\"", "title=\"x\""),
             ("name=\"password\"", "title=\"x\""),

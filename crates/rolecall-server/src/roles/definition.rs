@@ -196,9 +196,8 @@ pub(crate) async fn end_below(
     for (subject, tenant) in assignment_store::in_tenants(change.conn(), name).await? {
         change.raise_floor_in(Some(&tenant), FloorKind::Subject, &subject);
     }
-    for lost in policy.closure([name]) {
-        change.raise_floor(FloorKind::Role, lost.as_str());
-    }
+    let (roles, lost) = (policy.closure([name]), policy.permissions_of([name]));
+    losses::end_tokens(change, policy, &roles, lost).await?;
     Ok(())
 }
 
