@@ -91,7 +91,7 @@ def enter(browser, user):
     press(browser, "Sign in")
 
 
-def test_m190_pyotp_is_the_second_factor(dev, app, user):
+def test_m046_pyotp_is_the_second_factor(dev, app, user):
     phone, _, codes = enrol(dev, user)
     assert len(codes) == 10
     visitor, asked = sign_in.Visitor(dev.url), app.ask()

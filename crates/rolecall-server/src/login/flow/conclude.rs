@@ -8,7 +8,8 @@ use super::{
     answer::{Answer, AnswerError, Target},
     choice::{Bounds, Choice, beside_others, settle},
     owed,
-    proof::{Proof, Proven, fingerprint},
+    proof::{Proof, fingerprint},
+    proven::Proven,
     request::AuthorizationRequest,
     store::{self as flows, Flow},
 };

@@ -13,6 +13,7 @@ mod kept;
 pub(crate) mod owed;
 pub(crate) mod passkey;
 pub(crate) mod proof;
+pub(crate) mod proven;
 pub(crate) mod request;
 pub(crate) mod second;
 pub(crate) mod service;

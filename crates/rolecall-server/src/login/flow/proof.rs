@@ -1,14 +1,10 @@
 //! The proofs of somebody who is signing in.
-//!
-//! [`Proven`] is the only way to conclude a flow, and only [`Proven::of`] makes one: it refuses a flow in which something
-//! is still owed. A page that skips a step therefore cannot sign anybody in.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall_core::{Acr, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::owed::Owed;
 use crate::{
     factors::{passkeys::proving::RightAnswer, recovery_codes, typed::RightCode},
     login::browser::store::BrowserSession,
@@ -76,6 +72,10 @@ impl Proofs {
         self.0.first()
     }
 
+    pub(super) fn all(&self) -> &[Proof] {
+        &self.0
+    }
+
     /// Returns the methods of authentication (RFC 8176), each once.
     pub(in crate::login) fn methods(&self) -> Vec<&str> {
         let mut methods: Vec<&str> = Vec::new();
@@ -95,76 +95,6 @@ impl Proofs {
     /// Returns the assurance that the proofs reach.
     pub(in crate::login) fn acr(&self) -> Acr {
         Acr::of_methods(self.methods())
-    }
-}
-
-/// A user who has proven all that a flow asks for.
-#[derive(Debug)]
-pub(crate) struct Proven {
-    subject: String,
-    first: Proof,
-    proofs: Proofs,
-}
-
-impl Proven {
-    /// Returns the user of a flow with these proofs, if nothing is owed.
-    pub(in crate::login) fn of(
-        subject: Option<&str>,
-        proofs: &Proofs,
-        owed: &Owed,
-    ) -> Option<Self> {
-        let subject = subject?.to_owned();
-        let first = proofs.first()?.clone();
-        let proofs = proofs.clone();
-        owed.is_paid_by(&proofs).then_some(Self {
-            subject,
-            first,
-            proofs,
-        })
-    }
-
-    /// Returns true if nothing is owed of what may have changed since.
-    pub(in crate::login) fn pays(&self, owed: &Owed) -> bool {
-        owed.is_paid_by(&self.proofs)
-    }
-
-    pub(crate) fn subject(&self) -> &str {
-        &self.subject
-    }
-
-    /// Returns the proof that the others add to.
-    pub(crate) fn first(&self) -> &Proof {
-        &self.first
-    }
-
-    pub(crate) fn proofs(&self) -> &[Proof] {
-        &self.proofs.0
-    }
-
-    /// Returns true if something was proven in this sign-in, and not only before.
-    pub(crate) fn is_new(&self) -> bool {
-        self.proofs.0.iter().any(Proof::is_new)
-    }
-
-    /// Returns the methods of authentication, separated by spaces.
-    pub(crate) fn amr(&self) -> String {
-        self.proofs.methods().join(" ")
-    }
-
-    /// Returns the assurance that the proofs reach.
-    pub(crate) fn acr(&self) -> Acr {
-        self.proofs.acr()
-    }
-
-    /// Returns the ids of the factors that were used, separated by spaces. `before` are those of an earlier sign-in.
-    pub(crate) fn credentials(&self, before: &str) -> String {
-        let mut ids: Vec<&str> = before.split(' ').filter(|id| !id.is_empty()).collect();
-        for id in self.proofs.0.iter().filter_map(Proof::credential) {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-        ids.join(" ")
     }
 }
 
@@ -232,7 +162,8 @@ impl Proof {
         methods.split(' ').filter(|method| !method.is_empty())
     }
 
-    fn credential(&self) -> Option<&str> {
+    /// Returns the id of the factor that was used.
+    pub(super) fn credential(&self) -> Option<&str> {
         match self {
             Self::Totp { factor, .. } | Self::Passkey { factor, .. } => Some(factor),
             Self::RecoveryCode { .. } => Some(recovery_codes::CREDENTIAL),
@@ -315,20 +246,5 @@ mod tests {
         let both = Proofs(vec![session("pwd"), totp("f")]);
         let written = serde_json::to_string(&both).unwrap();
         assert_eq!(serde_json::from_str::<Proofs>(&written).unwrap(), both);
-    }
-
-    #[test]
-    fn a_sign_in_rests_on_each_factor_once() {
-        let proven = Proven {
-            subject: "u".to_owned(),
-            first: session("pwd otp mfa"),
-            proofs: Proofs(vec![
-                session("pwd otp mfa"),
-                totp("g"),
-                Proof::RecoveryCode { at_micros: 0 },
-            ]),
-        };
-        assert_eq!(proven.credentials("f g"), "f g recovery");
-        assert_eq!(proven.credentials(""), "g recovery");
     }
 }

@@ -6,7 +6,7 @@ use super::{REDIRECT, STALE, STEP, World, code_of, leads_to_page, page};
 use crate::support::{Browser, PASSWORD, SignInAnswer, claims, on_both};
 
 on_both![
-    m045_an_essential_acr_is_reached_or_refused,
+    m045_m189_an_essential_acr_is_reached_or_refused,
     m046_acr_values_are_a_wish,
     m045_an_earlier_sign_in_steps_up_by_the_second_factor_alone,
     m045_an_essential_acr_adds_a_factor,
@@ -25,7 +25,7 @@ async fn acr_of(world: &World, answer: &crate::support::Response) -> String {
     claims["acr"].as_str().unwrap().to_owned()
 }
 
-async fn m045_an_essential_acr_is_reached_or_refused(world: World) {
+async fn m045_m189_an_essential_acr_is_reached_or_refused(world: World) {
     let mut browser = Browser::new(&world);
     for (values, error) in [
         (json!(["gold"]), Some("unmet_authentication_requirements")),

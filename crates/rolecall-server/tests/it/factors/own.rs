@@ -119,7 +119,7 @@ async fn i129_no_secret_is_ever_read_back(world: World) {
         (format!("/api/users/{alice}/factors"), admin),
         (format!("/api/users/{alice}"), admin),
         ("/api/audit".to_owned(), admin),
-        ("/api/audit?kind=events".to_owned(), admin),
+        ("/api/audit?kind=event".to_owned(), admin),
     ] {
         let answer = world.get(&path, token).await;
         texts.push(String::from_utf8_lossy(&answer.body).into_owned());
