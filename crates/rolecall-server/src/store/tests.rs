@@ -180,7 +180,8 @@ async fn y385_a_database_without_room_is_not_ready_for_a_while() {
         VALUES ($1, 0, 'x', '', hex(zeroblob(100000)))";
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
-    let store = Store::open(&url).await.unwrap();
+    let server = crate::Embedded::builder(&url).open().await.unwrap();
+    let store = server.app().store();
     store.ping().await.unwrap();
     let filled = store.write(async |conn: &mut Conn| {
         // no page more than there are
