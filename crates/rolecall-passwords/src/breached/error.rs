@@ -2,8 +2,6 @@
 
 use std::io;
 
-use super::format::VERSION;
-
 /// The reason why a file is no usable list of breached passwords.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,7 +13,7 @@ pub enum ListError {
     NotAList,
     /// It was written by another version of this crate.
     #[error(
-        "its format has version {0} and this program reads version {VERSION}: build the list again with `rolecall passwords build`"
+        "its format has version {0}, which this program does not read: build the list again with `rolecall passwords build`"
     )]
     Version(u32),
     /// It is shorter or longer than its header says.

@@ -19,7 +19,7 @@ use aws_lc_rs::digest;
 use super::error::ListError;
 
 const MAGIC: [u8; 8] = *b"rcbreach";
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 /// Enough for one false positive in 1000 passwords with a billion values in the list.
 pub(super) const VALUE_BITS: u32 = 40;
 pub(super) const VALUE_BYTES: usize = 5;
