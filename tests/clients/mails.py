@@ -43,7 +43,7 @@ class Inbox:
 
 def part(mail, kind):
     """The content of the part `plain` or `html`."""
-    return mail.get_body((kind,)).get_content()
+    return mail.get_body((kind,)).get_content().replace("\r\n", "\n")
 
 
 def link(mail):
