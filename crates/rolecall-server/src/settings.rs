@@ -10,6 +10,10 @@ use crate::{
 };
 
 /// The settings that the services read.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one setting of its own"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) issuer: String,

@@ -35,7 +35,9 @@ impl Context {
     /// Opens the configured database, which must exist with the current schema.
     pub(super) async fn open(globals: &GlobalFlags) -> Result<Self, CliError> {
         let config = load(globals, &[])?;
-        let Opened { app, .. } = start::open(configured::options(&config, None)).await?;
+        // boxed, since the future of a start goes into that of every command
+        let opened = Box::pin(start::open(configured::options(&config, None))).await?;
+        let Opened { app, .. } = opened;
         let mut context = Self {
             app,
             json: globals.json,

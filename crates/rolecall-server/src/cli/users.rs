@@ -189,15 +189,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         UserCommand::Password {
             name,
             password_stdin,
-        } => {
-            let id = context.user_id(name).await?;
-            let password = new_password(*password_stdin)?;
-            service::set_password(&context.app, context.caller(), &id, &password).await?;
-            print_done(
-                context.json,
-                &format!("password of `{}` set; all sessions ended", printable(name)),
-            )
-        }
+        } => set_password(context, name, *password_stdin).await,
         UserCommand::Reset { name } => {
             let id = context.user_id(name).await?;
             let code = service::reset(&context.app, context.caller(), &id, None).await?;
@@ -218,6 +210,16 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             print_done(context.json, &format!("user `{}` deleted", printable(name)))
         }
     }
+}
+
+async fn set_password(context: &Context, name: &str, from_stdin: bool) -> Result<(), CliError> {
+    let id = context.user_id(name).await?;
+    let password = new_password(from_stdin)?;
+    service::set_password(&context.app, context.caller(), &id, &password).await?;
+    print_done(
+        context.json,
+        &format!("password of `{}` set; all sessions ended", printable(name)),
+    )
 }
 
 async fn invite(

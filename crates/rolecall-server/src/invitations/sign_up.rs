@@ -122,7 +122,7 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         // an invitation by a person stays
         store::replace_own(conn, (&hash, &key), &invitation, BY_SIGN_UP).await?;
         values.token = token;
-        values.page = "invite".to_owned();
+        "invite".clone_into(&mut values.page);
     }
     let kind = if is_known { KNOWN } else { KIND };
     let due = Due {

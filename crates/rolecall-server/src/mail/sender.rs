@@ -110,12 +110,11 @@ async fn send_due(
     metrics.store(waiting, Ordering::Relaxed);
     drop(conn);
     for due in due {
-        let mailer = match mailer {
-            Some(mailer) => mailer.clone(),
-            None => {
-                let new = Mailer::new(settings, &own_host(app)).map_err(ApiError::internal)?;
-                mailer.insert(new).clone()
-            }
+        let mailer = if let Some(mailer) = mailer {
+            mailer.clone()
+        } else {
+            let new = Mailer::new(settings, &own_host(app)).map_err(ApiError::internal)?;
+            mailer.insert(new).clone()
         };
         if let Some(due) = claim(app, due).await? {
             let app = app.clone();

@@ -135,6 +135,21 @@ fn write_database(app: &App, text: &mut Text) {
     }
 }
 
+fn write_mails(app: &App, text: &mut Text) {
+    let metrics = &app.parts().metrics;
+    text.family(
+        "rolecall_mails_total",
+        "Tries to send mails, by outcome.",
+        "outcome",
+        &metrics.mails,
+    );
+    text.gauge(
+        "rolecall_mails_waiting",
+        "Mails that wait to be sent, as this node last saw.",
+        metrics.mails_waiting.load(Ordering::Relaxed),
+    );
+}
+
 fn write_state(app: &App, guard: &Guard, text: &mut Text) {
     let parts = app.parts();
     let metrics = &parts.metrics;
@@ -183,17 +198,7 @@ fn write_state(app: &App, guard: &Guard, text: &mut Text) {
         "outcome",
         &metrics.logout_tokens,
     );
-    text.family(
-        "rolecall_mails_total",
-        "Tries to send mails, by outcome.",
-        "outcome",
-        &metrics.mails,
-    );
-    text.gauge(
-        "rolecall_mails_waiting",
-        "Mails that wait to be sent, as this node last saw.",
-        metrics.mails_waiting.load(Ordering::Relaxed),
-    );
+    write_mails(app, text);
     let (waiting, oldest) = metrics.waiting();
     text.gauge(
         "rolecall_logout_tokens_waiting",

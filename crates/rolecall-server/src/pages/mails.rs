@@ -61,9 +61,8 @@ pub(super) fn keys(kind: &str) -> Value {
     let (button, foot) = match kind {
         "reset" => ("reset-button", "mail-not-you"),
         "reset-started" => ("reset-button", "reset-started-foot"),
-        "sign-up" => ("make-account", "mail-not-you"),
         "sign-up-known" => ("", "mail-not-you"),
-        "invite" => ("make-account", "mail-not-you"),
+        "sign-up" | "invite" => ("make-account", "mail-not-you"),
         "verify" | "change" => ("verify-button", "mail-not-you"),
         "test" => ("", "test-foot"),
         _ => ("", "mail-notice-foot"),

@@ -132,6 +132,73 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
                 },
             )
         }
+        "reset.html" | "new_password.html" | "invite.html" | "sign_up.html" | "verify.html"
+        | "mail.html" | "mail.txt" => of_mail(name),
+        "choose.html" => choices(),
+        "consent.html" => consents(),
+        "message.html" => {
+            let messages = MESSAGES.map(|heading| {
+                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT }
+            });
+            with_empty(
+                messages,
+                context! {
+                    heading => "unavailable", text => "too-many", seconds => 1, detail => "",
+                },
+            )
+        }
+        "form_post.html" => vec![context! {
+            action => "https://wiki.example/cb", parameters => vec![(TEXT, TEXT)],
+        }],
+        "logout.html" => vec![context! {
+            username => TEXT, parameters => vec![(TEXT, TEXT)],
+        }],
+        "account.html" => accounts(),
+        _ => of_account(name),
+    }
+}
+
+fn with_empty<const N: usize>(full: [Value; N], empty: Value) -> Vec<Value> {
+    full.into_iter().chain([empty]).collect()
+}
+
+/// As [`samples`], for second factors and the other pages of an account.
+fn of_account(name: &str) -> Vec<Value> {
+    match name {
+        "second.html" => with_empty(
+            ERRORS.map(|error| {
+                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => true, has_application => true, passkey => TEXT }
+            }),
+            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false, has_application => false, passkey => "" },
+        ),
+        "enrol.html" => with_empty(
+            ERRORS.map(|error| enrolment(TEXT, "", error)),
+            enrolment("", TEXT, ""),
+        ),
+        "recovery_codes.html" => vec![
+            context! { flow => TEXT, codes => vec![TEXT] },
+            context! { flow => "", codes => Vec::<&str>::new() },
+        ],
+        "continue.html" => vec![context! { flow => TEXT, username => TEXT }],
+        "factors.html" => factors(),
+        "own_password.html" | "leave.html" => {
+            let errors = ERRORS.map(|error| {
+                context! { username => TEXT, error => error, problem => "", seconds => 3, asks_code => true }
+            });
+            let empty = context! { username => TEXT, error => "", problem => TEXT, seconds => 0, asks_code => false };
+            with_empty(errors, empty)
+        }
+        "details.html" => details(),
+        "events.html" => events(),
+        "passkey.html" => vec![context! { factor => TEXT, passkey => TEXT }],
+        // only others extend it
+        _ => vec![context! {}],
+    }
+}
+
+/// As [`samples`], for the mails and the pages that their links lead to.
+fn of_mail(name: &str) -> Vec<Value> {
+    match name {
         "reset.html" => {
             let errors = ERRORS.map(|error| {
                 context! { flow => TEXT, username => TEXT, error => error, seconds => 3 }
@@ -178,60 +245,8 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
             context! { token => TEXT, username => TEXT, address => TEXT, signed_in => true },
             context! { token => "x", username => "alice", address => "a@b.example", signed_in => false },
         ],
-        "mail.html" | "mail.txt" => mails(),
-        "choose.html" => choices(),
-        "consent.html" => consents(),
-        "message.html" => {
-            let messages = MESSAGES.map(|heading| {
-                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT }
-            });
-            with_empty(
-                messages,
-                context! {
-                    heading => "unavailable", text => "too-many", seconds => 1, detail => "",
-                },
-            )
-        }
-        "form_post.html" => vec![context! {
-            action => "https://wiki.example/cb", parameters => vec![(TEXT, TEXT)],
-        }],
-        "logout.html" => vec![context! {
-            username => TEXT, parameters => vec![(TEXT, TEXT)],
-        }],
-        "account.html" => accounts(),
-        "second.html" => with_empty(
-            ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => true, has_application => true, passkey => TEXT }
-            }),
-            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false, has_application => false, passkey => "" },
-        ),
-        "enrol.html" => with_empty(
-            ERRORS.map(|error| enrolment(TEXT, "", error)),
-            enrolment("", TEXT, ""),
-        ),
-        "recovery_codes.html" => vec![
-            context! { flow => TEXT, codes => vec![TEXT] },
-            context! { flow => "", codes => Vec::<&str>::new() },
-        ],
-        "continue.html" => vec![context! { flow => TEXT, username => TEXT }],
-        "factors.html" => factors(),
-        "own_password.html" | "leave.html" => {
-            let errors = ERRORS.map(|error| {
-                context! { username => TEXT, error => error, problem => "", seconds => 3, asks_code => true }
-            });
-            let empty = context! { username => TEXT, error => "", problem => TEXT, seconds => 0, asks_code => false };
-            with_empty(errors, empty)
-        }
-        "details.html" => details(),
-        "events.html" => events(),
-        "passkey.html" => vec![context! { factor => TEXT, passkey => TEXT }],
-        // only others extend it
-        _ => vec![context! {}],
+        _ => mails(),
     }
-}
-
-fn with_empty<const N: usize>(full: [Value; N], empty: Value) -> Vec<Value> {
-    full.into_iter().chain([empty]).collect()
 }
 
 /// Every kind of mail, with and without what only some have.

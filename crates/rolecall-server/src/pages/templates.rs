@@ -199,7 +199,7 @@ impl Templates {
 
 /// Returns true for the name of a template that is no HTML.
 pub(super) fn is_text(name: &str) -> bool {
-    name.ends_with(".txt")
+    name.rsplit_once('.').is_some_and(|(_, kind)| kind == "txt")
 }
 
 type Format = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error>;

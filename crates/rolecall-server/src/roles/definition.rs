@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     assignment_store,
     details::{self, RoleDetails},
+    losses,
     names::{check_description, check_name},
     store::{self, Role},
 };
