@@ -3,6 +3,8 @@
 //! [`Proven`] is the only way to conclude a flow, and only [`Proven::of`] makes one: it refuses a flow in which something
 //! is still owed. A page that skips a step therefore cannot sign anybody in.
 
+use rolecall_core::Acr;
+
 use super::{
     owed::Owed,
     proof::{Proof, Proofs},
