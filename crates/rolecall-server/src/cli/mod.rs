@@ -128,7 +128,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Health => health::run(&globals).await.map(done),
         Command::Doctor { list: true, .. } => doctor::list(&globals).map(done),
         Command::Doctor { full, .. } => Box::pin(doctor::run(&globals, Depth::of(full))).await,
-        Command::Migrate { check } => recovery::migrate(&globals, check).await,
+        Command::Migrate { check } => Box::pin(recovery::migrate(&globals, check)).await,
         command => {
             // nobody else may decide that the schema is updated
             if matches!(command, Command::Recover) && globals.act_as.is_none() {

@@ -3,7 +3,7 @@
 use minijinja::{Error, Value, context};
 use rolecall_core::Timestamp;
 
-use super::look::Look;
+use super::{look::Look, mail_kinds::keys};
 use crate::{app::App, mail::outbox::Values, times::rfc3339};
 
 /// A mail that is written.
@@ -56,43 +56,6 @@ fn render(look: &Look, base: &str, language: &str, own: Value) -> Result<Written
     })
 }
 
-/// Returns the keys of the texts of a kind.
-pub(super) fn keys(kind: &str) -> Value {
-    let (button, foot) = match kind {
-        "reset" => ("reset-button", "mail-not-you"),
-        "reset-started" => ("reset-button", "reset-started-foot"),
-        "sign-up-known" => ("", "mail-not-you"),
-        "sign-up" | "invite" => ("make-account", "mail-not-you"),
-        "verify" | "change" => ("verify-button", "mail-not-you"),
-        "test" => ("", "test-foot"),
-        _ => ("", "mail-notice-foot"),
-    };
-    context! {
-        title => format!("{kind}-subject"),
-        lead => format!("{kind}-mail"),
-        button => button,
-        foot => foot,
-    }
-}
-
-/// The kinds of mails, each of which is tried with sample data.
-pub(super) const KINDS: [&str; 14] = [
-    "reset-started",
-    "sign-up",
-    "sign-up-known",
-    "invite",
-    "reset",
-    "verify",
-    "change",
-    "test",
-    "address-changed",
-    "factor-added",
-    "factor-removed",
-    "new-device",
-    "password-changed",
-    "recovery-code-used",
-];
-
 /// Returns a time to the minute, in UTC.
 fn minute(time: Timestamp) -> String {
     let text = rfc3339(time).replace('T', " ");
@@ -102,7 +65,7 @@ fn minute(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Pages, mail::notices::Notice};
+    use crate::{config::Pages, mail::notices::Notice, pages::mail_kinds::KINDS};
 
     fn written(kind: &str, language: &str, name: &str) -> Written {
         let look = Look::new(&Pages::default()).unwrap();

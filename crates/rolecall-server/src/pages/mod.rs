@@ -19,6 +19,7 @@ mod languages;
 mod locales;
 pub(crate) mod logout;
 pub(crate) mod look;
+mod mail_kinds;
 pub(crate) mod mails;
 mod markup;
 pub(crate) mod own;

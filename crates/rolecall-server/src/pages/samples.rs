@@ -6,7 +6,7 @@ use minijinja::{Error, Template, Value, context};
 
 use super::{
     languages::{Language, Languages},
-    mails::{KINDS, keys},
+    mail_kinds::{KINDS, keys},
     markup::HOSTILE,
 };
 

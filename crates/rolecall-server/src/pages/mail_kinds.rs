@@ -1,0 +1,40 @@
+//! The kinds of mails, and the texts of each.
+
+use minijinja::{Value, context};
+
+/// Returns the keys of the texts of a kind.
+pub(super) fn keys(kind: &str) -> Value {
+    let (button, foot) = match kind {
+        "reset" => ("reset-button", "mail-not-you"),
+        "reset-started" => ("reset-button", "reset-started-foot"),
+        "sign-up-known" => ("", "mail-not-you"),
+        "sign-up" | "invite" => ("make-account", "mail-not-you"),
+        "verify" | "change" => ("verify-button", "mail-not-you"),
+        "test" => ("", "test-foot"),
+        _ => ("", "mail-notice-foot"),
+    };
+    context! {
+        title => format!("{kind}-subject"),
+        lead => format!("{kind}-mail"),
+        button => button,
+        foot => foot,
+    }
+}
+
+/// The kinds of mails, each of which is tried with sample data.
+pub(super) const KINDS: [&str; 14] = [
+    "reset-started",
+    "sign-up",
+    "sign-up-known",
+    "invite",
+    "reset",
+    "verify",
+    "change",
+    "test",
+    "address-changed",
+    "factor-added",
+    "factor-removed",
+    "new-device",
+    "password-changed",
+    "recovery-code-used",
+];
