@@ -17,7 +17,7 @@ on_both![
     i041_guesses_count_on_one_account_however_it_is_named,
     an_address_is_verified_for_one_user_and_by_an_administrator_only,
     m036_claims_and_views_say_whether_the_address_is_verified,
-    y311_an_address_that_is_the_name_of_another_user_is_verified_for_nobody,
+    y315_an_address_that_is_the_name_of_another_user_is_verified_for_nobody,
     the_password_form_takes_names_only,
     a_forced_change_takes_an_address_too,
     commands_verify_addresses,
@@ -549,7 +549,7 @@ proptest! {
     }
 }
 
-async fn y311_an_address_that_is_the_name_of_another_user_is_verified_for_nobody(app: TestApp) {
+async fn y315_an_address_that_is_the_name_of_another_user_is_verified_for_nobody(app: TestApp) {
     let squatter = app.create_user("boss@corp.example", &[]).await;
     let boss = app.create_user("boss", &[]).await;
     let changes = json!({ "email": "Boss@Corp.example", "email_verified": true });
