@@ -257,33 +257,7 @@ mod tests {
             scope: scope.map(str::to_owned),
             receipt: None,
         };
-        let step_up = |acr, max_age| Denial::StepUp {
-            acr,
-            max_age,
-            receipt: None,
-        };
-        let again = "Sign in again: this needs a stronger or newer sign-in";
-        let table: [(Denial, u16, Option<&str>, &str); 13] = [
-            (
-                step_up(Some(Acr::Aal2), None),
-                401,
-                Some(r#"Bearer error="insufficient_user_authentication", acr_values="aal2""#),
-                again,
-            ),
-            (
-                step_up(None, Some(300)),
-                401,
-                Some(r#"Bearer error="insufficient_user_authentication", max_age="300""#),
-                again,
-            ),
-            (
-                step_up(Some(Acr::Phr), Some(0)),
-                401,
-                Some(
-                    r#"Bearer error="insufficient_user_authentication", acr_values="phr", max_age="0""#,
-                ),
-                again,
-            ),
+        let table: [(Denial, u16, Option<&str>, &str); 10] = [
             (
                 Denial::NotAuthenticated,
                 401,
@@ -333,6 +307,42 @@ mod tests {
                 "cannot decide at the moment; try again",
             ),
             (Denial::Unguarded, 500, None, "internal error"),
+        ];
+        for (denial, status, challenge, detail) in table {
+            let expected = (status, challenge.map(str::to_owned), detail.to_owned());
+            assert_eq!(answer(&denial), expected, "{denial:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_up_says_what_the_sign_in_lacks() {
+        let step_up = |acr, max_age| Denial::StepUp {
+            acr,
+            max_age,
+            receipt: None,
+        };
+        let again = "Sign in again: this needs a stronger or newer sign-in";
+        let table: [(Denial, u16, Option<&str>, &str); 3] = [
+            (
+                step_up(Some(Acr::Aal2), None),
+                401,
+                Some(r#"Bearer error="insufficient_user_authentication", acr_values="aal2""#),
+                again,
+            ),
+            (
+                step_up(None, Some(300)),
+                401,
+                Some(r#"Bearer error="insufficient_user_authentication", max_age="300""#),
+                again,
+            ),
+            (
+                step_up(Some(Acr::Phr), Some(0)),
+                401,
+                Some(
+                    r#"Bearer error="insufficient_user_authentication", acr_values="phr", max_age="0""#,
+                ),
+                again,
+            ),
         ];
         for (denial, status, challenge, detail) in table {
             let expected = (status, challenge.map(str::to_owned), detail.to_owned());

@@ -34,10 +34,10 @@ pub(crate) struct Reach {
 /// The policy as sessions have it that do not reach all of it, each computed when it is first needed.
 #[derive(Debug, Default)]
 struct Reached {
-    by_aal1: OnceLock<Option<Arc<Policy>>>,
-    by_aal2: OnceLock<Option<Arc<Policy>>>,
+    aal1: OnceLock<Option<Arc<Policy>>>,
+    aal2: OnceLock<Option<Arc<Policy>>>,
     /// For a session of an administrator with a second factor that was signed in without it.
-    by_aal1_without_admin: OnceLock<Option<Arc<Policy>>>,
+    without_admin: OnceLock<Option<Arc<Policy>>>,
 }
 
 impl PolicyAt {
@@ -53,9 +53,9 @@ impl PolicyAt {
     /// an administrator.
     pub(crate) fn reach(&self, acr: Acr, is_admin_raised: bool) -> Reach {
         let cached = match (acr, is_admin_raised) {
-            (Acr::Aal1, false) => &self.reached.by_aal1,
-            (Acr::Aal1, true) => &self.reached.by_aal1_without_admin,
-            (Acr::Aal2, _) => &self.reached.by_aal2,
+            (Acr::Aal1, false) => &self.reached.aal1,
+            (Acr::Aal1, true) => &self.reached.without_admin,
+            (Acr::Aal2, _) => &self.reached.aal2,
             (Acr::Phr, _) => return self.whole(),
         };
         let reached = cached.get_or_init(|| {

@@ -21,7 +21,7 @@ pub(super) async fn list(context: &Context, name: &str) -> Result<(), CliError> 
     }
     let row = |factor: &Factor| {
         vec![
-            printable(&factor.name).to_string(),
+            printable(&factor.name).clone(),
             factor.kind.as_str().to_owned(),
             rfc3339(factor.created_at),
             factor.last_used_at.map_or("never".to_owned(), rfc3339),

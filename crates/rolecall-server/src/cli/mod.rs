@@ -132,7 +132,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         command => {
             // nobody else may decide that the schema is updated
             if matches!(command, Command::Recover) && globals.act_as.is_none() {
-                recovery::update_schema(&globals).await?;
+                Box::pin(recovery::update_schema(&globals)).await?;
             }
             let context = Context::open(&globals).await?;
             match run_on_database(&context, &command).await {

@@ -186,14 +186,16 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
         RoleCommand::Disinherit { name, junior } => {
             service::disinherit(app, caller, name, junior).await?
         }
-        RoleCommand::Delete { name } => {
-            if !service::delete(app, caller, name).await? {
-                return Err(ApiError::unknown("role", name).into());
-            }
-            return print_done(context.json, &format!("role `{name}` deleted"));
-        }
+        RoleCommand::Delete { name } => return delete(context, name).await,
     };
     show(context, changed)
+}
+
+async fn delete(context: &Context, name: &RoleName) -> Result<(), CliError> {
+    if !service::delete(&context.app, context.caller(), name).await? {
+        return Err(ApiError::unknown("role", name).into());
+    }
+    print_done(context.json, &format!("role `{name}` deleted"))
 }
 
 const HEADER: &[&str] = &["role", "holds", "inherits", "description"];

@@ -27,7 +27,7 @@ use crate::{
 /// An authenticator application to add.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewTotp {
+pub(crate) struct TotpInput {
     /// Such as the name of the phone; `Authenticator` without one.
     #[serde(default)]
     name: String,
@@ -64,14 +64,14 @@ pub(crate) async fn list_my_factors(
 ///
 /// Needs a sign-in of the last minutes, with a second factor if the account has one. The secret is shown once; the
 /// application counts after its first code has confirmed it.
-#[utoipa::path(post, path = "/api/me/factors/totp", tag = "account", request_body = NewTotp, responses(
+#[utoipa::path(post, path = "/api/me/factors/totp", tag = "account", request_body = TotpInput, responses(
     (status = 201, description = "The secret", body = EnrolmentView, headers(("Location" = String, description = "The factor's address"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn add_my_totp(
     caller: Authenticated,
     State(app): State<App>,
     address: ClientAddress,
-    Body(wanted): Body<NewTotp>,
+    Body(wanted): Body<TotpInput>,
 ) -> Result<Response, ApiError> {
     require_not_narrowed(&caller)?;
     let owner = Owner::by_token(&caller, address.as_str());

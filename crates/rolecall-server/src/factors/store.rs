@@ -250,8 +250,8 @@ pub(super) async fn spend_code(
     hash: &str,
 ) -> Result<bool, StoreError> {
     let spend = query(SPEND_CODE).bind(subject).bind(hash);
-    let spent: Option<String> = spend.fetch_optional(conn).await?;
-    Ok(spent.is_some())
+    let found: Option<String> = spend.fetch_optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Returns true if a user has the recovery code with this hash.

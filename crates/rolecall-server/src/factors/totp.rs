@@ -1,5 +1,7 @@
 //! One-time codes by time (TOTP, RFC 6238), as authenticator applications show them: SHA-1, six digits, 30 seconds.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::hmac;
 use rolecall_core::Timestamp;
 use subtle::ConstantTimeEq as _;
@@ -106,7 +108,8 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // writing to a text never fails
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

@@ -135,6 +135,7 @@ mod tests {
         SmtpServer::parse(&SecretString::from(url), password.as_ref(), is_insecure)
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     #[test]
     fn a_server_elsewhere_is_reached_by_tls_alone() {
         for (url, is_insecure, host, port, security) in [

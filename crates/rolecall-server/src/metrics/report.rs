@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use rolecall::Guard;
 
 use super::{
+    counters::Metrics,
     process::Process,
     requests::Requests,
     series::Distribution,
@@ -150,6 +151,26 @@ fn write_mails(app: &App, text: &mut Text) {
     );
 }
 
+fn write_logout_tokens(metrics: &Metrics, text: &mut Text) {
+    text.family(
+        "rolecall_logout_tokens_total",
+        "Attempts to send logout tokens to clients, by outcome.",
+        "outcome",
+        &metrics.logout_tokens,
+    );
+    let (waiting, oldest) = metrics.waiting();
+    text.gauge(
+        "rolecall_logout_tokens_waiting",
+        "Logout tokens in the database that no client has taken yet.",
+        waiting,
+    );
+    text.gauge(
+        "rolecall_logout_tokens_oldest_seconds",
+        "Age of the oldest logout token that waits.",
+        oldest,
+    );
+}
+
 fn write_state(app: &App, guard: &Guard, text: &mut Text) {
     let parts = app.parts();
     let metrics = &parts.metrics;
@@ -192,24 +213,8 @@ fn write_state(app: &App, guard: &Guard, text: &mut Text) {
         "outcome",
         &metrics.clean_ups,
     );
-    text.family(
-        "rolecall_logout_tokens_total",
-        "Attempts to send logout tokens to clients, by outcome.",
-        "outcome",
-        &metrics.logout_tokens,
-    );
+    write_logout_tokens(metrics, text);
     write_mails(app, text);
-    let (waiting, oldest) = metrics.waiting();
-    text.gauge(
-        "rolecall_logout_tokens_waiting",
-        "Logout tokens in the database that no client has taken yet.",
-        waiting,
-    );
-    text.gauge(
-        "rolecall_logout_tokens_oldest_seconds",
-        "Age of the oldest logout token that waits.",
-        oldest,
-    );
     let cache = guard.cache_use();
     text.gauge(
         "rolecall_verified_tokens",

@@ -34,7 +34,7 @@ use crate::{
     tokens::{
         access_token::Issued,
         grant::{check_active, grant},
-        holder::{Beyond, TokenSubject},
+        holder::{Beyond, Grant, TokenSubject},
         identity::IdentityScope,
     },
 };
@@ -188,22 +188,37 @@ async fn redeem(
     let opened = open_session(app, conn, &opening, &subject, &holder, &granted).await?;
     let mut issued = opened.issued;
     note_sign_in(conn, code, &session, (latest, now)).await?;
+    // both tokens say the same
+    let granted = opened.less.as_ref().unwrap_or(&granted);
+    let about = (&subject, granted, now);
+    add_identity(app, conn, &mut issued, request, code, about).await?;
+    Ok((issued, opened.surplus))
+}
+
+/// Adds an ID token, if the request was one of `OpenID` Connect.
+async fn add_identity(
+    app: &App,
+    conn: &mut Conn,
+    issued: &mut Issued,
+    request: &CodeGrant<'_>,
+    code: &Code,
+    (subject, granted, now): (&Subject, &Grant, Timestamp),
+) -> Result<(), OAuthError> {
+    let asked = &code.request;
     let identified = Identified {
         client: request.client,
-        subject: &subject,
+        subject,
         session: &code.session_id,
         auth_time: code.auth_time,
         amr: &code.amr,
         nonce: asked.nonce.as_deref(),
-        identity: &identity,
+        identity: &asked.granted_identity(),
         is_first: true,
         named: &asked.id_token_claims,
-        // both tokens say the same
-        granted: opened.less.as_ref().unwrap_or(&granted),
+        granted,
         now,
     };
-    identity::add_to(app, conn, &mut issued, &identified).await?;
-    Ok((issued, opened.surplus))
+    identity::add_to(app, conn, issued, &identified).await
 }
 
 /// Returns the latest end of a session that outlives the browser session in which it is opened, or of one that ends with it.

@@ -221,15 +221,8 @@ async fn log_in(
     let opened = open_session(app, conn, &opening, &subject, &holder, &granted).await?;
     let (mut issued, surplus) = (opened.issued, opened.surplus);
     issued.device_token = token;
-    events::record_in(
-        conn,
-        app,
-        "log_in",
-        &proven.id,
-        request.origin.address,
-        "password",
-    )
-    .await?;
+    let address = request.origin.address;
+    events::record_in(conn, app, "log_in", &proven.id, address, "password").await?;
     Ok(OpenedSession {
         issued,
         account: proven.slot.account.clone(),

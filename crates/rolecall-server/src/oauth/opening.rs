@@ -45,6 +45,29 @@ pub(super) struct Opening<'a> {
     pub(super) browser: Option<(InBrowser<'a>, Timestamp)>,
 }
 
+impl Opening<'_> {
+    /// Returns the end of the session: that of the browser session, if it comes before `ends_at`.
+    fn ends_at(&self, ends_at: Timestamp) -> Timestamp {
+        let latest = self.browser.map(|(_, latest)| latest);
+        latest.map_or(ends_at, |latest| ends_at.min(latest))
+    }
+
+    /// Returns when and how the user signed in.
+    fn signed_in(&self, now: Timestamp) -> (Timestamp, &str) {
+        let browser = self.browser.as_ref();
+        browser.map_or((now, BY_PASSWORD), |(one, _)| (one.auth_time, one.amr))
+    }
+
+    fn as_opened<'a>(&'a self, id: &'a str, is_lasting: bool) -> JustOpened<'a> {
+        JustOpened {
+            id,
+            client_id: self.client.client_id(),
+            browser_session: self.browser.and_then(|(browser, _)| browser.id),
+            is_lasting,
+        }
+    }
+}
+
 /// A session that was opened.
 pub(super) struct Opened {
     pub(super) issued: Issued,
@@ -68,9 +91,7 @@ pub(super) async fn open_session(
         Some(id) => id.to_owned(),
         None => ids::new_id(now).map_err(ApiError::internal)?,
     };
-    let (auth_time, amr) = opening.browser.map_or((now, BY_PASSWORD), |(browser, _)| {
-        (browser.auth_time, browser.amr)
-    });
+    let (auth_time, amr) = opening.signed_in(now);
     let basis = Basis {
         subject,
         client_id: opening.client.client_id(),
@@ -92,13 +113,10 @@ pub(super) async fn open_session(
     } else {
         None
     };
-    let ends_at = match salt {
-        Some(_) => now.plus(app.settings().sessions.lifetime),
-        None => now.plus(issued.lifetime),
+    let lasts = match salt {
+        Some(_) => app.settings().sessions.lifetime,
+        None => issued.lifetime,
     };
-    let ends_at = opening
-        .browser
-        .map_or(ends_at, |(_, latest)| ends_at.min(latest));
     let values = granted.values();
     session_store::open(
         conn,
@@ -114,7 +132,7 @@ pub(super) async fn open_session(
             device: opening.device,
             salt: salt.as_deref(),
             opened_at: now,
-            expires_at: ends_at,
+            expires_at: opening.ends_at(now.plus(lasts)),
             browser: opening.browser.map(|(browser, _)| browser),
         },
     )
@@ -128,12 +146,7 @@ pub(super) async fn open_session(
             era: &subject.head.era,
         })
     });
-    let just_opened = JustOpened {
-        id: &id,
-        client_id: opening.client.client_id(),
-        browser_session: opening.browser.and_then(|(browser, _)| browser.id),
-        is_lasting: issued.refresh_token.is_some(),
-    };
+    let just_opened = opening.as_opened(&id, issued.refresh_token.is_some());
     let surplus = sessions::service::surplus(app, conn, &subject.id, &just_opened).await?;
     Ok(Opened {
         issued,

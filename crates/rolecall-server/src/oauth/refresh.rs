@@ -259,25 +259,11 @@ async fn continue_session(
         salt: session.salt.as_deref().unwrap_or_default(),
         era: &session.era,
     });
-    add_identity(
-        app,
-        conn,
-        &mut issued,
-        request,
-        session,
-        (&subject, granted, now),
-    )
-    .await?;
+    let about = (&subject, granted, now);
+    add_identity(app, conn, &mut issued, request, session, about).await?;
     if standing == Standing::JustReplaced {
-        events::record_in(
-            conn,
-            app,
-            "refresh_grace",
-            &subject.id,
-            request.origin.address,
-            id,
-        )
-        .await?;
+        let address = request.origin.address;
+        events::record_in(conn, app, "refresh_grace", &subject.id, address, id).await?;
     }
     Ok(Some(issued))
 }

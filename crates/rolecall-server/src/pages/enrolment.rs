@@ -1,5 +1,7 @@
 //! The page that shows the secret of an authenticator application: as a picture, as a text and as an address.
 
+use std::fmt::Write as _;
+
 use minijinja::{Value, context};
 use qrcode::{Color, QrCode};
 
@@ -44,7 +46,8 @@ fn picture(text: &str) -> (usize, String) {
     for (place, color) in code.to_colors().into_iter().enumerate() {
         if color == Color::Dark {
             let (x, y) = (place % width + MARGIN, place / width + MARGIN);
-            path.push_str(&format!("M{x} {y}h1v1h-1z"));
+            // writing to a text never fails
+            let _ = write!(path, "M{x} {y}h1v1h-1z");
         }
     }
     (width + 2 * MARGIN, path)

@@ -7,6 +7,8 @@ use super::markup::{Tag, tags};
 
 /// Where forms lead that a page can do without.
 const OPTIONAL_FORMS: [&str; 2] = ["/login/other", "/login/continue"];
+/// The form of a passkey.
+const PASSKEY: &str = "/login/passkey";
 /// The fields that a form can do without.
 const OPTIONAL_FIELDS: [&str; 1] = ["stay"];
 
@@ -17,9 +19,11 @@ type Forms = BTreeMap<String, BTreeSet<String>>;
 pub(super) fn lacking(page: &str, built_in: &str, base: &str) -> Option<String> {
     let (own, needed) = (forms(page, base), forms(built_in, base));
     let none = BTreeSet::new();
+    // beside a password, nobody depends on a passkey
+    let has_password = needed.contains_key(&format!("{base}/login"));
     needed.into_iter().find_map(|(action, fields)| {
         let path = action.strip_prefix(base).unwrap_or_default();
-        if OPTIONAL_FORMS.contains(&path) {
+        if OPTIONAL_FORMS.contains(&path) || (has_password && path == PASSKEY) {
             return None;
         }
         let there = own.get(&action);

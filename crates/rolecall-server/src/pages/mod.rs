@@ -41,7 +41,7 @@ use rolecall::RouteAccess;
 pub(crate) use submitted::OwnForms;
 
 /// The paths of the pages where it is not known below which prefix they are.
-pub(crate) const PATHS: [&str; 30] = [
+pub(crate) const PATHS: [&str; 34] = [
     "/account",
     "/account/address",
     "/account/delete",
@@ -52,6 +52,8 @@ pub(crate) const PATHS: [&str; 30] = [
     "/account/factors/add",
     "/account/factors/codes",
     "/account/factors/confirm",
+    "/account/factors/passkey",
+    "/account/factors/passkey/confirm",
     "/account/factors/remove",
     "/account/factors/rename",
     "/account/password",
@@ -64,7 +66,9 @@ pub(crate) const PATHS: [&str; 30] = [
     "/login/choice",
     "/login/continue",
     "/login/enrol",
+    "/login/enrol/passkey",
     "/login/other",
+    "/login/passkey",
     "/login/password",
     "/login/second",
     "/logout",

@@ -184,26 +184,8 @@ pub(super) fn step_page(
             signed_in,
             passkey,
         } => {
-            let hint = hint.as_deref().unwrap_or_default();
-            let username = if entered.username.is_empty() {
-                hint
-            } else {
-                &entered.username
-            };
-            let values = context! {
-                client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
-                flow => shown.flow.id.as_str(),
-                username => username,
-                passkey => passkey,
-                signed_in => signed_in.as_deref().unwrap_or_default(),
-                may_sign_up => sign_up::is_offered(app),
-                may_reset => app.settings().mail.is_some(),
-                may_stay => app.settings().browser.stay.is_some(),
-                stays => entered.stays,
-                error => entered.error.unwrap_or_default(),
-                notice => entered.notice.unwrap_or_default(),
-                seconds => entered.seconds,
-            };
+            let about = (hint.as_deref(), signed_in.as_deref(), passkey.as_str());
+            let values = sign_in_values(app, shown, entered, about);
             flow_page(app, browser, shown, "sign_in.html", entered.status, values)
         }
         Step::Choose { username, open } => {
@@ -227,6 +209,35 @@ pub(super) fn step_page(
             // what was wrong concerned a step before
             flow_page(app, browser, shown, "consent.html", StatusCode::OK, values)
         }
+    }
+}
+
+/// Returns what the page of the first step shows; of the `hint`, who is signed in, and the challenge of a passkey.
+fn sign_in_values(
+    app: &App,
+    shown: &Shown,
+    entered: &Entered,
+    (hint, signed_in, passkey): (Option<&str>, Option<&str>, &str),
+) -> Value {
+    let hint = hint.unwrap_or_default();
+    let username = if entered.username.is_empty() {
+        hint
+    } else {
+        &*entered.username
+    };
+    context! {
+        client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
+        flow => shown.flow.id.as_str(),
+        username => username,
+        passkey => passkey,
+        signed_in => signed_in.unwrap_or_default(),
+        may_sign_up => sign_up::is_offered(app),
+        may_reset => app.settings().mail.is_some(),
+        may_stay => app.settings().browser.stay.is_some(),
+        stays => entered.stays,
+        error => entered.error.unwrap_or_default(),
+        notice => entered.notice.unwrap_or_default(),
+        seconds => entered.seconds,
     }
 }
 

@@ -171,8 +171,7 @@ fn fault(templates: &Templates, name: &str, error: &Error) -> Fault {
     let first = cause.and_then(|cause| cause.downcast_ref::<Error>());
     if first.unwrap_or(error).kind() == ErrorKind::OutOfFuel {
         text = format!(
-            "the page takes too long or grows too large: it may take {} steps and bytes",
-            MOST_WORK
+            "the page takes too long or grows too large: it may take {MOST_WORK} steps and bytes"
         );
     } else if let Some(cause) = cause {
         text.push_str(": ");
@@ -395,7 +394,7 @@ mod tests {
             ),
             (
                 "change.html",
-                "`action=\"{{ base }}/login/password\"` and the fields `again`, `current`, `flow`, `new`, `username`",
+                "`action=\"{{ base }}/login/password\"` and the fields `again`, `code`, `current`, `flow`, `new`, `username`",
             ),
             (
                 "choose.html",

@@ -27,13 +27,13 @@ pub(crate) async fn end_unadmitted(
     let mut clients = BTreeMap::new();
     for session in store::of_subject(change.conn(), user).await? {
         let client = session.client_id;
-        let sign_in = match clients.get(&client) {
-            Some(sign_in) => sign_in,
-            None => {
-                let found = clients::find(change.conn(), &client).await?;
-                let sign_in = found.map(|found| found.sign_in).unwrap_or_default();
-                clients.entry(client).or_insert(sign_in)
-            }
+        if !clients.contains_key(&client) {
+            let found = clients::find(change.conn(), &client).await?;
+            let sign_in = found.map(|found| found.sign_in).unwrap_or_default();
+            clients.insert(client.clone(), sign_in);
+        }
+        let Some(sign_in) = clients.get(&client) else {
+            continue;
         };
         if sign_in.who.is_empty() && sign_in.tenant.is_none() {
             continue;

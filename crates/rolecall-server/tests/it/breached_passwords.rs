@@ -205,9 +205,9 @@ async fn y364_the_command_line_refuses_a_breached_password(listed: Listed) {
     let kept = output_of(call(&build)).await;
     assert_eq!(kept.status.code(), Some(1));
     assert!(String::from_utf8(kept.stderr).unwrap().contains("--force"));
-    let built = output_of(call(&[&build[..], &["--force"]].concat())).await;
-    assert!(built.status.success(), "{built:?}");
-    let stdout = String::from_utf8(built.stdout).unwrap();
+    let again = output_of(call(&[&build[..], &["--force"]].concat())).await;
+    assert!(again.status.success(), "{again:?}");
+    let stdout = String::from_utf8(again.stdout).unwrap();
     assert!(
         stdout.starts_with("wrote 1 passwords of 1 lines"),
         "{stdout}"

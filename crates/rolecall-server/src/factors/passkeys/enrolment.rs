@@ -78,13 +78,12 @@ pub(crate) async fn options(
     let known = passkeys::list(&mut conn, subject, server.id()).await?;
     let handle = passkeys::find_handle(&mut conn, subject).await?;
     drop(conn);
-    let handle = match handle {
-        Some(handle) => handle,
-        None => {
-            let new = ids::random_bytes().map_err(ApiError::internal)?;
-            let write = async |conn: &mut Conn| passkeys::handle_of(conn, subject, new).await;
-            app.store().write(write).await?
-        }
+    let handle = if let Some(handle) = handle {
+        handle
+    } else {
+        let new = ids::random_bytes().map_err(ApiError::internal)?;
+        let write = async |conn: &mut Conn| passkeys::handle_of(conn, subject, new).await;
+        app.store().write(write).await?
     };
     let user = user.ok_or_else(|| ApiError::unknown("user", &subject))?;
     let known: Vec<Credential<'_>> = known

@@ -23,7 +23,7 @@ use crate::{
 /// A passkey to add.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewPasskey {
+pub(crate) struct PasskeyInput {
     /// Such as the name of the device; `Passkey` without one.
     #[serde(default)]
     name: String,
@@ -53,14 +53,14 @@ pub(crate) struct MadePasskey {
 ///
 /// Needs a sign-in of the last minutes, with a second factor if the account has one. Give the options to
 /// `navigator.credentials.create` on a page of the host of `public_url`.
-#[utoipa::path(post, path = "/api/me/factors/passkey", tag = "account", request_body = NewPasskey, responses(
+#[utoipa::path(post, path = "/api/me/factors/passkey", tag = "account", request_body = PasskeyInput, responses(
     (status = 201, description = "The options", body = PasskeyEnrolment, headers(("Location" = String, description = "The factor's address"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn add_my_passkey(
     caller: Authenticated,
     State(app): State<App>,
     address: ClientAddress,
-    Body(wanted): Body<NewPasskey>,
+    Body(wanted): Body<PasskeyInput>,
 ) -> Result<Response, ApiError> {
     require_not_narrowed(&caller)?;
     let owner = Owner::by_token(&caller, address.as_str());

@@ -146,7 +146,7 @@ async fn conclude_in(
     let auth_time = confirm(conn, conclusion, now).await?;
     // a factor may have been added or removed, or a setting changed, since it was proven
     let owed = owed::read(app, conn, request, proven.subject()).await?;
-    if !proven.pays(&owed) {
+    if !proven.pays(owed) {
         return Err(Refusal::Stale);
     }
     if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {

@@ -39,14 +39,13 @@ pub(super) async fn step(app: &App, flow: &mut Flow, username: String) -> Result
         Some(id) => enrolment::find(app, id, &subject).await?,
         None => None,
     };
-    let secret = match begun {
-        Some(secret) => secret,
-        None => {
-            let begun = enrolment::begin(app, &subject, "").await?;
-            flow.enrolment = Some(begun.id);
-            write_step(app, flow).await?;
-            begun.secret
-        }
+    let secret = if let Some(secret) = begun {
+        secret
+    } else {
+        let begun = enrolment::begin(app, &subject, "").await?;
+        flow.enrolment = Some(begun.id);
+        write_step(app, flow).await?;
+        begun.secret
     };
     Ok(Step::Enrol {
         username,

@@ -211,7 +211,7 @@ mod tests {
                 &[],
                 Mfa::Required,
                 None,
-                session("pwd", old - Duration::from_secs(1)),
+                session("pwd", FRESH),
                 Due::Enrolment,
             ),
             (&[], Mfa::Optional, Some(Aal2), password(), Due::Enrolment),

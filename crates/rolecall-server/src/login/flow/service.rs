@@ -318,7 +318,7 @@ async fn finish(
     let mut conn = app.store().read().await?;
     let owed = owed::read(app, &mut conn, &request, subject).await?;
     drop(conn);
-    let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
+    let proven = Proven::of(Some(subject), &flow.proofs, owed).ok_or(FlowError::Ended)?;
     if !proven.is_new() {
         // a password was counted when it was typed
         app.take_quota(Quota::SignIns, proven.subject())?;

@@ -48,7 +48,7 @@ pub(crate) async fn get_events(
         Ok(events) => events,
         Err(error) => return failed(&app, language, error),
     };
-    let has_more = events.len() as i64 > SHOWN;
+    let has_more = i64::try_from(events.len()).is_ok_and(|found| found > SHOWN);
     if has_more {
         events.pop();
     }

@@ -400,6 +400,7 @@ impl<'a> World<'a> {
         });
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each act")]
     async fn act_in(&mut self, at: usize, browser: usize, act: Act) {
         let id = self.model.flows[at].id.clone();
         let response = self.send(browser, &id, act).await;

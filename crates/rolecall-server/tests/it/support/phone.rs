@@ -21,7 +21,10 @@ impl Phone {
             bits.extend((0..5).rev().map(|bit| value >> bit & 1));
         }
         let bytes = bits.chunks_exact(8);
-        let byte = |bits: &[u32]| bits.iter().fold(0, |byte, bit| byte << 1 | bit) as u8;
+        let byte = |bits: &[u32]| {
+            let byte = bits.iter().fold(0, |byte, bit| byte << 1 | bit);
+            u8::try_from(byte).unwrap()
+        };
         Self {
             secret: bytes.map(byte).collect(),
         }

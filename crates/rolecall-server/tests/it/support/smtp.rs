@@ -221,15 +221,12 @@ impl MailServer {
                 "250 ok\r\n".to_owned()
             } else if verb.starts_with("RCPT TO:") {
                 let recipient = line["RCPT TO:".len()..].to_owned();
-                match answer {
-                    Answer::Refuse(status) => {
-                        // as servers do, which must not get into the log
-                        format!("{status} no {recipient} here\r\n")
-                    }
-                    _ => {
-                        to.push(recipient);
-                        "250 ok\r\n".to_owned()
-                    }
+                if let Answer::Refuse(status) = answer {
+                    // as servers do, which must not get into the log
+                    format!("{status} no {recipient} here\r\n")
+                } else {
+                    to.push(recipient);
+                    "250 ok\r\n".to_owned()
                 }
             } else if verb == "DATA" {
                 stream.write_all(b"354 go on\r\n").await?;

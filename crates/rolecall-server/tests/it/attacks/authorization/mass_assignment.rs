@@ -41,6 +41,12 @@ POST /register nobody {"username": "bob", "password": "PASSWORD"}
 POST /password nobody {"username": "alice", "current_password": "PASSWORD", "new_password": "another horse battery"}
 PATCH /api/me own {"email": "a@mail.example"}
 PUT /api/me/password own {"current_password": "PASSWORD", "new_password": "another horse battery"}
+POST /api/me/factors/totp own {"name": "phone"}
+POST /api/me/factors/ID/confirm own {"code": "123456"}
+PATCH /api/me/factors/ID own {"name": "phone"}
+POST /api/me/factors/passkey own {"name": "phone"}
+POST /api/me/factors/passkey/confirm own {"id": "x", "credential": {}}
+POST /api/invitations admin {"email": "a@mail.example"}
 POST /api/users admin {"username": "bob"}
 PATCH /api/users/ID admin {"email": "a@mail.example"}
 POST /api/roles admin {"name": "another"}
@@ -82,6 +88,7 @@ async fn x043_unexpected_members_are_refused(app: TestApp) {
                 "email_verified" => {
                     ["POST /api/users", "PATCH /api/users/ID"].contains(&line.as_str())
                 }
+                "id" => line.contains("/passkey/confirm"),
                 "scope" => line.contains("/api/clients"),
                 "kind" if line.contains("/api/clients") => true,
                 "kind" | "roles" => line.contains("/api/constraints"),

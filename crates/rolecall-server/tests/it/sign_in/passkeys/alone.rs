@@ -122,7 +122,7 @@ async fn i088_an_answer_of_another_site_is_refused(site: Site) {
         let credential = device.get(&asked(&mut browser, &flow).await).unwrap();
         is_refused(&answer(&mut browser, &flow, &credential).await);
     }
-    device.origin = super::ORIGIN.to_owned();
+    super::ORIGIN.clone_into(&mut device.origin);
     let mut options = asked(&mut browser, &flow).await;
     options["rpId"] = json!("evil.example");
     let credential = device.get(&options).unwrap();
