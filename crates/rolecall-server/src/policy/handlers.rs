@@ -122,6 +122,7 @@ pub(crate) struct Effect {
     #[schema(value_type = Vec<String>)]
     loses_roles: BTreeSet<RoleName>,
     /// Roles that are kept, with the assurance that a session needs from now on to have them. Sessions below it lose them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, String>)]
     needs_acr: BTreeMap<RoleName, Acr>,
 }

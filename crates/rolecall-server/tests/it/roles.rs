@@ -32,7 +32,7 @@ async fn a_role_is_created_once_and_empty(app: TestApp) {
     assert_eq!(
         created.json,
         json!({
-            "name": "editor", "description": "edits items", "permissions": [], "juniors": [], "approval": false, "by_name": true,
+            "name": "editor", "description": "edits items", "permissions": [], "juniors": [], "approval": false, "by_name": true, "acr": "aal1",
             "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })
     );

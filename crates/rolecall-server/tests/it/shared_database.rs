@@ -136,7 +136,8 @@ async fn y124_a_command_creates_no_tables(app: TestApp) {
     app.db
         .execute("DELETE FROM rolecall_migrations WHERE version = 14")
         .await;
-    for arguments in COMMANDS {
+    // `recover` updates the schema itself, see y386
+    for arguments in COMMANDS.iter().filter(|one| **one != ["recover"]) {
         let text = run_failing(&app, arguments).await;
         assert!(text.contains("rolecall migrate"), "{arguments:?}: {text}");
     }

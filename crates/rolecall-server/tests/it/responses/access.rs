@@ -35,6 +35,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                 let filled = path
                     .replace("{id}", "nobody")
                     .replace("{client_id}", "nobody")
+                    .replace("{factor}", "nobody")
                     .replace("{role}", "user")
                     .replace("{sid}", "nothing")
                     .replace("{junior}", "user")
@@ -86,6 +87,26 @@ const PUBLIC: &[&str] = &[
     "GET /account",
     "POST /account/end",
     "POST /account/withdraw",
+    "GET /account/delete",
+    "POST /account/delete",
+    "GET /account/events",
+    "GET /account/export",
+    "GET /account/factors",
+    "POST /account/factors/add",
+    "POST /account/factors/codes",
+    "POST /account/factors/confirm",
+    "POST /account/factors/passkey",
+    "POST /account/factors/passkey/confirm",
+    "POST /account/factors/remove",
+    "POST /account/factors/rename",
+    "GET /account/password",
+    "POST /account/password",
+    "GET /account/profile",
+    "POST /account/profile",
+    "POST /login/enrol",
+    "POST /login/enrol/passkey",
+    "POST /login/passkey",
+    "POST /login/second",
     "GET /pages/init.js",
     "GET /health/live",
     "GET /health/ready",
