@@ -6,16 +6,25 @@ use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     authority::subject::{Assigned, Subject},
     clients::{
-        sign_in::SignIn,
+        sign_in::{SignIn, SignInTenant},
         store::{self, Client, GrantType},
     },
     store::Conn,
     tokens::{access_token::Limits, effective::Grant},
 };
 
+/// The way in which a user has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SignedInBy {
+    Browser,
+    /// The client had the password, so that it acts for the server's own people.
+    Password,
+}
+
 /// A client that admits a user.
 pub(super) struct Admission {
     client: Client,
+    by: SignedInBy,
     /// The end of the last assignment by which the user may sign in.
     until: Timestamp,
 }
@@ -23,7 +32,12 @@ pub(super) struct Admission {
 impl Admission {
     /// Returns true if tokens may carry rolecall's own permissions: not those of an application of somebody else.
     pub(super) fn carries_own(&self) -> bool {
-        self.client.is_first_party()
+        self.by == SignedInBy::Password || self.client.is_first_party()
+    }
+
+    /// Returns true if the user was asked, and may have taken it back.
+    pub(super) fn rests_on_consent(&self) -> bool {
+        !self.carries_own()
     }
 
     /// Checks that a token is for the `tenant` of the sign-in, if its client is for one, as a new sign-in would have to be.
@@ -52,7 +66,7 @@ impl Admission {
 }
 
 impl RequestingClient {
-    /// Reads the client once more, for tokens of a user who signed in with a browser.
+    /// Reads the client once more, for tokens of a user who has signed in; `None` for a log-in without a client.
     ///
     /// # Errors
     ///
@@ -61,20 +75,44 @@ impl RequestingClient {
     pub(super) async fn admit_now(
         &self,
         conn: &mut Conn,
-        policy: &Policy,
-        subject: &Subject,
+        by: SignedInBy,
+        (policy, subject): (&Policy, &Subject),
         tenant: Option<&TenantName>,
         now: Timestamp,
-    ) -> Result<Admission, OAuthError> {
+    ) -> Result<Option<Admission>, OAuthError> {
+        if by == SignedInBy::Password && self.registered().is_none() {
+            return Ok(None);
+        }
         let client = store::find(conn, self.client_id()).await?;
         let client = client.ok_or(OAuthError::InvalidClient { basic: false })?;
-        let signs_in = client.grants.contains(&GrantType::AuthorizationCode);
+        let signs_in =
+            by == SignedInBy::Password || client.grants.contains(&GrantType::AuthorizationCode);
         if !signs_in || !client.sign_in.is_for(tenant) {
             return Err(OAuthError::InvalidGrant);
         }
         let until = admits_until(&client.sign_in, policy, &subject.assigned, now);
         let until = until.ok_or(OAuthError::InvalidGrant)?;
-        Ok(Admission { client, until })
+        Ok(Some(Admission { client, by, until }))
+    }
+
+    /// Returns the tenant of a log-in: that of the client, if it has one of its own.
+    ///
+    /// # Errors
+    ///
+    /// If another one is asked for.
+    pub(super) fn tenant<'a>(
+        &'a self,
+        asked: Option<&'a TenantName>,
+    ) -> Result<Option<&'a TenantName>, OAuthError> {
+        let own = self.registered().map(|client| &client.sign_in.tenant);
+        let Some(Some(SignInTenant::Named(own))) = own else {
+            return Ok(asked);
+        };
+        if asked.is_some_and(|asked| asked != own) {
+            let why = "the client is for another tenant";
+            return Err(OAuthError::InvalidScope(why.to_owned()));
+        }
+        Ok(Some(own))
     }
 }
 

@@ -5,6 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall_core::Timestamp;
 
 use super::{
+    admission::SignedInBy,
     client_auth::RequestingClient,
     error::OAuthError,
     identity::{self, Identified},
@@ -135,8 +136,9 @@ async fn redeem(
     let client = request.client;
     let ceiling = client.ceiling_now(app, conn, grant_type, audience).await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let admission = client.admit_now(conn, &policy, &subject, tenant, now);
-    let admission = admission.await?;
+    let user = (&*policy, &subject);
+    let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
+    let admission = admission.await?.ok_or(OAuthError::InvalidCode)?;
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,

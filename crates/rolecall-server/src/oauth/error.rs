@@ -50,6 +50,8 @@ pub(crate) enum OAuthError {
     UnauthorizedClient,
     /// A refresh token, or the log-in behind it, is not good or not the client's.
     InvalidGrant,
+    /// The client does not admit this user.
+    NotAdmitted,
     /// A code is unknown, spent, too old, or not the client's.
     InvalidCode,
     InvalidScope(String),
@@ -130,6 +132,10 @@ impl OAuthError {
             }
             Self::InvalidGrant => {
                 let text = "the token is not valid for this client; log in again";
+                (StatusCode::BAD_REQUEST, "invalid_grant", text)
+            }
+            Self::NotAdmitted => {
+                let text = "the user may not sign in to this application";
                 (StatusCode::BAD_REQUEST, "invalid_grant", text)
             }
             Self::InvalidCode => {

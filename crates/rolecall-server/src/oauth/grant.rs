@@ -3,6 +3,7 @@
 use rolecall_core::TenantName;
 
 use super::{
+    admission::SignedInBy,
     client_auth::RequestingClient,
     error::OAuthError,
     opening::{Opening, open_session},
@@ -143,6 +144,14 @@ async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attemp
     }
 }
 
+/// Says to whoever knows the password that the client is not for this user.
+fn not_admitted(error: OAuthError) -> OAuthError {
+    match error {
+        OAuthError::InvalidGrant => OAuthError::NotAdmitted,
+        error => error,
+    }
+}
+
 /// Opens the session if what was proven is still what is stored, and issues its tokens. A token that
 /// cannot be made leaves no session.
 async fn log_in(
@@ -155,13 +164,16 @@ async fn log_in(
     if !proven.confirm(conn, now).await? {
         return Err(OAuthError::WrongPassword);
     }
-    let tenant = request.tenant.as_ref();
+    let (client, audience) = (request.client, request.audience);
+    let tenant = client.tenant(request.tenant.as_ref())?;
     let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
-    let (client, audience) = (request.client, request.audience);
     let ceiling = client.ceiling_now(app, conn, GrantType::Password, audience);
     let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
+    let user = (&*policy, &subject);
+    let admission = client.admit_now(conn, SignedInBy::Password, user, tenant, now);
+    let admission = admission.await.map_err(not_admitted)?;
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
@@ -172,6 +184,10 @@ async fn log_in(
         now,
     };
     let granted = Wish::Grant(request.scope.as_ref()).grant(&holder)?;
+    if let Some(admission) = &admission {
+        let checked = admission.check_tenant(&granted, tenant);
+        checked.map_err(not_admitted)?;
+    }
     check_active(&holder, &granted)?;
     active::check_beside_others(conn, &holder, &proven.id, &granted).await?;
     let device = proven.slot.device_of_login(app);
@@ -185,7 +201,7 @@ async fn log_in(
         address: request.origin.address,
         device: &device.name(),
         wants_refresh: request.wants_refresh,
-        limits: Limits::NONE,
+        limits: admission.map_or(Limits::NONE, |admission| admission.limits()),
         browser: None,
     };
     let opened = open_session(app, conn, &opening, &subject, &holder, &granted).await?;

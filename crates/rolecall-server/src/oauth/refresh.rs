@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_core::{Policy, TenantName, Timestamp};
 
 use super::{
-    admission::Admission,
+    admission::{Admission, SignedInBy},
     client_auth::RequestingClient,
     error::OAuthError,
     identity::{self, Identified},
@@ -168,22 +168,29 @@ async fn ceiling_now(
     })
 }
 
-/// Refuses a session for a resource that its client was not allowed in advance, unless its user was asked: the client may
-/// have lost the resource since, and anybody may ask for it.
+/// Refuses a session whose user was not asked and now has to be: its client may have lost since what it was allowed in
+/// advance, such as a resource for which anybody may ask, or to ask nobody.
 async fn check_consent(
     app: &App,
     conn: &mut Conn,
     request: &RefreshGrant<'_>,
     session: &Session,
+    admitted: Option<&Admission>,
 ) -> Result<(), OAuthError> {
     let audience = session.audience.as_deref().unwrap_or_default();
     let Some(client) = request.client.registered() else {
         return Ok(());
     };
-    if client.has_audience(audience, &app.settings().issuer) {
+    let is_default = client.has_audience(audience, &app.settings().issuer);
+    if is_default && !admitted.is_some_and(Admission::rests_on_consent) {
         return Ok(());
     }
-    let given = consents::find(conn, &session.subject_id, &client.id, audience).await?;
+    let (subject, client) = (&session.subject_id, &client.id);
+    let mut given = consents::find(conn, subject, client, audience).await?;
+    if is_default && given.is_none() {
+        // the request may have named no resource
+        given = consents::find(conn, subject, client, "").await?;
+    }
     given.map(|_| ()).ok_or(OAuthError::InvalidGrant)
 }
 
@@ -225,20 +232,23 @@ async fn read_subject(
     subject.ok_or(OAuthError::InvalidGrant)
 }
 
-/// Asks again what a sign-in asks for; `None` for a session that a password opened.
+/// Asks again what a sign-in asks for.
 async fn admit(
+    app: &App,
     conn: &mut Conn,
     request: &RefreshGrant<'_>,
     session: &Session,
-    (policy, subject): (&Policy, &Subject),
+    user: (&Policy, &Subject),
     now: Timestamp,
 ) -> Result<Option<Admission>, OAuthError> {
-    if session.identity.is_none() {
-        return Ok(None);
-    }
+    let by = match session.identity {
+        Some(_) => SignedInBy::Browser,
+        None => SignedInBy::Password,
+    };
     let (client, tenant) = (request.client, session.tenant.as_ref());
-    let admission = client.admit_now(conn, policy, subject, tenant, now);
-    admission.await.map(Some)
+    let admission = client.admit_now(conn, by, user, tenant, now).await?;
+    check_consent(app, conn, request, session, admission.as_ref()).await?;
+    Ok(admission)
 }
 
 /// Returns true if a token may carry rolecall's own permissions.
@@ -266,9 +276,8 @@ async fn continue_session(
     let subject = read_subject(conn, session, now).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
     let ceiling = ceiling_now(app, conn, request, audience).await?;
-    check_consent(app, conn, request, session).await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let admission = admit(conn, request, session, (&policy, &subject), now).await?;
+    let admission = admit(app, conn, request, session, (&policy, &subject), now).await?;
     let admitted = admission.as_ref();
     let holder = TokenSubject {
         policy: &policy,

@@ -3,13 +3,18 @@
 use serde_json::{Value, json};
 
 use super::{REDIRECT, Site, create_client, error_of, has_ended};
-use crate::support::{Browser, Credentials, PASSWORD, SignInAnswer, claims, on_both};
+use crate::support::{
+    Browser, Credentials, PASSWORD, SignInAnswer, claims, on_both, password_form,
+};
 
 on_both![
     y282_a_refresh_is_for_the_tenant_of_the_client_or_refused,
     y282_a_client_that_changes_its_tenant_keeps_nobody_of_the_old_one,
     y282_a_session_without_a_tenant_of_the_client_goes_on_without_it,
     y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in,
+    y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client,
+    y307_a_log_in_with_a_password_asks_who_may_sign_in,
+    y308_a_client_that_has_to_ask_from_now_on_keeps_no_session_of_before,
 ];
 
 impl Site {
@@ -113,6 +118,84 @@ async fn y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in(site: 
     refused.oauth_error(400, "invalid_grant");
     // what a password opened goes on
     let tokens = site.log_in_through(&client, &[]).await;
+    let refresh = tokens.is(200).text("refresh_token");
+    site.refresh_through(&client, &refresh).await.is(200);
+}
+
+/// The members of a client to which people log in with a password.
+fn by_password(more: Value) -> Value {
+    let mut members = json!({
+        "grants": ["authorization_code", "password", "refresh_token"], "consent": "skip",
+    });
+    for (member, value) in more.as_object().unwrap() {
+        members[member] = value.clone();
+    }
+    members
+}
+
+async fn y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client(site: Site) {
+    let alice = site.id_of("alice").await;
+    let client = create_client(&site, "t", by_password(json!({ "tenant": "acme" }))).await;
+    // alice has no role there
+    let refused = site.log_in_through(&client, &[]).await;
+    refused.oauth_error(400, "invalid_scope");
+    site.assign_in(&alice, "reader", "acme").await;
+    let elsewhere = site.log_in_through(&client, &[("tenant", "beta")]).await;
+    elsewhere.oauth_error(400, "invalid_scope");
+    for more in [&[][..], &[("tenant", "acme")]] {
+        let tokens = site.log_in_through(&client, more).await;
+        let access = tokens.is(200).text("access_token");
+        assert_eq!(claims(&access)["tenant"], "acme");
+        let next = site.refresh_through(&client, &tokens.text("refresh_token"));
+        assert_eq!(
+            claims(&next.await.is(200).text("access_token"))["tenant"],
+            "acme"
+        );
+    }
+    let tokens = site.log_in_through(&client, &[]).await;
+    site.change_client(&client, json!({ "tenant": "beta" }))
+        .await;
+    let refused = site.refresh_through(&client, &tokens.text("refresh_token"));
+    refused.await.oauth_error(400, "invalid_grant");
+}
+
+async fn y307_a_log_in_with_a_password_asks_who_may_sign_in(site: Site) {
+    site.create_role("staff", &[]).await;
+    let alice = site.id_of("alice").await;
+    let client = create_client(&site, "w", by_password(json!({ "who": ["staff"] }))).await;
+    let refused = site.log_in_through(&client, &[]).await;
+    let refused = refused.oauth_error(400, "invalid_grant");
+    let why = refused.text("error_description");
+    assert_eq!(why, "the user may not sign in to this application");
+    // that is said to nobody who does not know the password
+    let wrong = password_form("alice", "not her password");
+    let wrong = site.form_as(&client, "/token", &wrong).send().await;
+    wrong.is(401);
+    site.assign(&alice, "staff").await;
+    let tokens = site.log_in_through(&client, &[]).await;
+    let access = tokens.is(200).text("access_token");
+    site.get("/items/", &access).await.is(200);
+    site.unassign(&alice, "staff").await;
+    site.get("/items/", &access).await.is(401);
+    let refused = site.refresh_through(&client, &tokens.text("refresh_token"));
+    refused.await.oauth_error(400, "invalid_grant");
+}
+
+async fn y308_a_client_that_has_to_ask_from_now_on_keeps_no_session_of_before(site: Site) {
+    let client = create_client(&site, "a", json!({ "consent": "skip" })).await;
+    let (access, refresh) = site.alice_in(&client, &[]).await;
+    site.change_client(&client, json!({ "consent": "ask" }))
+        .await;
+    site.get("/items/", &access).await.is(401);
+    let refused = site.refresh_through(&client, &refresh).await;
+    refused.oauth_error(400, "invalid_grant");
+    // whoever allows it signs in and refreshes
+    let mut browser = Browser::new(&site);
+    let flow = browser.begin(&client, REDIRECT, &[]).await;
+    browser.log_in(&flow, "alice", PASSWORD).await;
+    let answer = browser.decide(&flow, "allow").await;
+    let code = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    let tokens = site.redeem(&client, code.code(), REDIRECT, &[]).await;
     let refresh = tokens.is(200).text("refresh_token");
     site.refresh_through(&client, &refresh).await.is(200);
 }
