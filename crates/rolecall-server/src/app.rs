@@ -74,6 +74,8 @@ pub(crate) struct Parts {
     pub(crate) beginning_addresses: AddressLimiter,
     /// Room for the sign-ins that strangers begin.
     pub(crate) room_for_sign_ins: Room,
+    /// Room for those that people begin who are signed in.
+    pub(crate) room_for_users: Room,
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,

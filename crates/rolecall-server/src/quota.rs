@@ -20,6 +20,9 @@ const USERS_OF_ADDRESS: u32 = 10;
 /// Sessions are many, so that those of one user through one client may be refreshed this many times as often as one.
 const SESSIONS_OF_CLIENT: u32 = 10;
 
+/// Most sign-ins of somebody who is signed in show no page. Those that do are stored, and may be so many times fewer.
+const SIGN_INS_TO_A_PAGE: u32 = 10;
+
 /// The kinds of requests that have a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Quota {
@@ -155,7 +158,8 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         // a connection that breaks needs a ticket as a session needs a refresh
         Quota::Refreshes | Quota::Tickets => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
-        Quota::LogIns | Quota::BegunSignIns | Quota::SignIns => limits.log_ins,
+        Quota::LogIns | Quota::SignIns => limits.log_ins,
+        Quota::BegunSignIns => (limits.log_ins / SIGN_INS_TO_A_PAGE).max(1),
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         registering_addresses: AddressLimiter::default(),
         beginning_addresses: AddressLimiter::default(),
         room_for_sign_ins: begun::room(),
+        room_for_users: begun::room(),
         failing_clients: AddressLimiter::default(),
         quotas: Quotas::default(),
         in_flight: InFlight::default(),

@@ -30,8 +30,8 @@ pub(crate) async fn refuse_taken(
     Ok(())
 }
 
-/// Refuses to verify an e-mail address that is the verified one of a user other than `own`: it names one user. An address
-/// that is not verified may be anybody's.
+/// Refuses to verify an e-mail address that is the verified one of a user other than `own`, or their name: it names one
+/// user. An address that is not verified may be anybody's.
 pub(crate) async fn refuse_verified(
     change: &mut Change<'_>,
     email: Option<&str>,
@@ -43,6 +43,12 @@ pub(crate) async fn refuse_verified(
     };
     if store::is_email_verified(change.conn(), email, own).await? {
         let detail = "this is the verified e-mail address of another user: remove it there first";
+        return Err(ApiError::rule("email_taken", detail, Vec::new()));
+    }
+    // names are looked up first: the owner of the address could not sign in with it
+    let named = find_alike(change.conn(), email).await?;
+    if named.is_some_and(|named| named != own) {
+        let detail = "this is the name of another user: rename that one first";
         return Err(ApiError::rule("email_taken", detail, Vec::new()));
     }
     Ok(())

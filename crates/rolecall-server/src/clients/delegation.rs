@@ -27,6 +27,9 @@ pub(super) fn cover_sign_in(
         }
         rights.cover(who.iter().chain(&after.sign_in.who))?;
     }
+    if let Some(before) = before.filter(|before| admits_others(before, after)) {
+        rights.cover(&before.sign_in.who)?;
+    }
     let is_silent = |client: &Client| client.sign_in.consent == Consent::Skip;
     if is_silent(after) {
         cover_ceiling(rights, after)?;
@@ -35,6 +38,11 @@ pub(super) fn cover_sign_in(
         Some(before) => cover_ceiling(rights, before),
         None => Ok(()),
     }
+}
+
+/// Returns true if a change beside `who` may let others in.
+fn admits_others(before: &Client, after: &Client) -> bool {
+    before.sign_in.tenant != after.sign_in.tenant || !after.grants.is_subset(&before.grants)
 }
 
 /// Applies the delegation limit to whoever gets the secret of a client, or takes the client away: as to changing it.

@@ -136,7 +136,7 @@ async fn redeem(
     let client = request.client;
     let ceiling = client.ceiling_now(app, conn, grant_type, audience).await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let user = (&*policy, &subject);
+    let user = (&**policy, &subject);
     let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
     let admission = admission.await?.ok_or(OAuthError::InvalidCode)?;
     let holder = TokenSubject {

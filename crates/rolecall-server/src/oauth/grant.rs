@@ -171,7 +171,7 @@ async fn log_in(
     let ceiling = client.ceiling_now(app, conn, GrantType::Password, audience);
     let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
-    let user = (&*policy, &subject);
+    let user = (&**policy, &subject);
     let admission = client.admit_now(conn, SignedInBy::Password, user, tenant, now);
     let admission = admission.await.map_err(not_admitted)?;
     let holder = TokenSubject {

@@ -9,7 +9,9 @@ use crate::{
     error::ApiError,
     ids,
     sessions::{
-        self, active, store as session_store,
+        self, active,
+        service::JustOpened,
+        store as session_store,
         store::{InBrowser, NewSession},
     },
     store::Conn,
@@ -122,8 +124,13 @@ pub(super) async fn open_session(
             era: &subject.head.era,
         })
     });
-    let is_lasting = issued.refresh_token.is_some();
-    let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
+    let just_opened = JustOpened {
+        id: &id,
+        client_id: opening.client.client_id(),
+        browser_session: opening.browser.and_then(|(browser, _)| browser.id),
+        is_lasting: issued.refresh_token.is_some(),
+    };
+    let surplus = sessions::service::surplus(app, conn, &subject.id, &just_opened).await?;
     Ok(Opened {
         issued,
         less,

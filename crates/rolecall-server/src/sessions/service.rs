@@ -137,22 +137,44 @@ fn record_end(change: &mut crate::store::Change<'_>, action: &str, session: &str
 /// limited only so that a script cannot fill the table.
 const BRIEF_FACTOR: i64 = 10;
 
-/// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`. Those with a refresh
-/// token and those without count apart, so that a script that logs in again and again ends nobody's session.
+/// The sessions with a refresh token that one client may have in one browser. A page that signs in again when it is loaded
+/// opens one each time; windows beside each other have one each.
+const IN_BROWSER: usize = 20;
+/// How many of them stay when there are too many. They end together, since each end is a change.
+const KEPT_IN_BROWSER: usize = 10;
+
+/// A session that was just opened, with what decides which others end for it.
+pub(crate) struct JustOpened<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) browser_session: Option<&'a str>,
+    /// It has a refresh token.
+    pub(crate) is_lasting: bool,
+}
+
+/// The sessions that a user has beyond what is allowed, and never the one just `opened`: of the same client in the same
+/// browser, then of the same client, then the idlest. Those with a refresh token and those without count apart, so that a
+/// script that logs in again and again ends nobody's session.
 pub(crate) async fn surplus(
     app: &App,
     conn: &mut Conn,
     user: &str,
-    opened: &str,
-    is_lasting: bool,
+    opened: &JustOpened<'_>,
 ) -> Result<Vec<String>, ApiError> {
     let most = i64::from(app.settings().sessions.per_user);
-    Ok(if is_lasting {
-        store::idlest(conn, user, opened, most.saturating_sub(1)).await?
-    } else {
+    if !opened.is_lasting {
         let most = most.saturating_mul(BRIEF_FACTOR);
-        store::oldest_brief(conn, user, opened, most.saturating_sub(1)).await?
-    })
+        return Ok(store::oldest_brief(conn, user, opened.id, most.saturating_sub(1)).await?);
+    }
+    let this = (opened.id, opened.client_id);
+    if let Some(browser) = opened.browser_session {
+        let keep = i64::try_from(KEPT_IN_BROWSER - 1).unwrap_or_default();
+        let idlest = store::idlest_in_browser(conn, user, this, browser, keep).await?;
+        if idlest.len() > IN_BROWSER - KEPT_IN_BROWSER {
+            return Ok(idlest);
+        }
+    }
+    Ok(store::idlest(conn, user, this, most.saturating_sub(1)).await?)
 }
 
 /// Ends these sessions of a user.

@@ -29,7 +29,9 @@ queries! {
         WHERE subject_id = $1 AND expires_at > $2 AND (salt IS NULL OR last_used_at > $3) ORDER BY last_used_at DESC, id DESC LIMIT $4";
     FIND_SHOWN = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions WHERE id = $1 AND subject_id = $2";
     IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NOT NULL \
-        ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
+        ORDER BY CASE WHEN client_id = $4 THEN 1 ELSE 0 END, last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
+    IDLEST_IN_BROWSER = "SELECT id FROM sessions WHERE browser_session = $5 AND subject_id = $1 AND client_id = $4 AND id <> $2 \
+        AND salt IS NOT NULL ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
     OLDEST_BRIEF = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NULL \
         ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3";
     END_ONE = "DELETE FROM sessions WHERE id = $1 AND subject_id = $2";
@@ -251,14 +253,30 @@ pub(crate) async fn find_shown(
     query.fetch_optional(conn).await
 }
 
-/// Returns the sessions of a subject that have a refresh token, except `opened` and the `keep` others that were used last.
+/// Returns the sessions of a subject that have a refresh token, except `opened` and the `keep` others that are kept rather:
+/// first those of other clients than the one of `opened`, and then those that were used last. No client can end the
+/// sessions of others.
 pub(crate) async fn idlest(
     conn: &mut Conn,
     subject: &str,
-    opened: &str,
+    (opened, client): (&str, &str),
     keep: i64,
 ) -> Result<Vec<String>, StoreError> {
     let sessions = query(IDLEST).bind(subject).bind(opened).bind(keep);
+    sessions.bind(client).fetch_all(conn).await
+}
+
+/// Returns the sessions with a refresh token that a client has in one browser, except `opened` and the `keep` others that
+/// were used last.
+pub(crate) async fn idlest_in_browser(
+    conn: &mut Conn,
+    subject: &str,
+    (opened, client): (&str, &str),
+    browser_session: &str,
+    keep: i64,
+) -> Result<Vec<String>, StoreError> {
+    let sessions = query(IDLEST_IN_BROWSER).bind(subject).bind(opened);
+    let sessions = sessions.bind(keep).bind(client).bind(browser_session);
     sessions.fetch_all(conn).await
 }
 

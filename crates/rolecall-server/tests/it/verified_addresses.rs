@@ -17,6 +17,7 @@ on_both![
     i041_guesses_count_on_one_account_however_it_is_named,
     an_address_is_verified_for_one_user_and_by_an_administrator_only,
     m036_claims_and_views_say_whether_the_address_is_verified,
+    y311_an_address_that_is_the_name_of_another_user_is_verified_for_nobody,
     the_password_form_takes_names_only,
     a_forced_change_takes_an_address_too,
     commands_verify_addresses,
@@ -538,4 +539,28 @@ proptest! {
     fn i059_no_address_is_verified_twice_or_becomes_a_name_postgres(steps in steps()) {
         run_all(steps, true);
     }
+}
+
+async fn y311_an_address_that_is_the_name_of_another_user_is_verified_for_nobody(app: TestApp) {
+    let squatter = app.create_user("boss@corp.example", &[]).await;
+    let boss = app.create_user("boss", &[]).await;
+    let changes = json!({ "email": "Boss@Corp.example", "email_verified": true });
+    let refused = change(&app, &boss, changes.clone()).await;
+    refused.is(409);
+    assert!(refused.text("detail").contains("name of another user"));
+    let address = ["user", "email", "boss", "boss@corp.example", "--verified"];
+    let output = run_failing(&app, &address).await;
+    assert!(output.contains("name of another user"), "{output}");
+    // as long as nobody has verified it, it may be anybody's
+    let unverified = json!({ "email": "Boss@Corp.example" });
+    change(&app, &boss, unverified).await.is(200);
+    change(&app, &boss, json!({ "email_verified": true }))
+        .await
+        .is(409);
+    // one's own name may be one's address
+    let own = json!({ "email": "boss@corp.example", "email_verified": true });
+    change(&app, &squatter, own).await.is(200);
+    let other = json!({ "username": "other", "email": null });
+    change(&app, &squatter, other).await.is(200);
+    change(&app, &boss, changes).await.is(200);
 }

@@ -17,13 +17,13 @@ const ROOM: u32 = 128 * 1024 * 1024;
 /// The bytes of a row and its places in indexes beside the request.
 const ROW: usize = 512;
 
-/// Returns the room for the sign-ins of all strangers.
+/// Returns the room for the sign-ins of all strangers, and as much again for those of everybody who is signed in.
 pub(crate) const fn room() -> Room {
     Room::new(ROOM, KEPT)
 }
 
 /// Counts a sign-in with a request of so many bytes, which a browser at `address` begins. Whoever is signed in with it
-/// has a quota of their own, so that no flood of strangers keeps them out.
+/// has a quota and room of their own, so that no flood of strangers keeps them out.
 ///
 /// # Errors
 ///
@@ -34,15 +34,42 @@ pub(super) fn admit(
     address: &str,
     signed_in: Option<&str>,
 ) -> Result<(), ApiError> {
-    if let Some(subject) = signed_in {
-        return app.take_quota(Quota::BegunSignIns, subject);
-    }
     let parts = app.parts();
     let now = parts.clock.monotonic();
-    let of_address = parts.beginning_addresses.take_of(TIMES, address, now);
-    let wait = of_address.or_else(|| parts.room_for_sign_ins.take(bytes.saturating_add(ROW), now));
+    let bytes = bytes.saturating_add(ROW);
+    let wait = if let Some(subject) = signed_in {
+        app.take_quota(Quota::BegunSignIns, subject)?;
+        // where anybody may register, many users are one person
+        parts.room_for_users.take(bytes, now)
+    } else {
+        let of_address = parts.beginning_addresses.take_of(TIMES, address, now);
+        of_address.or_else(|| parts.room_for_sign_ins.take(bytes, now))
+    };
     match wait {
         Some(retry_after) => Err(ApiError::TooMany { retry_after }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn y309_many_users_begin_no_more_sign_ins_than_there_is_room_for() {
+        let server = crate::Embedded::builder("sqlite::memory:").open().await;
+        let server = server.unwrap();
+        let app = server.app();
+        let (bytes, address) = (8 * 1024, "203.0.113.7");
+        let begun = (0..)
+            .take_while(|number| admit(app, bytes, address, Some(&number.to_string())).is_ok())
+            .count();
+        // room becomes free with time
+        let expected = ROOM as usize / (bytes + ROW);
+        assert!((expected..expected * 11 / 10).contains(&begun), "{begun}");
+        // not because of a quota
+        assert!(app.take_quota(Quota::BegunSignIns, "nobody yet").is_ok());
+        // strangers have room of their own
+        assert!(admit(app, bytes, address, None).is_ok());
     }
 }

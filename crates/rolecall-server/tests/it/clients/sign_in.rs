@@ -13,6 +13,7 @@ on_both![
     consent_skip_needs_all_that_the_client_can_get,
     y288_the_secret_of_a_client_that_asks_nobody_needs_all_that_it_can_get,
     who_is_bound_by_the_delegation_limit_and_narrowing_it_ends_sessions,
+    y307_opening_a_client_to_others_needs_the_roles_in_who,
     i099_rolecall_s_own_permissions_are_for_first_parties,
     a_client_of_one_tenant_signs_in_to_no_other,
     i129_the_command_line_registers_changes_and_shows_a_client,
@@ -390,6 +391,40 @@ async fn a_client_of_one_tenant_signs_in_to_no_other(app: TestApp) {
     let other = [("tenant", "other")];
     let refused = Browser::new(&app).sign_in(&client, REDIRECT, &other).await;
     assert_eq!(refused.error(), "invalid_request");
+}
+
+async fn y307_opening_a_client_to_others_needs_the_roles_in_who(app: TestApp) {
+    let admin = app.admin().await;
+    app.create_role("staff", &["items:read"]).await;
+    app.create_role("clerk", &["rolecall.clients:write"]).await;
+    app.create_user("alice", &["clerk"]).await;
+    let clerk = app.log_in("alice").await;
+    let members = json!({ "who": ["staff"], "tenant": "acme" });
+    let client = app.create_client("vault", web(members)).await;
+    let path = format!("/api/clients/{}", client.id);
+    let grants = ["authorization_code", "refresh_token", "password"];
+    let opening = [
+        json!({ "tenant": null }),
+        json!({ "tenant": "ask" }),
+        json!({ "grants": grants }),
+    ];
+    for change in &opening {
+        let refused = app.patch(&path, &clerk, change.clone()).await;
+        refused.forbidden("items:read");
+    }
+    // fewer ways in, and another name, are hers to choose
+    let fewer = json!({ "grants": ["authorization_code"], "name": "vaults" });
+    app.patch(&path, &clerk, fewer).await.is(200);
+    for change in opening {
+        app.patch(&path, admin, change).await.is(200);
+    }
+    // without `who`, anybody may sign in anyway
+    let client = app
+        .create_client("wiki", web(json!({ "tenant": "acme" })))
+        .await;
+    let path = format!("/api/clients/{}", client.id);
+    let change = json!({ "tenant": null });
+    app.patch(&path, &clerk, change).await.is(200);
 }
 
 async fn y288_the_secret_of_a_client_that_asks_nobody_needs_all_that_it_can_get(app: TestApp) {

@@ -15,6 +15,8 @@ on_both![
     y260_a_new_sign_in_of_a_browser_replaces_the_oldest_of_many,
     y260_no_request_takes_much_room,
     y260_a_user_begins_so_many_sign_ins_and_no_more,
+    y310_an_application_that_signs_in_again_and_again_ends_its_own_sessions_only,
+    y310_windows_beside_each_other_keep_their_sessions,
     y261_signing_in_by_a_session_has_a_quota,
     y262_a_code_that_is_sent_again_and_again_is_one_event,
     y262_what_has_ended_is_no_change,
@@ -129,8 +131,13 @@ async fn y260_no_request_takes_much_room(site: Site) {
     assert!(site.db.number(longest).await <= 8192);
 }
 
-async fn y260_a_user_begins_so_many_sign_ins_and_no_more(site: Few) {
-    let site = site.0;
+async fn y260_a_user_begins_so_many_sign_ins_and_no_more(db: Database) {
+    let quotas = Quotas {
+        log_ins_per_hour: 100,
+        ..Quotas::default()
+    };
+    let app = TestApp::configured(db, |builder| builder.quotas(quotas)).await;
+    let site = Site::with(app).await;
     let mut browser = Browser::new(&site);
     site.sign_in(&mut browser, &[]).await.code();
     let again = [("prompt", "login")];
@@ -143,6 +150,72 @@ async fn y260_a_user_begins_so_many_sign_ins_and_no_more(site: Few) {
     Browser::new(&site).begin(&site.first, REDIRECT, &[]).await;
     site.clock.advance(Duration::from_mins(6));
     browser.begin(&site.first, REDIRECT, &again).await;
+}
+
+/// The ids of a user's sessions through a client, the oldest first.
+async fn sessions_through(site: &Site, client: &str) -> Vec<String> {
+    let sql =
+        format!("SELECT id FROM sessions WHERE client_id = '{client}' ORDER BY created_at, id");
+    site.db.texts(&sql).await
+}
+
+async fn y310_an_application_that_signs_in_again_and_again_ends_its_own_sessions_only(
+    db: Database,
+) {
+    let app = TestApp::configured(db, |builder| builder.sessions_per_user(5)).await;
+    let site = Site::with(app).await;
+    let mut phone = Browser::new(&site);
+    let answer = site.sign_in(&mut phone, &[]).await;
+    let on_phone = site.redeem_first(answer.code()).await;
+    let on_phone = on_phone.is(200).text("refresh_token");
+    let mut browser = Browser::new(&site);
+    let client = create_client(&site, "noisy", json!({ "consent": "skip" })).await;
+    let mut noisy = async || {
+        site.pass_time(Duration::from_secs(1));
+        let answer = browser.sign_in(&client, REDIRECT, &[]).await;
+        let tokens = site.redeem(&client, answer.code(), REDIRECT, &[]).await;
+        tokens.is(200).text("access_token")
+    };
+    let mut tokens = Vec::new();
+    for _ in 0..8 {
+        tokens.push(noisy().await);
+    }
+    // four beside that of the phone
+    for (place, token) in tokens.iter().enumerate() {
+        let expected = if place < 4 { 401 } else { 200 };
+        assert_eq!(site.get("/items/", token).await.status, expected, "{place}");
+    }
+    site.refresh_through(&site.first, &on_phone).await.is(200);
+}
+
+async fn y310_windows_beside_each_other_keep_their_sessions(site: Site) {
+    let mut browser = Browser::new(&site);
+    let mut open = async || {
+        site.pass_time(Duration::from_secs(1));
+        let answer = site.sign_in(&mut browser, &[]).await;
+        let tokens = site.redeem_first(answer.code()).await;
+        tokens.is(200).text("access_token")
+    };
+    let mut tokens = Vec::new();
+    let before = site.db.revision().await;
+    for _ in 0..20 {
+        tokens.push(open().await);
+    }
+    // no sign-in waits for other changes
+    assert_eq!(site.db.revision().await, before);
+    assert_eq!(sessions_through(&site, &site.first.id).await.len(), 20);
+    tokens.push(open().await);
+    assert_eq!(site.db.revision().await, before + 1);
+    assert_eq!(sessions_through(&site, &site.first.id).await.len(), 10);
+    for (place, token) in tokens.iter().enumerate() {
+        let expected = if place < 11 { 401 } else { 200 };
+        assert_eq!(site.get("/items/", token).await.status, expected, "{place}");
+    }
+    // another browser has its own
+    let mut other = Browser::new(&site);
+    let answer = site.sign_in(&mut other, &[]).await;
+    site.redeem_first(answer.code()).await.is(200);
+    assert_eq!(sessions_through(&site, &site.first.id).await.len(), 11);
 }
 
 async fn y261_signing_in_by_a_session_has_a_quota(site: Few) {

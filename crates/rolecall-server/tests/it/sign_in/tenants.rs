@@ -146,7 +146,8 @@ async fn y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client(site: Sit
         let tokens = site.log_in_through(&client, more).await;
         let access = tokens.is(200).text("access_token");
         assert_eq!(claims(&access)["tenant"], "acme");
-        let next = site.refresh_through(&client, &tokens.text("refresh_token"));
+        let refresh = tokens.text("refresh_token");
+        let next = site.refresh_through(&client, &refresh);
         assert_eq!(
             claims(&next.await.is(200).text("access_token"))["tenant"],
             "acme"
@@ -155,7 +156,8 @@ async fn y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client(site: Sit
     let tokens = site.log_in_through(&client, &[]).await;
     site.change_client(&client, json!({ "tenant": "beta" }))
         .await;
-    let refused = site.refresh_through(&client, &tokens.text("refresh_token"));
+    let refresh = tokens.text("refresh_token");
+    let refused = site.refresh_through(&client, &refresh);
     refused.await.oauth_error(400, "invalid_grant");
 }
 
@@ -177,7 +179,8 @@ async fn y307_a_log_in_with_a_password_asks_who_may_sign_in(site: Site) {
     site.get("/items/", &access).await.is(200);
     site.unassign(&alice, "staff").await;
     site.get("/items/", &access).await.is(401);
-    let refused = site.refresh_through(&client, &tokens.text("refresh_token"));
+    let refresh = tokens.text("refresh_token");
+    let refused = site.refresh_through(&client, &refresh);
     refused.await.oauth_error(400, "invalid_grant");
 }
 
