@@ -22,6 +22,8 @@ const SESSIONS_OF_CLIENT: u32 = 10;
 
 /// Most sign-ins of somebody who is signed in show no page. Those that do are stored, and may be so many times fewer.
 const SIGN_INS_TO_A_PAGE: u32 = 10;
+/// No fewer than these, unless log-ins are.
+const FEW_SIGN_INS: u32 = 10;
 
 /// The kinds of requests that have a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,7 +161,10 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         Quota::Refreshes | Quota::Tickets => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
         Quota::LogIns | Quota::SignIns => limits.log_ins,
-        Quota::BegunSignIns => (limits.log_ins / SIGN_INS_TO_A_PAGE).max(1),
+        Quota::BegunSignIns => {
+            let with_pages = limits.log_ins / SIGN_INS_TO_A_PAGE;
+            with_pages.max(FEW_SIGN_INS).min(limits.log_ins)
+        }
     }
 }
 

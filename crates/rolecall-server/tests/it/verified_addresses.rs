@@ -17,7 +17,7 @@ on_both![
     i041_guesses_count_on_one_account_however_it_is_named,
     an_address_is_verified_for_one_user_and_by_an_administrator_only,
     m036_claims_and_views_say_whether_the_address_is_verified,
-    y311_an_address_that_is_the_name_of_another_user_is_verified_for_nobody,
+    y315_an_address_that_is_the_name_of_another_user_is_verified_for_nobody,
     the_password_form_takes_names_only,
     a_forced_change_takes_an_address_too,
     commands_verify_addresses,
@@ -130,9 +130,14 @@ async fn i059_a_user_signs_in_with_a_verified_address_and_with_no_other(app: Tes
 
 async fn i059_a_name_comes_before_an_address_and_no_name_takes_one(app: TestApp) {
     let client = client(&app).await;
-    // somebody is called like the address that another user has
+    // somebody is called like the address that another user has; in rows of before it is verified
     let mallory = app.create_user("alice@mail.example", &[]).await;
-    let alice = create(&app, "alice", ADDRESS, true).await;
+    let alice = create(&app, "alice", ADDRESS, false).await;
+    let verify = json!({ "email_verified": true });
+    change(&app, &alice, verify).await.is(409);
+    app.db
+        .execute("UPDATE users SET email_verified_at = created_at WHERE username = 'alice'")
+        .await;
     let bob = create(&app, "bob", "bob@mail.example", true).await;
     let changed = app
         .request(http::Method::PUT, "/api/me/password")
@@ -450,7 +455,10 @@ impl Model {
         {
             return 409;
         }
-        if is_verified && after.as_deref().is_some_and(verified_elsewhere) {
+        let named_elsewhere =
+            |address: &str| others().any(|(_, (name, ..))| *name == address.to_lowercase());
+        let is_taken = |address: &str| verified_elsewhere(address) || named_elsewhere(address);
+        if is_verified && after.as_deref().is_some_and(is_taken) {
             return 409;
         }
         self.0.insert(step.user, (after_name, after, is_verified));
@@ -541,7 +549,7 @@ proptest! {
     }
 }
 
-async fn y311_an_address_that_is_the_name_of_another_user_is_verified_for_nobody(app: TestApp) {
+async fn y315_an_address_that_is_the_name_of_another_user_is_verified_for_nobody(app: TestApp) {
     let squatter = app.create_user("boss@corp.example", &[]).await;
     let boss = app.create_user("boss", &[]).await;
     let changes = json!({ "email": "Boss@Corp.example", "email_verified": true });

@@ -15,8 +15,8 @@ on_both![
     y260_a_new_sign_in_of_a_browser_replaces_the_oldest_of_many,
     y260_no_request_takes_much_room,
     y260_a_user_begins_so_many_sign_ins_and_no_more,
-    y310_an_application_that_signs_in_again_and_again_ends_its_own_sessions_only,
-    y310_windows_beside_each_other_keep_their_sessions,
+    y314_an_application_that_signs_in_again_and_again_ends_its_own_sessions_only,
+    y314_windows_beside_each_other_keep_their_sessions,
     y261_signing_in_by_a_session_has_a_quota,
     y262_a_code_that_is_sent_again_and_again_is_one_event,
     y262_what_has_ended_is_no_change,
@@ -131,13 +131,8 @@ async fn y260_no_request_takes_much_room(site: Site) {
     assert!(site.db.number(longest).await <= 8192);
 }
 
-async fn y260_a_user_begins_so_many_sign_ins_and_no_more(db: Database) {
-    let quotas = Quotas {
-        log_ins_per_hour: 100,
-        ..Quotas::default()
-    };
-    let app = TestApp::configured(db, |builder| builder.quotas(quotas)).await;
-    let site = Site::with(app).await;
+async fn y260_a_user_begins_so_many_sign_ins_and_no_more(site: Few) {
+    let site = site.0;
     let mut browser = Browser::new(&site);
     site.sign_in(&mut browser, &[]).await.code();
     let again = [("prompt", "login")];
@@ -159,7 +154,7 @@ async fn sessions_through(site: &Site, client: &str) -> Vec<String> {
     site.db.texts(&sql).await
 }
 
-async fn y310_an_application_that_signs_in_again_and_again_ends_its_own_sessions_only(
+async fn y314_an_application_that_signs_in_again_and_again_ends_its_own_sessions_only(
     db: Database,
 ) {
     let app = TestApp::configured(db, |builder| builder.sessions_per_user(5)).await;
@@ -188,7 +183,7 @@ async fn y310_an_application_that_signs_in_again_and_again_ends_its_own_sessions
     site.refresh_through(&site.first, &on_phone).await.is(200);
 }
 
-async fn y310_windows_beside_each_other_keep_their_sessions(site: Site) {
+async fn y314_windows_beside_each_other_keep_their_sessions(site: Site) {
     let mut browser = Browser::new(&site);
     let mut open = async || {
         site.pass_time(Duration::from_secs(1));

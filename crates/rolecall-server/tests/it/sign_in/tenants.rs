@@ -123,7 +123,7 @@ async fn y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in(site: 
 }
 
 /// The members of a client to which people log in with a password.
-fn by_password(more: Value) -> Value {
+fn by_password(more: &Value) -> Value {
     let mut members = json!({
         "grants": ["authorization_code", "password", "refresh_token"], "consent": "skip",
     });
@@ -135,7 +135,7 @@ fn by_password(more: Value) -> Value {
 
 async fn y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client(site: Site) {
     let alice = site.id_of("alice").await;
-    let client = create_client(&site, "t", by_password(json!({ "tenant": "acme" }))).await;
+    let client = create_client(&site, "t", by_password(&json!({ "tenant": "acme" }))).await;
     // alice has no role there
     let refused = site.log_in_through(&client, &[]).await;
     refused.oauth_error(400, "invalid_scope");
@@ -164,7 +164,7 @@ async fn y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client(site: Sit
 async fn y307_a_log_in_with_a_password_asks_who_may_sign_in(site: Site) {
     site.create_role("staff", &[]).await;
     let alice = site.id_of("alice").await;
-    let client = create_client(&site, "w", by_password(json!({ "who": ["staff"] }))).await;
+    let client = create_client(&site, "w", by_password(&json!({ "who": ["staff"] }))).await;
     let refused = site.log_in_through(&client, &[]).await;
     let refused = refused.oauth_error(400, "invalid_grant");
     let why = refused.text("error_description");
