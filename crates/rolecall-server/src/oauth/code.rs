@@ -31,7 +31,7 @@ use crate::{
     store::{Conn, StoreError, gate},
     tokens::{
         access_token::Issued,
-        effective::TokenSubject,
+        effective::{Grant, TokenSubject},
         grant::{check_active, grant},
         identity::IdentityScope,
     },
@@ -132,9 +132,10 @@ async fn redeem(
     let session = session.ok_or(OAuthError::InvalidCode)?;
     let tenant = asked.tenant.as_ref();
     let subject = read_subject(conn, code, now).await?;
-    let (grant_type, audience) = (GrantType::AuthorizationCode, &asked.audience);
-    let client = request.client;
-    let ceiling = client.ceiling_now(app, conn, grant_type, audience).await?;
+    let (client, grant_type) = (request.client, GrantType::AuthorizationCode);
+    let ceiling = client
+        .ceiling_now(app, conn, grant_type, &asked.audience)
+        .await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let user = (&**policy, &subject);
     let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
@@ -178,22 +179,37 @@ async fn redeem(
     let opened = open_session(app, conn, &opening, &subject, &holder, &granted).await?;
     let mut issued = opened.issued;
     note_sign_in(conn, code, &session, latest).await?;
+    // both tokens say the same
+    let granted = opened.less.as_ref().unwrap_or(&granted);
+    let about = (&subject, granted, now);
+    add_identity(app, conn, &mut issued, request, code, about).await?;
+    Ok((issued, opened.surplus))
+}
+
+/// Adds an ID token, if the request was one of `OpenID` Connect.
+async fn add_identity(
+    app: &App,
+    conn: &mut Conn,
+    issued: &mut Issued,
+    request: &CodeGrant<'_>,
+    code: &Code,
+    (subject, granted, now): (&Subject, &Grant, Timestamp),
+) -> Result<(), OAuthError> {
+    let asked = &code.request;
     let identified = Identified {
         client: request.client,
-        subject: &subject,
+        subject,
         session: &code.session_id,
         auth_time: code.auth_time,
         amr: &code.amr,
         nonce: asked.nonce.as_deref(),
-        identity: &identity,
+        identity: &asked.granted_identity(),
         is_first: true,
         named: &asked.id_token_claims,
-        // both tokens say the same
-        granted: opened.less.as_ref().unwrap_or(&granted),
+        granted,
         now,
     };
-    identity::add_to(app, conn, &mut issued, &identified).await?;
-    Ok((issued, opened.surplus))
+    identity::add_to(app, conn, issued, &identified).await
 }
 
 /// Returns the latest end of a session that outlives the browser session in which it is opened, or of one that ends with it.

@@ -45,6 +45,17 @@ pub(super) struct Opening<'a> {
     pub(super) browser: Option<(InBrowser<'a>, Timestamp)>,
 }
 
+impl Opening<'_> {
+    fn as_opened<'a>(&'a self, id: &'a str, is_lasting: bool) -> JustOpened<'a> {
+        JustOpened {
+            id,
+            client_id: self.client.client_id(),
+            browser_session: self.browser.and_then(|(browser, _)| browser.id),
+            is_lasting,
+        }
+    }
+}
+
 /// A session that was opened.
 pub(super) struct Opened {
     pub(super) issued: Issued,
@@ -124,12 +135,7 @@ pub(super) async fn open_session(
             era: &subject.head.era,
         })
     });
-    let just_opened = JustOpened {
-        id: &id,
-        client_id: opening.client.client_id(),
-        browser_session: opening.browser.and_then(|(browser, _)| browser.id),
-        is_lasting: issued.refresh_token.is_some(),
-    };
+    let just_opened = opening.as_opened(&id, issued.refresh_token.is_some());
     let surplus = sessions::service::surplus(app, conn, &subject.id, &just_opened).await?;
     Ok(Opened {
         issued,
