@@ -1,4 +1,4 @@
-//! How sure a server is of who somebody is.
+//! The assurance of a sign-in.
 
 use std::{fmt, str::FromStr};
 

@@ -33,7 +33,7 @@ use crate::{
         access_token::Issued,
         effective::{Grant, TokenSubject},
         grant::{check_active, grant},
-        identity::IdentityScope,
+        identity::{Identity, IdentityScope},
     },
 };
 
@@ -181,7 +181,7 @@ async fn redeem(
     note_sign_in(conn, code, &session, latest).await?;
     // both tokens say the same
     let granted = opened.less.as_ref().unwrap_or(&granted);
-    let about = (&subject, granted, now);
+    let about = (&subject, granted, &identity, now);
     add_identity(app, conn, &mut issued, request, code, about).await?;
     Ok((issued, opened.surplus))
 }
@@ -193,7 +193,7 @@ async fn add_identity(
     issued: &mut Issued,
     request: &CodeGrant<'_>,
     code: &Code,
-    (subject, granted, now): (&Subject, &Grant, Timestamp),
+    (subject, granted, identity, now): (&Subject, &Grant, &Identity, Timestamp),
 ) -> Result<(), OAuthError> {
     let asked = &code.request;
     let identified = Identified {
@@ -203,7 +203,7 @@ async fn add_identity(
         auth_time: code.auth_time,
         amr: &code.amr,
         nonce: asked.nonce.as_deref(),
-        identity: &asked.granted_identity(),
+        identity,
         is_first: true,
         named: &asked.id_token_claims,
         granted,

@@ -182,7 +182,7 @@ async fn check_consent(
         return Ok(());
     };
     let is_default = client.has_audience(audience, &app.settings().issuer);
-    if is_default && !admitted.is_some_and(Admission::rests_on_consent) {
+    if is_default && carries_own(admitted) {
         return Ok(());
     }
     let (subject, client) = (&session.subject_id, &client.id);
@@ -251,7 +251,7 @@ async fn admit(
     Ok(admission)
 }
 
-/// Returns true if a token may carry rolecall's own permissions.
+/// Returns true if a token may carry rolecall's own permissions: not after a sign-in for which the user was asked.
 fn carries_own(admitted: Option<&Admission>) -> bool {
     admitted.is_none_or(Admission::carries_own)
 }
@@ -312,25 +312,11 @@ async fn continue_session(
         salt: session.salt.as_deref().unwrap_or_default(),
         era: &session.era,
     });
-    add_identity(
-        app,
-        conn,
-        &mut issued,
-        request,
-        session,
-        (&subject, granted, now),
-    )
-    .await?;
+    let about = (&subject, granted, now);
+    add_identity(app, conn, &mut issued, request, session, about).await?;
     if standing == Standing::JustReplaced {
-        events::record_in(
-            conn,
-            app,
-            "refresh_grace",
-            &subject.id,
-            request.origin.address,
-            id,
-        )
-        .await?;
+        let address = request.origin.address;
+        events::record_in(conn, app, "refresh_grace", &subject.id, address, id).await?;
     }
     Ok(Some(issued))
 }
