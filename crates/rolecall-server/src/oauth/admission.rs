@@ -40,11 +40,6 @@ impl Admission {
         &self.client
     }
 
-    /// Returns true if the user was asked, and may have taken it back.
-    pub(super) fn rests_on_consent(&self) -> bool {
-        !self.carries_own()
-    }
-
     /// Checks that a token is for the `tenant` of the sign-in, if its client is for one, as a new sign-in would have to be.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ use crate::{
         access_token::Issued,
         grant::{check_active, grant},
         holder::{Beyond, Grant, TokenSubject},
-        identity::IdentityScope,
+        identity::{Identity, IdentityScope},
     },
 };
 
@@ -135,9 +135,10 @@ async fn redeem(
     let session = session.ok_or(OAuthError::InvalidCode)?;
     let tenant = asked.tenant.as_ref();
     let subject = read_subject(conn, code, now).await?;
-    let (grant_type, audience) = (GrantType::AuthorizationCode, &asked.audience);
-    let client = request.client;
-    let ceiling = client.ceiling_now(app, conn, grant_type, audience).await?;
+    let (client, grant_type) = (request.client, GrantType::AuthorizationCode);
+    let ceiling = client
+        .ceiling_now(app, conn, grant_type, &asked.audience)
+        .await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let user = (&**policy, &subject);
     let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
@@ -190,7 +191,7 @@ async fn redeem(
     note_sign_in(conn, code, &session, (latest, now)).await?;
     // both tokens say the same
     let granted = opened.less.as_ref().unwrap_or(&granted);
-    let about = (&subject, granted, now);
+    let about = (&subject, granted, &identity, now);
     add_identity(app, conn, &mut issued, request, code, about).await?;
     Ok((issued, opened.surplus))
 }
@@ -202,7 +203,7 @@ async fn add_identity(
     issued: &mut Issued,
     request: &CodeGrant<'_>,
     code: &Code,
-    (subject, granted, now): (&Subject, &Grant, Timestamp),
+    (subject, granted, identity, now): (&Subject, &Grant, &Identity, Timestamp),
 ) -> Result<(), OAuthError> {
     let asked = &code.request;
     let identified = Identified {
@@ -212,7 +213,7 @@ async fn add_identity(
         auth_time: code.auth_time,
         amr: &code.amr,
         nonce: asked.nonce.as_deref(),
-        identity: &asked.granted_identity(),
+        identity,
         is_first: true,
         named: &asked.id_token_claims,
         granted,

@@ -149,7 +149,7 @@ async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attemp
     }
 }
 
-/// Says to whoever knows the password that the client is not for this user.
+/// Names the reason, to somebody who knows the password: the client is not for this user.
 fn not_admitted(error: OAuthError) -> OAuthError {
     match error {
         OAuthError::InvalidGrant => OAuthError::NotAdmitted,

@@ -82,7 +82,7 @@ async fn check_consent(
         return Ok(());
     };
     let is_default = client.has_audience(audience, &app.settings().issuer);
-    if is_default && !admitted.is_some_and(Admission::rests_on_consent) {
+    if is_default && admitted.is_none_or(Admission::carries_own) {
         return Ok(());
     }
     let tokens = For {

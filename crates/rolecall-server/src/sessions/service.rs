@@ -137,11 +137,11 @@ fn record_end(change: &mut crate::store::Change<'_>, action: &str, session: &str
 /// limited only so that a script cannot fill the table.
 const BRIEF_FACTOR: i64 = 10;
 
-/// The sessions with a refresh token that one client may have in one browser. A page that signs in again when it is loaded
+/// The sessions with a refresh token that one client keeps in one browser. A page that signs in again when it is loaded
 /// opens one each time; windows beside each other have one each.
-const IN_BROWSER: usize = 20;
-/// How many of them stay when there are too many. They end together, since each end is a change.
-const KEPT_IN_BROWSER: usize = 10;
+const KEPT_IN_BROWSER: i64 = 10;
+/// So many more may collect before they end, all in one change.
+const COLLECTED_IN_BROWSER: usize = 10;
 
 /// A session that was just opened, with what decides which others end for it.
 pub(crate) struct JustOpened<'a> {
@@ -168,9 +168,9 @@ pub(crate) async fn surplus(
     }
     let this = (opened.id, opened.client_id);
     if let Some(browser) = opened.browser_session {
-        let keep = i64::try_from(KEPT_IN_BROWSER - 1).unwrap_or_default();
+        let keep = KEPT_IN_BROWSER - 1;
         let idlest = store::idlest_in_browser(conn, user, this, browser, keep).await?;
-        if idlest.len() > IN_BROWSER - KEPT_IN_BROWSER {
+        if idlest.len() > COLLECTED_IN_BROWSER {
             return Ok(idlest);
         }
     }

@@ -192,7 +192,7 @@ async fn y308_a_client_that_has_to_ask_from_now_on_keeps_no_session_of_before(si
     site.get("/items/", &access).await.is(401);
     let refused = site.refresh_through(&client, &refresh).await;
     refused.oauth_error(400, "invalid_grant");
-    // whoever allows it signs in and refreshes
+    // a user who allows it can sign in, and the client refreshes
     let mut browser = Browser::new(&site);
     let flow = browser.begin(&client, REDIRECT, &[]).await;
     browser.log_in(&flow, "alice", PASSWORD).await;
