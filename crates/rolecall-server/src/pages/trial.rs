@@ -413,7 +413,7 @@ mod tests {
                 "{name}: {faults:?}"
             );
         }
-        let consent = faults_of(&[("consent.html", "<p>{{ host }}</p>")]);
+        let consent = faults_of(&[("consent.html", "<p>{{ host }} {{ tenant }}</p>")]);
         let wanted = "the fields `decision=allow`, `decision=deny`, `flow`";
         assert!(consent[0].contains(wanted), "{consent:?}");
         // the frame has no place for them

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 /// The example for a member of a body.
-const EXAMPLES: [(&str, &str); 33] = [
+const EXAMPLES: [(&str, &str); 34] = [
     ("access_type", "offline"),
+    ("acr", "aal2"),
     ("audience", "https://items.example"),
     ("backchannel_logout_uri", "https://app.example/logged-out"),
     ("client_id", "robot"),
@@ -59,9 +60,11 @@ const ITEMS: [(&str, &str); 12] = [
 ];
 
 /// The examples of members whose schema has another meaning for the same name.
-const SPECIAL: [(&str, &str, &str); 5] = [
+const SPECIAL: [(&str, &str, &str); 7] = [
     ("ClientInput", "name", "Nightly import"),
     ("ClientChanges", "name", "Nightly import"),
+    ("MadePasskey", "id", "0197a3c8-5d52-7c3e-9f7e-6f2f9c0d1e2a"),
+    ("PasskeyInput", "name", "Phone"),
     ("PermissionInput", "name", "items:read"),
     ("ResourceInput", "name", "Items"),
     ("ResourceChanges", "name", "Items"),

@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     factors::{handlers::secret, owner::Owner, views::RecoveryCodesView},
     http::ClientAddress,
-    web::{body::Body, document::ProblemDocument, page::created},
+    web::{body::Body, document::ProblemDocument, page::created, params},
 };
 
 /// A passkey to add.
@@ -43,6 +43,7 @@ pub(crate) struct PasskeyEnrolment {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MadePasskey {
     /// The id of the enrolment.
+    #[serde(deserialize_with = "params::id")]
     id: String,
     /// The JSON of `PublicKeyCredential.toJSON`.
     #[schema(value_type = Object)]

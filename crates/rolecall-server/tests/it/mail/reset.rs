@@ -305,9 +305,9 @@ async fn without_mail_the_pages_are_hidden(db: Database) {
     let app = TestApp::configured(db, |builder| builder).await;
     create(&app, "alice", ADDRESS, true).await;
     let mut browser = Browser::new(&app);
-    shows(&browser.open("/reset").await, 404, "sends no mail");
+    shows(&browser.open("/reset").await, 404, "Not offered here");
     let asked = browser.submit("/reset", &[("username", "alice")]).await;
-    shows(&asked, 404, "sends no mail");
+    shows(&asked, 404, "Not offered here");
     let account = browser.open("/account").await;
     let page = browser
         .open(account.is(303).header("location").unwrap())
