@@ -155,7 +155,7 @@ def test_the_picture_holds_the_address(browser, dev, user):
     enter(browser, user)
     press(browser, "Add an authenticator app")
     path = browser.find_element(By.CSS_SELECTOR, ".qr path").get_attribute("d")
-    size = int(browser.find_element(By.CSS_SELECTOR, ".qr").get_attribute("viewBox").split()[2])
+    size = int(browser.find_element(By.CSS_SELECTOR, ".qr").get_dom_attribute("viewBox").split()[2])
     dark = {tuple(map(int, one.split("h")[0].split())) for one in path.split("M") if one}
     last = size - 5
     for corner in ((4, 4), (last - 6, 4), (4, last - 6)):
