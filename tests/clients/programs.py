@@ -90,7 +90,7 @@ def check_rolecall(*arguments, **options):
 class Server:
     """A running server."""
 
-    def __init__(self, command, port=None, folder=None, health="/health/live", **settings):
+    def __init__(self, command, port=None, folder=None, health="/health/ready", **settings):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="rolecall-client-"))
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -102,7 +102,7 @@ class Server:
         self.start()
 
     def start(self):
-        """Starts the process and returns the seconds until it responded."""
+        """Starts the process and returns the seconds until it was ready."""
         with self.log.open("ab") as log:
             start = time.perf_counter()
             self.process = subprocess.Popen(
@@ -114,7 +114,7 @@ class Server:
                 if requests.get(f"{self.url}{self.health}", timeout=5).status_code == 200:
                     return time.perf_counter() - start
             except (requests.ConnectionError, requests.Timeout):
-                # it may listen before it responds, since generating RSA keys takes a while
+                # it does not listen yet
                 pass
             if self.process.poll() is not None or time.perf_counter() - start > 60:
                 self.kill()
@@ -192,5 +192,5 @@ def tutorial_server():
 def login_page_server():
     """The site of `examples/login-page`, whose pages are at `http://localhost`, where browsers keep its cookie."""
     port = free_port()
-    return Server([login_page()], port=port, health="/auth/health/live",
+    return Server([login_page()], port=port, health="/auth/health/ready",
                   LISTEN=f"127.0.0.1:{port}", ORIGIN=f"http://localhost:{port}")

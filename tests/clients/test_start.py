@@ -36,7 +36,7 @@ def test_start_time_and_idle_memory_are_plausible(capsys):
             api.login(server.url, name, PASS_PHRASE)
         used = resident_mib(server.process)
     lines = [
-        f"first start to first response: {first * 1000:.0f} ms",
+        f"first start to ready: {first * 1000:.0f} ms",
         f"later starts, median of 5: {median(later) * 1000:.0f} ms",
         f"memory, idle: {idle:.1f} MiB; after a few logins: {used:.1f} MiB",
         f"program: {Path(programs.rolecall()).stat().st_size / 2**20:.1f} MiB",
