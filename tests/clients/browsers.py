@@ -47,6 +47,24 @@ def authorize(browser, username, password=PASSWORD):
     click(browser, '//*[contains(@class, "modal-ux-header")]//button')
 
 
+def show_section(browser, tag):
+    """Closes all sections of the page /docs but one: of what is on a long page, only the part in view exists."""
+    wait_for(browser, until.presence_of_element_located((By.CSS_SELECTOR, "h3.opblock-tag")))
+    quiet = 0
+
+    def settled(_):
+        nonlocal quiet
+        closed = browser.execute_script(
+            "const open = [...document.querySelectorAll('h3.opblock-tag[data-is-open=true]')]"
+            "  .filter((section) => section.dataset.tag !== arguments[0]);"
+            "open.forEach((section) => section.click());"
+            "return open.length", tag)
+        quiet = 0 if closed else quiet + 1
+        return quiet == 2
+
+    wait_for(browser, settled)
+
+
 def requested_urls(browser):
     """Yields the URLs that the page requested."""
     for entry in browser.get_log("performance"):

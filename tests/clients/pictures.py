@@ -8,8 +8,6 @@ import json
 import tempfile
 from pathlib import Path
 
-from selenium.webdriver.common.by import By
-
 import api
 import browsers
 import programs
@@ -38,9 +36,7 @@ def show_operations(browser, url):
     """The page /docs after a login, with most of its sections closed."""
     browser.get(f"{url}/docs")
     browsers.authorize(browser, "alice")
-    for section in browser.find_elements(By.CSS_SELECTOR, "h3.opblock-tag"):
-        if section.get_attribute("data-tag") != "tokens":
-            browser.execute_script("arguments[0].click()", section)
+    browsers.show_section(browser, "tokens")
     browser.execute_script("scrollTo(0, 0)")
 
 
