@@ -17,7 +17,7 @@ FOLDERS = "crates|docs|tests|examples|deploy|benches|xtask|fuzz|src"
 METHODS = "GET|POST|PUT|PATCH|DELETE"
 # routes of the demo application and of examples, and the page that a proxy maps
 FOREIGN_ROUTES = ("/items", "/auth", "/users", "/me", "/admin", "/status", "/metrics", "/orders", "/book",
-                  "/login", "/logout")
+                  "/login", "/logout", "/notes")
 
 
 @functools.cache
@@ -116,8 +116,8 @@ def test_every_setting_exists(page, settings):
     _, spans = code(page)
     for span in spans:
         found = re.match(r"([a-z_]+(?:\.[a-z_]+)+)( = .*)?$", span)
-        # `policy.toml` is a file, although there is a section `policy`
-        if found and not found[1].endswith(".toml") and found[1].partition(".")[0] in sections:
+        # `policy.toml`, `mail.html` and `mail.txt` are files, although there are sections `policy` and `mail`
+        if found and not found[1].endswith((".toml", ".html", ".txt")) and found[1].partition(".")[0] in sections:
             key = found[1].removesuffix("_file")
             assert {key, found[1]} & (settings | sections), span
 

@@ -53,7 +53,7 @@ def test_links_within_the_project_are_not_broken():
 
 
 def anchors(page):
-    """The anchors of the headings of a page."""
+    """The anchors of the headings of a page, and those that it sets itself."""
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
-            for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}
+            for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)} | set(re.findall(r'<a id="([^"]+)">', text))
