@@ -6,7 +6,7 @@ use rolecall_core::RoleName;
 use crate::{
     clients::{
         changes::SignInChanges,
-        sign_in::{Application, Consent, IdTokenAlgorithm, Pkce, SignInTenant},
+        sign_in::{Application, Consent, IdTokenAlgorithm, LeastAcr, Pkce, SignInTenant},
         store::{GrantType, Listed},
     },
     patch::Patch,
@@ -42,6 +42,9 @@ pub(super) struct SignInOptions {
     /// Ask users before the client gets something of theirs, or skip that for an application of your own.
     #[arg(long, value_parser = words::<Consent>(Consent::WORDS))]
     consent: Option<Consent>,
+    /// The least assurance of a sign-in: `aal2` asks everybody for a second factor.
+    #[arg(long, value_parser = words::<LeastAcr>(LeastAcr::WORDS))]
+    acr: Option<LeastAcr>,
     /// The tenant that sign-ins are for, or `ask` for the one that the user chooses.
     #[arg(long)]
     tenant: Option<SignInTenant>,
@@ -71,6 +74,7 @@ impl SignInOptions {
             claims_in_id_token: self.claims_in_id_token,
             pkce: self.pkce,
             consent: self.consent,
+            acr: self.acr,
             tenant: patch(self.tenant.as_ref()),
             who: (!self.who.is_empty()).then(|| self.who.clone()),
         }
@@ -137,6 +141,7 @@ pub(super) fn shown(listed: &Listed, issuer: &str, discovery: &str) -> String {
         lines.push(("id_token_alg", sign_in.id_token_alg.as_str().to_owned()));
         lines.push(("pkce", sign_in.pkce.as_str().to_owned()));
         lines.push(("consent", sign_in.consent.as_str().to_owned()));
+        lines.push(("acr", sign_in.acr.as_str().to_owned()));
         let who = match sign_in.who.as_slice() {
             [] => "everybody".to_owned(),
             roles => joined(roles),

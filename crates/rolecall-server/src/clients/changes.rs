@@ -4,7 +4,7 @@ use rolecall_core::RoleName;
 
 use super::{
     registration::ClientRegistration,
-    sign_in::{Application, Consent, IdTokenAlgorithm, Pkce, SignIn, SignInTenant},
+    sign_in::{Application, Consent, IdTokenAlgorithm, LeastAcr, Pkce, SignIn, SignInTenant},
     store::{Client, GrantType},
 };
 use crate::{patch::Patch, tokens::requested::RequestedScope};
@@ -31,6 +31,7 @@ pub(crate) struct SignInChanges {
     pub(crate) claims_in_id_token: Option<bool>,
     pub(crate) pkce: Option<Pkce>,
     pub(crate) consent: Option<Consent>,
+    pub(crate) acr: Option<LeastAcr>,
     pub(crate) tenant: Patch<SignInTenant>,
     pub(crate) who: Option<Vec<RoleName>>,
 }
@@ -49,6 +50,7 @@ impl SignInChanges {
         set(&mut to.claims_in_id_token, self.claims_in_id_token.as_ref());
         set(&mut to.pkce, self.pkce.as_ref());
         set(&mut to.consent, self.consent.as_ref());
+        set(&mut to.acr, self.acr.as_ref());
         self.tenant.apply(&mut to.tenant);
         set(&mut to.who, self.who.as_ref());
     }
@@ -105,8 +107,8 @@ pub(super) fn is_narrowed(before: &Client, after: &Client) -> bool {
     scope || audiences || !before.grants.is_subset(&after.grants)
 }
 
-/// Returns `true` if somebody who was signed in may not sign in any more, or only for another tenant, or if the client stops
-/// being the operator's own: its tokens carry none of rolecall's permissions then.
+/// Returns `true` if somebody who was signed in may not sign in any more, or only for another tenant or with more factors,
+/// or if the client stops being the operator's own: its tokens carry none of rolecall's permissions then.
 pub(super) fn admits_fewer(before: &Client, after: &Client) -> bool {
     let (who, still) = (&before.sign_in.who, &after.sign_in.who);
     let is_narrowed =
@@ -115,6 +117,7 @@ pub(super) fn admits_fewer(before: &Client, after: &Client) -> bool {
     let is_elsewhere = still.is_some() && tenant != still;
     is_narrowed
         || is_elsewhere
+        || before.sign_in.acr.acr() < after.sign_in.acr.acr()
         || (before.sign_in.consent == Consent::Skip && after.sign_in.consent == Consent::Ask)
 }
 

@@ -40,9 +40,11 @@ pub(super) fn cover_sign_in(
     }
 }
 
-/// Returns true if a change beside `who` may let others in.
+/// Returns true if a change beside `who` may let others in, or the same with fewer factors.
 fn admits_others(before: &Client, after: &Client) -> bool {
-    before.sign_in.tenant != after.sign_in.tenant || !after.grants.is_subset(&before.grants)
+    before.sign_in.tenant != after.sign_in.tenant
+        || after.sign_in.acr.acr() < before.sign_in.acr.acr()
+        || !after.grants.is_subset(&before.grants)
 }
 
 /// Applies the delegation limit to whoever gets the secret of a client, or takes the client away: as to changing it.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr};
 
 use rolecall::token::Algorithm;
-use rolecall_core::{RoleName, TenantName};
+use rolecall_core::{Acr, RoleName, TenantName};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     ToSchema,
@@ -108,6 +108,26 @@ words! {
     }
 }
 
+words! {
+    "ClientAcr",
+    /// The least assurance of a sign-in through a client.
+    pub(crate) enum LeastAcr {
+        /// One factor.
+        Aal1 = "aal1",
+        /// Two factors.
+        Aal2 = "aal2",
+    }
+}
+
+impl LeastAcr {
+    pub(crate) const fn acr(self) -> Acr {
+        match self {
+            Self::Aal1 => Acr::Aal1,
+            Self::Aal2 => Acr::Aal2,
+        }
+    }
+}
+
 impl Application {
     /// Returns true if an application of this kind cannot keep a secret (RFC 8252 section 8.5).
     pub(crate) fn is_public(kind: Option<Self>) -> bool {
@@ -190,6 +210,8 @@ pub(crate) struct SignIn {
     pub(crate) claims_in_id_token: bool,
     pub(crate) pkce: Pkce,
     pub(crate) consent: Consent,
+    /// The least that every sign-in through the client reaches.
+    pub(crate) acr: LeastAcr,
     pub(crate) tenant: Option<SignInTenant>,
     /// The roles of which a user needs one to sign in; empty for everybody.
     pub(crate) who: Vec<RoleName>,
@@ -205,6 +227,7 @@ impl Default for SignIn {
             claims_in_id_token: false,
             pkce: Pkce::Required,
             consent: Consent::Ask,
+            acr: LeastAcr::Aal1,
             tenant: None,
             who: Vec::new(),
         }
@@ -252,6 +275,7 @@ mod tests {
         let other = SignIn {
             id_token_alg: IdTokenAlgorithm::EdDsa,
             consent: Consent::Skip,
+            acr: LeastAcr::Aal2,
             tenant: Some(SignInTenant::Named("acme".parse().unwrap())),
             initiate_login_uri: Some("https://app.example/start".to_owned()),
             ..SignIn::default()

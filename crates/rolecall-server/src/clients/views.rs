@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{
     changes::{Changes, SignInChanges},
     registration::ClientRegistration,
-    sign_in::{Application, Consent, IdTokenAlgorithm, Pkce, SignIn, SignInTenant},
+    sign_in::{Application, Consent, IdTokenAlgorithm, LeastAcr, Pkce, SignIn, SignInTenant},
     store::Listed,
 };
 use crate::{patch::Patch, times::rfc3339};
@@ -45,6 +45,8 @@ pub(crate) struct ClientView {
     claims_in_id_token: bool,
     pkce: Pkce,
     consent: Consent,
+    /// The least assurance of a sign-in: `aal2` asks everybody for a second factor.
+    acr: LeastAcr,
     /// The tenant that sign-ins are for: its name, or `ask` for the one that the user chooses.
     #[schema(required, value_type = Option<String>)]
     tenant: Option<SignInTenant>,
@@ -71,6 +73,7 @@ impl From<Listed> for ClientView {
             claims_in_id_token,
             pkce,
             consent,
+            acr,
             tenant,
             who,
         } = client.sign_in;
@@ -90,6 +93,7 @@ impl From<Listed> for ClientView {
             claims_in_id_token,
             pkce,
             consent,
+            acr,
             tenant,
             who,
             roles,
@@ -163,6 +167,8 @@ pub(crate) struct NewClient {
     pkce: Option<Pkce>,
     /// `ask` by default; `skip` for the operator's own applications. Needs all that the client's tokens may carry.
     consent: Option<Consent>,
+    /// `aal1` by default; `aal2` asks everybody for a second factor at every sign-in.
+    acr: Option<LeastAcr>,
     /// The tenant that sign-ins are for: its name, or `ask` for the one that the user chooses.
     #[schema(value_type = Option<String>)]
     tenant: Option<SignInTenant>,
@@ -231,6 +237,7 @@ impl NewClient {
             claims_in_id_token: self.claims_in_id_token,
             pkce: self.pkce,
             consent: self.consent,
+            acr: self.acr,
             tenant: patch(self.tenant.take()),
             who: self.who.take().map(Vec::from),
         };
@@ -269,6 +276,8 @@ pub(crate) struct ClientChanges {
     claims_in_id_token: Option<bool>,
     pkce: Option<Pkce>,
     consent: Option<Consent>,
+    /// `aal2` in place of `aal1` ends the tokens of before.
+    acr: Option<LeastAcr>,
     /// null for no tenant.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -295,6 +304,7 @@ impl From<ClientChanges> for Changes {
                 claims_in_id_token: wanted.claims_in_id_token,
                 pkce: wanted.pkce,
                 consent: wanted.consent,
+                acr: wanted.acr,
                 tenant: wanted.tenant,
                 who: wanted.who.map(Vec::from),
             },

@@ -1,6 +1,6 @@
 //! The admission of a user to a client with each token, by what a sign-in asks for.
 
-use rolecall_core::{Policy, TenantName, Timestamp};
+use rolecall_core::{Acr, Policy, TenantName, Timestamp};
 
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
@@ -71,11 +71,11 @@ impl RequestingClient {
     /// # Errors
     ///
     /// If the client is gone, signs nobody in any more, is for another `tenant`, or does not admit a user with these roles
-    /// any more.
+    /// any more; [`OAuthError::SecondFactorRequired`] if it asks for more than the sign-in has reached.
     pub(super) async fn admit_now(
         &self,
         conn: &mut Conn,
-        by: SignedInBy,
+        (by, reached): (SignedInBy, Acr),
         (policy, subject): (&Policy, &Subject),
         tenant: Option<&TenantName>,
         now: Timestamp,
@@ -92,6 +92,9 @@ impl RequestingClient {
         }
         let until = admits_until(&client.sign_in, policy, &subject.assigned, now);
         let until = until.ok_or(OAuthError::InvalidGrant)?;
+        if reached < client.sign_in.acr.acr() {
+            return Err(OAuthError::SecondFactorRequired);
+        }
         Ok(Some(Admission { client, by, until }))
     }
 

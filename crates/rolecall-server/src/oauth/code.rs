@@ -141,9 +141,10 @@ async fn redeem(
         .await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let user = (&**policy, &subject);
-    let admission = client.admit_now(conn, SignedInBy::Browser, user, tenant, now);
+    let by = (SignedInBy::Browser, acr_of(&code.amr));
+    let admission = client.admit_now(conn, by, user, tenant, now);
     let admission = admission.await?.ok_or(OAuthError::InvalidCode)?;
-    let reach = assurance::reach(&policy, conn, &subject, acr_of(&code.amr)).await?;
+    let reach = assurance::reach(&policy, conn, &subject, by.1).await?;
     // what was allowed to the client when the code was made may be less than it could get now
     if !consents::is_allowed(conn, admission.client(), asked, &subject.id).await? {
         return Err(OAuthError::InvalidCode);

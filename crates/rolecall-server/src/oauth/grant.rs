@@ -181,7 +181,8 @@ async fn log_in(
     let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let user = (&**policy, &subject);
-    let admission = client.admit_now(conn, SignedInBy::Password, user, tenant, now);
+    let by = (SignedInBy::Password, Acr::Aal1);
+    let admission = client.admit_now(conn, by, user, tenant, now);
     let admission = admission.await.map_err(not_admitted)?;
     if assurance::needs_more_than_a_password(&policy, &subject.assigned) {
         return Err(OAuthError::SecondFactorRequired);

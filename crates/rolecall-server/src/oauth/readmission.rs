@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, subject::Subject},
+    authority::{
+        assurance::{BY_PASSWORD, acr_of},
+        caller::Caller,
+        subject::Subject,
+    },
     clients::store::GrantType,
     consents::{service as consents, store::For},
     sessions::{service, store::Session},
@@ -46,7 +50,8 @@ pub(super) async fn admit(
         Some(_) => SignedInBy::Browser,
         None => SignedInBy::Password,
     };
-    let admission = client.admit_now(conn, by, user, session.tenant.as_ref(), now);
+    let reached = acr_of(session.amr.as_deref().unwrap_or(BY_PASSWORD));
+    let admission = client.admit_now(conn, (by, reached), user, session.tenant.as_ref(), now);
     let admission = admission.await.map_err(signed_out)?;
     check_consent(app, conn, session, admission.as_ref()).await?;
     Ok(admission)
@@ -64,7 +69,7 @@ pub(super) fn check_tenant(
 
 fn signed_out(error: OAuthError) -> OAuthError {
     match error {
-        OAuthError::InvalidGrant => OAuthError::SignedOut,
+        OAuthError::InvalidGrant | OAuthError::SecondFactorRequired => OAuthError::SignedOut,
         error => error,
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     app::App,
+    clients::store as clients,
     config::Mfa,
     factors::store::{self as factors, FactorKind},
     store::{Conn, StoreError},
@@ -43,7 +44,7 @@ pub(crate) enum Due {
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked<'a> {
     mfa: Mfa,
-    /// The least of the request.
+    /// The least of the request and of its client.
     essential: Option<Acr>,
     /// What the client would like, the best first.
     wished: &'a [Acr],
@@ -58,9 +59,11 @@ pub(crate) async fn read(
 ) -> Result<Owed, StoreError> {
     let kinds = factors::kinds(conn, subject).await?;
     let by_roles = least_acr(app, conn, request, subject).await?;
+    let client = clients::find(conn, &request.client_id).await?;
+    let by_client = client.map(|client| client.sign_in.acr.acr());
     let asked = Asked {
         mfa: app.settings().factors.mfa,
-        essential: request.essential_acr.max(Some(by_roles)),
+        essential: request.essential_acr.max(Some(by_roles)).max(by_client),
         wished: &request.wished_acr,
     };
     Ok(Owed::of(&kinds, &asked))

@@ -44,7 +44,7 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash(app: TestApp) {
             "redirect_uris": ["https://billing.example/cb"],
             "kind": null, "post_logout_redirect_uris": [], "backchannel_logout_uri": null,
             "initiate_login_uri": null, "id_token_alg": "RS256", "claims_in_id_token": false,
-            "pkce": "required", "consent": "ask", "tenant": null, "who": [],
+            "pkce": "required", "consent": "ask", "acr": "aal1", "tenant": null, "who": [],
             "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })
     );

@@ -41,7 +41,7 @@ async fn m035_members_have_defaults_and_each_can_be_changed(app: TestApp) {
     let defaults = json!({
         "kind": "web", "post_logout_redirect_uris": [], "backchannel_logout_uri": null,
         "initiate_login_uri": null, "id_token_alg": "RS256", "claims_in_id_token": false,
-        "pkce": "required", "consent": "ask", "tenant": null, "who": [],
+        "pkce": "required", "consent": "ask", "acr": "aal1", "tenant": null, "who": [],
     });
     for (member, value) in defaults.as_object().unwrap() {
         assert_eq!(shown[member], *value, "{member}");
@@ -50,7 +50,7 @@ async fn m035_members_have_defaults_and_each_can_be_changed(app: TestApp) {
         "post_logout_redirect_uris": ["https://app.example/bye"],
         "backchannel_logout_uri": "https://app.example/backchannel",
         "initiate_login_uri": "https://app.example/start", "id_token_alg": "ES256",
-        "claims_in_id_token": true, "pkce": "optional", "consent": "skip", "tenant": "acme",
+        "claims_in_id_token": true, "pkce": "optional", "consent": "skip", "acr": "aal2", "tenant": "acme",
         "who": ["staff"],
     });
     for (member, value) in wanted.as_object().unwrap() {
@@ -90,7 +90,7 @@ async fn members_of_what_does_not_exist_yet_are_unknown(app: TestApp) {
         ("jwks_uri", json!("https://app.example/jwks")),
         ("require_par", json!(true)),
         ("dpop", json!(true)),
-        ("acr", json!("aal2")),
+        ("acr", json!("phr")),
     ] {
         let mut body = web(json!({ "name": "other" }));
         body[member] = value.clone();
@@ -399,13 +399,14 @@ async fn y307_opening_a_client_to_others_needs_the_roles_in_who(app: TestApp) {
     app.create_role("clerk", &["rolecall.clients:write"]).await;
     app.create_user("alice", &["clerk"]).await;
     let clerk = app.log_in("alice").await;
-    let members = json!({ "who": ["staff"], "tenant": "acme" });
+    let members = json!({ "who": ["staff"], "tenant": "acme", "acr": "aal2" });
     let client = app.create_client("vault", web(members)).await;
     let path = format!("/api/clients/{}", client.id);
     let grants = ["authorization_code", "refresh_token", "password"];
     let opening = [
         json!({ "tenant": null }),
         json!({ "tenant": "ask" }),
+        json!({ "acr": "aal1" }),
         json!({ "grants": grants }),
     ];
     for change in &opening {
@@ -462,7 +463,7 @@ async fn y288_the_secret_of_a_client_that_asks_nobody_needs_all_that_it_can_get(
 }
 
 /// The command that registers a client with everything.
-const ADD: [&str; 20] = [
+const ADD: [&str; 22] = [
     "client",
     "add",
     "wiki",
@@ -479,6 +480,8 @@ const ADD: [&str; 20] = [
     "--id-token-alg",
     "ES256",
     "--claims-in-id-token",
+    "--acr",
+    "aal2",
     "--who",
     "staff",
     "--tenant",
@@ -498,6 +501,7 @@ async fn i129_the_command_line_registers_changes_and_shows_a_client(app: TestApp
         "post_logout_redirect_uri  https://wiki.example/\n",
         "backchannel_logout_uri    https://wiki.example/out",
         "kind                      web",
+        "acr                       aal2",
         "who                       staff",
         "authorization_code, refresh_token",
     ] {
@@ -514,6 +518,8 @@ async fn i129_the_command_line_registers_changes_and_shows_a_client(app: TestApp
         "https://wiki.example/new",
         "--consent",
         "skip",
+        "--acr",
+        "aal1",
         "--clear",
         "who",
         "--clear",
@@ -531,6 +537,7 @@ async fn i129_the_command_line_registers_changes_and_shows_a_client(app: TestApp
         (&json["consent"], &json["id_token_alg"]),
         (&json!("skip"), &json!("ES256"))
     );
+    assert_eq!(json["acr"], "aal1");
     assert_eq!(json["issuer"], "http://127.0.0.1:8000");
     assert_eq!(json.get("client_secret"), None);
     a_native_client_has_no_secret_and_wrong_ones_are_refused(&app).await;

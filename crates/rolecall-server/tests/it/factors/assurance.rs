@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{REDIRECT, STALE, STEP, World, code_of, leads_to_page, page};
-use crate::support::{Browser, PASSWORD, SignInAnswer, claims, on_both};
+use crate::support::{Browser, PASSWORD, SignInAnswer, claims, on_both, password_form};
 
 on_both![
     m045_m189_an_essential_acr_is_reached_or_refused,
@@ -11,6 +11,8 @@ on_both![
     m045_an_earlier_sign_in_steps_up_by_the_second_factor_alone,
     m045_an_essential_acr_adds_a_factor,
     i038_a_step_up_changes_the_cookie,
+    a_client_asks_for_a_second_factor_at_every_sign_in,
+    y400_a_raised_acr_of_a_client_ends_what_does_not_reach_it,
 ];
 
 fn essential(values: &Value) -> String {
@@ -151,4 +153,69 @@ async fn i038_a_step_up_changes_the_cookie(world: World) {
     thief.set_cookie("session", &before);
     let failed = world.silent_error(&mut thief, &[]).await;
     assert_eq!(failed.as_deref(), Some("login_required"));
+}
+
+async fn a_client_asks_for_a_second_factor_at_every_sign_in(world: World) {
+    let path = format!("/api/clients/{}", world.first.id);
+    let admin = world.admin().await;
+    for wrong in ["gold", "phr", "AAL2", ""] {
+        let refused = world.patch(&path, admin, json!({ "acr": wrong })).await;
+        refused.invalid(&["body", "acr"]);
+    }
+    let mut earlier = Browser::new(&world);
+    earlier.sign_in(&world.first, REDIRECT, &[]).await.code();
+    let changed = world.patch(&path, admin, json!({ "acr": "aal2" })).await;
+    assert_eq!(changed.is(200).json["acr"], "aal2");
+    let failed = world.silent_error(&mut earlier, &[]).await;
+    assert_eq!(failed.as_deref(), Some("login_required"));
+    // a sign-in to another application goes on as before
+    let flow = earlier.begin(&world.other, REDIRECT, &[]).await;
+    code_of(&earlier.decide(&flow, "allow").await);
+    let enrolled = world.enrol("alice").await;
+    let mut browser = Browser::new(&world);
+    let more = [("scope", "openid")];
+    let flow = browser.begin(&world.first, REDIRECT, &more).await;
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let answer = browser.second(&flow, &world.code(&enrolled.phone)).await;
+    assert_eq!(acr_of(&world, &answer).await, "aal2");
+    let mut bob = Browser::new(&world);
+    let flow = bob.begin(&world.first, REDIRECT, &[]).await;
+    leads_to_page(&bob.log_in(&flow, "bob", PASSWORD).await, &flow);
+    let shown = page(&bob.open(&format!("/login?flow={flow}")).await, 200);
+    assert!(shown.contains("Add an authenticator app"), "{shown}");
+}
+
+async fn y400_a_raised_acr_of_a_client_ends_what_does_not_reach_it(world: World) {
+    let path = format!("/api/clients/{}", world.first.id);
+    let admin = world.admin().await;
+    let members = json!({ "grants": ["authorization_code", "refresh_token", "password"] });
+    world.patch(&path, admin, members).await.is(200);
+    let mut bob = Browser::new(&world);
+    let flow = bob.begin(&world.first, REDIRECT, &[]).await;
+    let code = code_of(&bob.log_in(&flow, "bob", PASSWORD).await);
+    let tokens = world.redeem(&world.first, &code, REDIRECT, &[]).await;
+    let access = tokens.is(200).text("access_token");
+    let flow = bob.begin(&world.first, REDIRECT, &[("prompt", "login")]);
+    let flow = flow.await;
+    let unused = code_of(&bob.log_in(&flow, "bob", PASSWORD).await);
+    let enrolled = world.enrol("alice").await;
+    let mut alice = Browser::new(&world);
+    let strong = world.sign_in_with(&mut alice, "alice", &enrolled.phone, &[]);
+    let strong = strong.await;
+    let form = password_form("bob", PASSWORD);
+    let by_password = || world.form_as(&world.first, "/token", &form).send();
+    by_password().await.is(200);
+    world.patch(&path, admin, json!({ "acr": "aal2" })).await.is(200);
+    world.get("/api/me", &access).await.ended_token();
+    let refreshed = world.refresh_through(&world.first, &tokens.text("refresh_token"));
+    refreshed.await.oauth_error(400, "invalid_grant");
+    let redeemed = world.redeem(&world.first, &unused, REDIRECT, &[]).await;
+    redeemed.oauth_error(400, "invalid_grant");
+    let refused = by_password().await;
+    refused.oauth_error(400, "invalid_grant");
+    assert_eq!(refused.text("error_description"), "Second factor required");
+    // a session with both factors goes on
+    let refreshed = world.refresh_through(&world.first, &strong.text("refresh_token"));
+    let access = refreshed.await.is(200).text("access_token");
+    world.get("/api/me", &access).await.is(200);
 }
