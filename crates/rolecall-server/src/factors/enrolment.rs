@@ -150,7 +150,7 @@ pub(super) async fn finish(
     );
     notify(change.conn(), app, owner, FactorNotice::Added, kind).await?;
     let codes = if is_first {
-        Some(make_codes(app, change, owner).await?)
+        Some(make_codes(app, change, owner, FactorNotice::RecoveryCodesMade).await?)
     } else {
         None
     };
@@ -162,10 +162,10 @@ pub(super) async fn make_codes(
     app: &App,
     change: &mut Change<'_>,
     (subject, address): (&str, &str),
+    notice: FactorNotice,
 ) -> Result<Vec<String>, ApiError> {
     let codes = recovery_codes::replace(app, change.conn(), subject).await?;
     change.record(json!({ "action": "recovery_codes.made", "subject": subject }));
-    let notice = FactorNotice::RecoveryCodesMade;
     notify(change.conn(), app, (subject, address), notice, "").await?;
     Ok(codes)
 }

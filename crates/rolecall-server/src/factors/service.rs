@@ -126,7 +126,8 @@ pub(crate) async fn make_codes(app: &App, owner: &Owner<'_>) -> Result<Vec<Strin
             let detail = "recovery codes come with a second factor: add one first";
             return Err(ApiError::rule("no_factor", detail, Vec::new()));
         }
-        enrolment::make_codes(app, change, (owner.subject, owner.address)).await
+        let notice = FactorNotice::RecoveryCodesReplaced;
+        enrolment::make_codes(app, change, (owner.subject, owner.address), notice).await
     })
     .await
 }

@@ -16,6 +16,8 @@ use super::{
 };
 use crate::{
     app::App,
+    error::ApiError,
+    mail::notices::{self, Notice},
     store::{Conn, StoreError},
     throttle::nearest,
 };
@@ -113,7 +115,7 @@ impl Slot {
     }
 
     /// Returns true if the account was used before, and never from here.
-    pub(crate) async fn is_elsewhere(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+    async fn is_elsewhere(&self, conn: &mut Conn) -> Result<bool, StoreError> {
         Ok(!self.is_known() && store::has_addresses(conn, &self.account).await?)
     }
 
@@ -161,8 +163,19 @@ impl Slot {
         }
     }
 
-    /// Forgets the failures of this slot, for a login that succeeds, and remembers the address.
-    pub(crate) async fn succeed(&self, conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
+    /// Forgets the failures of this slot, for a login of `subject` that succeeds, and remembers the address. The owner hears
+    /// of a login from where the account was never used.
+    pub(crate) async fn succeed(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+        subject: &str,
+    ) -> Result<(), ApiError> {
+        // before this address is known too
+        if app.settings().mail.is_some() && self.is_elsewhere(conn).await? {
+            notices::queue(app, conn, subject, Notice::NewDevice).await?;
+        }
+        let now = app.now();
         match &self.source {
             None => failures::forget(conn, &self.account).await?,
             Some(source) => store::forget(conn, &self.account, source).await?,
@@ -170,10 +183,11 @@ impl Slot {
         let is_fresh = |used_at: Timestamp| now.since(used_at) < REFRESH_AFTER;
         match &self.network {
             Some(network) if !self.network_used_at.is_some_and(is_fresh) => {
-                store::remember_address(conn, &self.account, network, now, MAX_ADDRESSES).await
+                store::remember_address(conn, &self.account, network, now, MAX_ADDRESSES).await?;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 }
 

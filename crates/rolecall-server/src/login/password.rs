@@ -81,15 +81,11 @@ pub(crate) struct Proven {
 impl Proven {
     /// Returns true if what was proven is still what is stored, and the account is not locked; then its failures are
     /// forgiven. Guesses that were under way elsewhere count: a locked account opens for none of them.
-    pub(crate) async fn confirm(
-        &self,
-        conn: &mut Conn,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    pub(crate) async fn confirm(&self, app: &App, conn: &mut Conn) -> Result<bool, ApiError> {
         if !self.still_holds(conn).await? {
             return Ok(false);
         }
-        self.slot.succeed(conn, now).await?;
+        self.slot.succeed(app, conn, &self.id).await?;
         Ok(true)
     }
 

@@ -108,7 +108,7 @@ impl Checked {
         {
             return Ok(false);
         }
-        self.slot.succeed(conn, now).await?;
+        self.slot.succeed(app, conn, typed.subject).await?;
         if matches!(self.right, RightCode::Recovery { .. }) {
             let owner = (typed.subject, typed.origin.address);
             notify(conn, app, owner, FactorNotice::RecoveryCodeUsed, "").await?;

@@ -14,36 +14,33 @@ pub(crate) enum Notice {
     /// Goes to the address before.
     AddressChanged,
     /// A second factor can be used from now on.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "there are no second factors yet")
-    )]
     FactorAdded,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "there are no second factors yet")
-    )]
     FactorRemoved,
+    /// So many wrong codes of a second factor that somebody may know the password.
+    ManyWrongCodes,
     /// A sign-in from where the account was never used.
     NewDevice,
+    /// The counter of a passkey went back.
+    PasskeyRefused,
     PasswordChanged,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "there are no second factors yet")
-    )]
     RecoveryCodeUsed,
+    /// New recovery codes replace all before.
+    RecoveryCodesReplaced,
 }
 
 impl Notice {
     /// All notices.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::AddressChanged,
         Self::FactorAdded,
         Self::FactorRemoved,
+        Self::ManyWrongCodes,
         Self::NewDevice,
+        Self::PasskeyRefused,
         Self::PasswordChanged,
         Self::RecoveryCodeUsed,
+        Self::RecoveryCodesReplaced,
     ];
 
     /// Returns the kind under which the mail is stored, and with which its texts begin.
@@ -52,9 +49,12 @@ impl Notice {
             Self::AddressChanged => "address-changed",
             Self::FactorAdded => "factor-added",
             Self::FactorRemoved => "factor-removed",
+            Self::ManyWrongCodes => "many-wrong-codes",
             Self::NewDevice => "new-device",
+            Self::PasskeyRefused => "passkey-refused",
             Self::PasswordChanged => "password-changed",
             Self::RecoveryCodeUsed => "recovery-code-used",
+            Self::RecoveryCodesReplaced => "recovery-codes-replaced",
         }
     }
 }

@@ -166,7 +166,7 @@ async fn log_in(
     proven: &Proven,
 ) -> Result<OpenedSession, OAuthError> {
     let now = app.now();
-    if !proven.confirm(conn, now).await? {
+    if !proven.confirm(app, conn).await? {
         return Err(OAuthError::WrongPassword);
     }
     if owed::is_second_needed(app, conn, &proven.id).await? {

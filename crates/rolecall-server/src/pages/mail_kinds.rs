@@ -22,7 +22,7 @@ pub(super) fn keys(kind: &str) -> Value {
 }
 
 /// The kinds of mails, each of which is tried with sample data.
-pub(super) const KINDS: [&str; 14] = [
+pub(super) const KINDS: [&str; 17] = [
     "reset-started",
     "sign-up",
     "sign-up-known",
@@ -34,7 +34,10 @@ pub(super) const KINDS: [&str; 14] = [
     "address-changed",
     "factor-added",
     "factor-removed",
+    "many-wrong-codes",
     "new-device",
+    "passkey-refused",
     "password-changed",
     "recovery-code-used",
+    "recovery-codes-replaced",
 ];

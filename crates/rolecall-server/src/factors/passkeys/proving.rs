@@ -69,7 +69,9 @@ pub(crate) async fn check(
                 // it was signed with the key: somebody may have a copy of it
                 let owner = (passkey.subject_id.as_str(), address);
                 app.store()
-                    .write(async |conn: &mut Conn| warn(app, conn, owner, "refused").await)
+                    .write(async |conn: &mut Conn| {
+                        notify(conn, app, owner, FactorNotice::PasskeyWentBack, "refused").await
+                    })
                     .await?;
             }
             Ok(None)
@@ -110,17 +112,10 @@ impl RightAnswer {
         }
         if self.verified.went_back {
             let owner = (self.passkey.subject_id.as_str(), address);
-            warn(app, conn, owner, "accepted, since the passkey is synced").await?;
+            let notice = FactorNotice::SyncedPasskeyWentBack;
+            let outcome = "accepted, since the passkey is synced";
+            notify(conn, app, owner, notice, outcome).await?;
         }
         Ok(true)
     }
-}
-
-async fn warn(
-    app: &App,
-    conn: &mut Conn,
-    owner: (&str, &str),
-    outcome: &str,
-) -> Result<(), ApiError> {
-    notify(conn, app, owner, FactorNotice::PasskeyWentBack, outcome).await
 }

@@ -151,7 +151,7 @@ async fn keep(
                 return Err(FlowError::Ended);
             }
             // nobody can guess a key: what was guessed before it, at this place, is forgiven
-            slot.succeed(conn, now).await?;
+            slot.succeed(app, conn, subject).await?;
             let detail = match due {
                 Due::Second => "second factor in a browser: passkey",
                 _ => "passkey in a browser",

@@ -26,7 +26,6 @@ use crate::{
         browser::{service as browsers, store::BrowserSession},
         password::{self, LoginError, Typed},
     },
-    mail::notices::{self, Notice},
     quota::Quota,
     store::Conn,
 };
@@ -188,10 +187,8 @@ async fn keep_proof(
     let kept = app
         .store()
         .write(async |conn: &mut Conn| {
-            // before this address is known too
-            let is_new = proven.slot.is_elsewhere(conn).await?;
             let confirmed = if is_whole {
-                proven.confirm(conn, now).await?
+                proven.confirm(app, conn).await?
             } else {
                 proven.still_holds(conn).await?
             };
@@ -200,9 +197,6 @@ async fn keep_proof(
             }
             if !flows::update(conn, flow, now).await? {
                 return Err(FlowError::Ended);
-            }
-            if is_new && is_whole {
-                notices::queue(app, conn, &proven.id, Notice::NewDevice).await?;
             }
             let (kind, detail) = if is_whole {
                 ("log_in", "password in a browser")

@@ -205,17 +205,22 @@ async fn y400_a_raised_acr_of_a_client_ends_what_does_not_reach_it(world: World)
     let form = password_form("bob", PASSWORD);
     let by_password = || world.form_as(&world.first, "/token", &form).send();
     by_password().await.is(200);
-    world.patch(&path, admin, json!({ "acr": "aal2" })).await.is(200);
+    world
+        .patch(&path, admin, json!({ "acr": "aal2" }))
+        .await
+        .is(200);
     world.get("/api/me", &access).await.ended_token();
-    let refreshed = world.refresh_through(&world.first, &tokens.text("refresh_token"));
-    refreshed.await.oauth_error(400, "invalid_grant");
+    let lost = tokens.text("refresh_token");
+    let refreshed = world.refresh_through(&world.first, &lost).await;
+    refreshed.oauth_error(400, "invalid_grant");
     let redeemed = world.redeem(&world.first, &unused, REDIRECT, &[]).await;
     redeemed.oauth_error(400, "invalid_grant");
     let refused = by_password().await;
     refused.oauth_error(400, "invalid_grant");
     assert_eq!(refused.text("error_description"), "Second factor required");
     // a session with both factors goes on
-    let refreshed = world.refresh_through(&world.first, &strong.text("refresh_token"));
-    let access = refreshed.await.is(200).text("access_token");
+    let kept = strong.text("refresh_token");
+    let refreshed = world.refresh_through(&world.first, &kept).await;
+    let access = refreshed.is(200).text("access_token");
     world.get("/api/me", &access).await.is(200);
 }

@@ -4,6 +4,7 @@ mod assurance;
 mod guesses;
 mod keys;
 mod lost;
+mod notices;
 mod own;
 mod pages;
 mod passwords;
