@@ -53,6 +53,8 @@
     }
 
     button.addEventListener("click", async () => {
+      // what else the form asks for comes first: the answer counts for one try
+      if (!form.reportValidity()) return;
       // one request at a time: the one that waits behind the field for the name ends
       if (waiting) waiting.abort();
       failed.hidden = true;
@@ -65,6 +67,7 @@
       button.disabled = false;
     });
     form.hidden = false;
+    button.hidden = false;
 
     const available = PublicKeyCredential.isConditionalMediationAvailable;
     if (form.dataset.autofill !== undefined && available) {

@@ -86,13 +86,22 @@ where
         .await;
     if !spent? {
         // another request with the same code was faster
-        return Err(count(app, typed, &checked.slot).await?.into());
+        return Err(checked.count_used(app, typed).await?.into());
     }
     password::forgive_address(app, &checked.slot.account, typed.origin.address);
     Ok(())
 }
 
 impl Checked {
+    /// Counts a code that another request has used meanwhile, and returns the error for it.
+    pub(crate) async fn count_used(
+        &self,
+        app: &App,
+        typed: &TypedCode<'_>,
+    ) -> Result<LoginError, ApiError> {
+        count(app, typed, &self.slot).await
+    }
+
     /// Uses up the code, and forgives the failures of the account; false if the code was used meanwhile, or the account
     /// was locked: guesses that were under way elsewhere count.
     pub(crate) async fn spend(

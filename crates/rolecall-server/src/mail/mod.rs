@@ -4,6 +4,8 @@ pub(crate) mod addresses;
 pub(crate) mod notices;
 pub(crate) mod outbox;
 pub(crate) mod reset;
+pub(crate) mod reset_error;
+pub(crate) mod reset_factor;
 pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod settings;

@@ -7,6 +7,8 @@ use serde_json::json;
 use super::{
     notices::{self, Notice},
     outbox::{self, ASKED_FOR, NewMail, RESET_REQUEST, Values},
+    reset_error::ResetError,
+    reset_factor::{self, Asked, Second},
     store::{self as mails, Due},
     token_store::{Link, Purpose},
     tokens,
@@ -18,7 +20,7 @@ use crate::{
         store::{self as accounts, User},
     },
     app::App,
-    authority::{assurance::has_factor, caller::Caller, subject::Status},
+    authority::{caller::Caller, subject::Status},
     error::ApiError,
     login::known,
     roles::request_ending,
@@ -37,22 +39,6 @@ const BY_ADMINISTRATOR: &str = "reset by an administrator";
 const MAX_TYPED: usize = 256;
 /// The bytes of a request beside what was typed.
 const ROW: usize = 512;
-
-/// The reason why a link does not lead to a new password.
-#[derive(Debug)]
-pub(crate) enum ResetError {
-    /// It was used, has expired, a newer one was sent, or the account has changed since.
-    Ended,
-    /// The account has a second factor, which the link does not replace.
-    SecondFactor,
-    Failed(ApiError),
-}
-
-impl<E: Into<ApiError>> From<E> for ResetError {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
 
 /// Asks for a link for the user who is meant by what somebody typed as a name.
 ///
@@ -217,12 +203,18 @@ fn verified(user: &User) -> Option<&str> {
         .filter(|_| user.email_verified_at.is_some())
 }
 
-/// Returns the user for whom a link works. It stays as it is: programs open links of mails, too.
+/// Returns the user for whom a link works, and what its page asks for. It stays as it is: programs open links of mails, too.
 ///
 /// # Errors
 ///
 /// [`ResetError`] if it does not work.
-pub(crate) async fn find(app: &App, token: &str) -> Result<User, ResetError> {
+pub(crate) async fn show(app: &App, token: &str) -> Result<(User, Asked), ResetError> {
+    let user = find(app, token).await?;
+    let asked = reset_factor::asked(app, token, &user).await?;
+    Ok((user, asked))
+}
+
+async fn find(app: &App, token: &str) -> Result<User, ResetError> {
     let mut conn = app.store().read().await?;
     let link = tokens::find(app, &mut conn, Purpose::Reset, token).await?;
     let link = link.ok_or(ResetError::Ended)?;
@@ -238,36 +230,40 @@ async fn user_of(app: &App, conn: &mut Conn, link: &Link) -> Result<User, ResetE
     user.filter(is_same).ok_or(ResetError::Ended)
 }
 
-/// Sets a password by a link, which is spent. Every session ends, and nobody is signed in; factors stay.
+/// Sets a password by a link, which is spent, and by a second factor if the account has one. Every session ends, and nobody
+/// is signed in; factors stay.
 ///
 /// # Errors
 ///
-/// [`ResetError`]; the link stays if the password is refused.
+/// [`ResetError`]; the link stays if the password or the factor is refused.
 pub(crate) async fn complete(
     app: &App,
     token: &str,
     password: &str,
-    address: &str,
+    second: &Second<'_>,
 ) -> Result<(), ResetError> {
     let user = find(app, token).await?;
     let username = parse_username(&user.username)?;
     let lane = Lane {
-        source: network_lane(address),
+        source: network_lane(second.origin.address),
         account: 0,
     };
+    let proof = reset_factor::check(app, token, &user, second).await?;
     let hash = hash_new(app, lane, "new_password", password, &username).await?;
     // nobody is known to have done it but whoever reads the mail
-    app.change_as(Caller::System, async |change| {
+    let changed = app.change_as(Caller::System, async |change| {
         let link = tokens::spend(app, change, Purpose::Reset, token).await?;
         let link = link.ok_or(ResetError::Ended)?;
         let user = user_of(app, change.conn(), &link).await?;
-        if has_factor(change.conn(), &user.id).await? {
-            return Err(ResetError::SecondFactor);
-        }
+        proof.spend(app, change, &user, second).await?;
         replace_password(app, change, &user, &hash).await?;
         Ok(())
-    })
-    .await
+    });
+    let changed = changed.await;
+    if let Err(ResetError::WrongCode) = changed {
+        proof.count_used(app, &user, second).await?;
+    }
+    changed
 }
 
 async fn replace_password(

@@ -11,6 +11,8 @@ queries! {
         WHERE t.hash = $1 AND t.purpose = $2 AND t.expires_at > $3";
     SPEND = "DELETE FROM rolecall_mail_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 \
         RETURNING subject_id, address";
+    TRIES = "SELECT tries FROM rolecall_mail_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3";
+    TRY = "UPDATE rolecall_mail_tokens SET tries = tries + 1 WHERE hash = $1 AND purpose = $2 AND tries = $3";
     FORGET = "DELETE FROM rolecall_mail_tokens WHERE subject_id = $1 AND purpose = $2";
     FORGET_ALL = "DELETE FROM rolecall_mail_tokens";
     PRUNE = "DELETE FROM rolecall_mail_tokens WHERE hash IN \
@@ -86,6 +88,26 @@ pub(crate) async fn spend(
 ) -> Result<Option<Link>, StoreError> {
     let spend = query(SPEND).bind(hash).bind(purpose.as_str()).bind(now);
     spend.fetch_optional(conn).await
+}
+
+/// Returns the number of passkeys that were tried with a link that works.
+pub(crate) async fn tries(
+    conn: &mut Conn,
+    (hash, purpose): (&str, Purpose),
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    let tries = query(TRIES).bind(hash).bind(purpose.as_str()).bind(now);
+    tries.fetch_optional(conn).await
+}
+
+/// Counts one more; false if another one was faster.
+pub(crate) async fn count_try(
+    conn: &mut Conn,
+    (hash, purpose): (&str, Purpose),
+    tries: i64,
+) -> Result<bool, StoreError> {
+    let count = query(TRY).bind(hash).bind(purpose.as_str()).bind(tries);
+    Ok(count.execute(conn).await? == 1)
 }
 
 /// Ends the links of a purpose for a user.

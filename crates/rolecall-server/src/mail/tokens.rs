@@ -60,3 +60,29 @@ pub(crate) async fn spend(
         None => Ok(None),
     }
 }
+
+/// Returns the number of passkeys that were tried with this link, if it works.
+pub(crate) async fn tries(
+    app: &App,
+    conn: &mut Conn,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<i64>, StoreError> {
+    match secret::hash(app, kind_of(purpose), token) {
+        Some(hash) => store::tries(conn, (&hash, purpose), app.now()).await,
+        None => Ok(None),
+    }
+}
+
+/// Counts one more try; false if another one was faster.
+pub(crate) async fn count_try(
+    app: &App,
+    conn: &mut Conn,
+    purpose: Purpose,
+    (token, tries): (&str, i64),
+) -> Result<bool, StoreError> {
+    match secret::hash(app, kind_of(purpose), token) {
+        Some(hash) => store::count_try(conn, (&hash, purpose), tries).await,
+        None => Ok(false),
+    }
+}

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    mail::reset::{self, ResetError},
+    mail::{reset, reset_error::ResetError, reset_factor::Second},
 };
 
 const PATH: &str = "/reset";
@@ -78,7 +78,8 @@ pub(crate) async fn post_reset(
     }
 }
 
-/// Choose a new password with a link (`token`), which is spent. Every session ends, and nobody is signed in.
+/// Choose a new password with a link (`token`), which is spent, and with a second factor (`code` or `credential`) if the
+/// account has one. Every session ends, and nobody is signed in.
 #[utoipa::path(post, path = "/reset/password", tag = "sign-in", responses(
     (status = 303, description = "To the page that says so"),
     (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
@@ -96,33 +97,35 @@ pub(crate) async fn post_new_password(
         return choose_page(&app, language, token, &entered).await;
     }
     let visitor = browser.visitor(&app);
-    let done = reset::complete(&app, token, form.get("new"), visitor.origin.address).await;
-    let refused = match done {
-        Ok(()) => return see_other(&format!("{PATH}?done=1")),
-        Err(refused) => refused,
+    let second = Second {
+        code: form.get("code"),
+        credential: form.get("credential"),
+        origin: visitor.origin,
     };
-    match refused {
-        ResetError::Failed(ApiError::Invalid(fault)) => {
+    match reset::complete(&app, token, form.get("new"), &second).await {
+        Ok(()) => return see_other(&format!("{PATH}?done=1")),
+        Err(ResetError::SecondFactor) => {
+            entered.fault("second-factor-required", StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        Err(ResetError::WrongCode) => entered.fault("wrong-code", StatusCode::UNAUTHORIZED),
+        Err(ResetError::WrongPasskey) => entered.fault("wrong-passkey", StatusCode::UNAUTHORIZED),
+        Err(ResetError::Failed(ApiError::TooMany { retry_after })) => entered.wait(retry_after),
+        Err(ResetError::Failed(ApiError::Invalid(fault))) => {
             entered.problem = Some(fault.msg);
             entered.status = StatusCode::UNPROCESSABLE_ENTITY;
-            choose_page(&app, language, token, &entered).await
         }
-        ResetError::Failed(ApiError::Busy) => {
+        Err(ResetError::Failed(ApiError::Busy)) => {
             entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);
-            choose_page(&app, language, token, &entered).await
         }
-        refused => refuse(&app, language, refused),
+        Err(refused) => return refuse(&app, language, refused),
     }
+    choose_page(&app, language, token, &entered).await
 }
 
 fn refuse(app: &App, language: Language, error: ResetError) -> Response {
     match error {
-        ResetError::Ended => message(app, language, StatusCode::BAD_REQUEST, "link-ended", ""),
-        ResetError::SecondFactor => {
-            let heading = "second-factor-needed";
-            message(app, language, StatusCode::FORBIDDEN, heading, "")
-        }
         ResetError::Failed(error) => failed(app, language, error),
+        _ => message(app, language, StatusCode::BAD_REQUEST, "link-ended", ""),
     }
 }
 
@@ -147,8 +150,8 @@ fn ask_page(app: &App, language: Language, flow: &str, entered: &Entered) -> Res
 }
 
 async fn choose_page(app: &App, language: Language, token: &str, entered: &Entered) -> Response {
-    let user = match reset::find(app, token).await {
-        Ok(user) => user,
+    let (user, asked) = match reset::show(app, token).await {
+        Ok(found) => found,
         Err(error) => return refuse(app, language, error),
     };
     let page = Page {
@@ -158,6 +161,8 @@ async fn choose_page(app: &App, language: Language, token: &str, entered: &Enter
         values: context! {
             token => token,
             username => user.username.as_str(),
+            asks_code => asked.asks_code,
+            passkey => asked.passkey,
             error => entered.error.unwrap_or_default(),
             problem => entered.problem.as_deref().unwrap_or_default(),
             seconds => entered.seconds,

@@ -83,7 +83,7 @@ const ERRORS: [&str; 13] = [
 ];
 
 /// The headings of messages.
-const MESSAGES: [&str; 17] = [
+const MESSAGES: [&str; 16] = [
     "signed-out",
     "ended",
     "bad-request",
@@ -92,7 +92,6 @@ const MESSAGES: [&str; 17] = [
     "reset-sent",
     "password-reset",
     "link-ended",
-    "second-factor-needed",
     "not-offered",
     "address-verified",
     "address-taken",
@@ -210,12 +209,13 @@ fn of_mail(name: &str) -> Vec<Value> {
         }
         "new_password.html" => {
             let errors = ERRORS.map(|error| {
-                context! { token => TEXT, username => TEXT, error => error, problem => "", seconds => 3 }
+                context! { token => TEXT, username => TEXT, error => error, problem => "", seconds => 3, asks_code => true, passkey => TEXT }
             });
             with_empty(
                 errors,
                 context! {
-                    token => "x", username => "alice", error => "", problem => TEXT, seconds => 0,
+                    token => "x", username => "alice", error => "", problem => TEXT, seconds => 0, asks_code => false,
+                    passkey => "",
                 },
             )
         }

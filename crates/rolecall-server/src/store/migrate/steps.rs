@@ -158,4 +158,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "waiting log-outs",
         include_str!("../../../migrations/0033_waiting_log_outs.sql"),
     ),
+    (
+        34,
+        "tries of links",
+        include_str!("../../../migrations/0034_tries_of_links.sql"),
+    ),
 ];

@@ -3,6 +3,7 @@
 mod addresses;
 mod invitations;
 mod reset;
+mod reset_factor;
 mod sending;
 mod sign_up;
 
