@@ -110,6 +110,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         factors: FactorRules {
             mfa: config.login.mfa,
             fresh: config.login.fresh,
+            remember: config.login.remember_device,
         },
         pages: config.pages.clone(),
         mail: config.mail.settings().unwrap_or_default(),

@@ -155,6 +155,8 @@ pub(crate) struct FactorRules {
     pub(crate) mfa: Mfa,
     /// The time for which a sign-in counts as fresh enough to change them.
     pub(crate) fresh: Duration,
+    /// The time for which a device can be remembered; `None` if none is.
+    pub(crate) remember: Option<Duration>,
 }
 
 impl Default for FactorRules {
@@ -163,6 +165,7 @@ impl Default for FactorRules {
         Self {
             mfa: login.mfa,
             fresh: login.fresh,
+            remember: login.remember_device,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     audit,
     authority::policy_store,
     backchannel,
-    factors::{enrolment::LASTS as KEEP_ENROLMENTS, store as factors},
+    factors::{enrolment::LASTS as KEEP_ENROLMENTS, remembered_store, store as factors},
     invitations,
     login::{
         browser::store as browsers,
@@ -86,6 +86,7 @@ enum Table {
     Mails,
     Invitations,
     Enrolments,
+    RememberedDevices,
 }
 
 impl Table {
@@ -129,6 +130,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::Mails,
         Table::Invitations,
         Table::Enrolments,
+        Table::RememberedDevices,
     ] {
         let mut most = BATCH_ROWS;
         for _ in 0..MAX_BATCHES {
@@ -231,6 +233,7 @@ async fn delete_batch(
                 Table::Enrolments => {
                     factors::prune(conn, known.minus(KEEP_ENROLMENTS), limit).await?
                 }
+                Table::RememberedDevices => remembered_store::prune(conn, known, limit).await?,
                 Table::BrowserSessions => {
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?

@@ -54,6 +54,7 @@ pub(super) const KEYS: &[&str] = &[
     "login.idle",
     "login.max",
     "login.mfa",
+    "login.remember_device",
     "login.stay",
     "pages.name",
     "pages.logo",

@@ -116,6 +116,10 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "login.max" => quoted(show_duration(config.login.max)),
         "login.mfa" => quoted(config.login.mfa),
         "login.fresh" => quoted(show_duration(config.login.fresh)),
+        "login.remember_device" => {
+            let remember = config.login.remember_device;
+            quoted(remember.map_or("off".to_owned(), show_duration))
+        }
         "login.stay" => quoted(config.login.stay.map_or("off".to_owned(), show_duration)),
         "passwords.scheme" => quoted(config.passwords.scheme),
         "passwords.min_length" => config.passwords.min_length.to_string(),

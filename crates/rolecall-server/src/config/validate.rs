@@ -145,6 +145,7 @@ fn login(config: &Config) -> Vec<String> {
         ("login.idle", Some(config.login.idle)),
         ("login.max", Some(config.login.max)),
         ("login.stay", config.login.stay),
+        ("login.remember_device", config.login.remember_device),
     ];
     let durations = durations.into_iter().filter_map(|(key, duration)| {
         let range = SHORTEST_SESSION..=LONGEST_SESSION;

@@ -338,6 +338,12 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Lets people have a device remembered for a while, on which a sign-in asks for no second factor. None is by default.
+    pub fn remember_device(mut self, lifetime: Option<Duration>) -> Self {
+        self.factors.remember = lifetime;
+        self
+    }
+
     /// Sets whether people who register prove their address by mail before they have an account, which they do by default
     /// where [mail](Self::mail) is sent. `POST /register` is refused then, and `/signup` is the way.
     pub fn verify_registrations(mut self, verify: bool) -> Self {

@@ -8,6 +8,8 @@ pub(crate) mod notices;
 pub(crate) mod owner;
 pub(crate) mod passkeys;
 pub(crate) mod recovery_codes;
+pub(crate) mod remembered;
+pub(crate) mod remembered_store;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod totp;

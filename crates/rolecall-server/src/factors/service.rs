@@ -8,6 +8,8 @@ use super::{
     names,
     notices::{FactorNotice, notify},
     owner::Owner,
+    remembered,
+    remembered_store::{self, RememberedDevice},
     store::{self, Factor, FactorKind},
 };
 use crate::{
@@ -30,6 +32,8 @@ pub(crate) struct Factors {
     pub(crate) factors: Vec<Factor>,
     /// The recovery codes that are left.
     pub(crate) codes_left: i64,
+    /// The devices on which none of them is asked for.
+    pub(crate) devices: Vec<RememberedDevice>,
 }
 
 /// Returns the factors of a user. Secrets are never read back.
@@ -38,6 +42,7 @@ pub(crate) async fn list(app: &App, subject: &str) -> Result<Factors, ApiError> 
     Ok(Factors {
         factors: store::list(&mut conn, subject).await?,
         codes_left: store::count_codes(&mut conn, subject).await?,
+        devices: remembered::list(app, &mut conn, subject).await?,
     })
 }
 
@@ -198,6 +203,10 @@ async fn remove_in(
         store::delete_codes(change.conn(), subject).await?;
     }
     end_resting_on(change, subject, id).await?;
+    // they were remembered for a factor, which may be this one
+    for device in remembered_store::delete_all(change, subject).await? {
+        end_resting_on(change, subject, &device).await?;
+    }
     change.record(json!({
         "action": "factor.removed", "subject": subject, "factor": id, "kind": kind.as_str(), "last": is_last,
     }));
@@ -212,8 +221,8 @@ async fn remove_in(
     .await
 }
 
-/// Ends the sign-ins and sessions of a user that rest on a factor.
-async fn end_resting_on(
+/// Ends the sign-ins and sessions of a user that rest on a factor, or on a remembered device.
+pub(crate) async fn end_resting_on(
     change: &mut Change<'_>,
     subject: &str,
     factor: &str,

@@ -17,6 +17,8 @@ pub(crate) enum Cookie {
     Session,
     /// A device from which an account was used before.
     Device,
+    /// A device on which no second factor is asked for.
+    Remembered,
     /// The language of the pages.
     Language,
 }
@@ -27,6 +29,7 @@ impl Cookie {
             Self::Flow => "__Host-rolecall-flow",
             Self::Session => "__Host-rolecall-session",
             Self::Device => "__Host-rolecall-device",
+            Self::Remembered => "__Host-rolecall-remembered",
             Self::Language => "__Host-rolecall-language",
         }
     }

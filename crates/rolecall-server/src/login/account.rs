@@ -23,6 +23,7 @@ use crate::{
     clients::store as clients,
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
+    factors::{remembered, remembered_store, service as factors},
     sessions::{self, store::Shown},
     store::gate,
 };
@@ -95,6 +96,8 @@ pub(crate) enum Ends<'a> {
     Session(&'a str),
     /// A browser in which the user is signed in.
     Browser(&'a str),
+    /// A remembered device, which is asked for the second factor again.
+    Device(&'a str),
     /// Everything except this browser.
     Others,
     /// The consents to an application.
@@ -116,6 +119,7 @@ pub(crate) async fn end(
             consents::withdraw(app, caller, subject, client).await?;
             Ok(())
         }
+        Ends::Device(device) => forget_device(app, subject, device).await,
         Ends::Others => end_others(app, current).await,
     }
 }
@@ -127,6 +131,28 @@ async fn end_browser(app: &App, subject: &str, browser: &str) -> Result<(), ApiE
         return Ok(());
     }
     browsers::end(app, subject, browser).await
+}
+
+/// Forgets a remembered device; what rests on it ends.
+async fn forget_device(app: &App, subject: &str, device: &str) -> Result<(), ApiError> {
+    let known = remembered::list(app, &mut app.store().read().await?, subject).await?;
+    // as below
+    if known.iter().all(|one| one.id != device) {
+        return Ok(());
+    }
+    let caller = Caller::Own { user_id: subject };
+    app.change_unlimited(caller, async |change| {
+        Rights::load(app, change, caller).await?;
+        gate::hold(change.conn(), subject).await?;
+        if remembered_store::delete(change, device, subject).await? {
+            factors::end_resting_on(change, subject, device).await?;
+            change.record(json!({
+                "action": "device.forgotten", "subject": subject, "device": device,
+            }));
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiError> {
@@ -158,6 +184,8 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
                 "action": "sign_ins.ended", "subject": subject, "sign_ins": sign_ins,
             }));
         }
+        let own = remembered::among(&current.credentials).unwrap_or_default();
+        remembered_store::delete_others(change, subject, own).await?;
         let sessions = sessions::store::end_of_other_browsers(change, subject, keep).await?;
         let browsers = browser_store::end_others(change, subject, keep).await?;
         if sessions.len() > SINGLE_FLOORS {

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     ChangeLink,
     /// A link to accept an invitation.
     Invitation,
+    /// The cookie of a remembered device.
+    RememberedDevice,
     /// The challenge of a passkey, made from the step of a flow.
     PasskeyChallenge,
 }
@@ -41,6 +43,7 @@ impl Kind {
             Self::VerifyLink => b"\xffrolecall verification link\0",
             Self::ChangeLink => b"\xffrolecall change of address\0",
             Self::Invitation => b"\xffrolecall invitation\0",
+            Self::RememberedDevice => b"\xffrolecall remembered device\0",
             Self::PasskeyChallenge => b"\xffrolecall passkey challenge\0",
         }
     }
@@ -84,6 +87,7 @@ mod tests {
             Kind::VerifyLink,
             Kind::ChangeLink,
             Kind::Invitation,
+            Kind::RememberedDevice,
             Kind::PasskeyChallenge,
         ];
         let hashes: std::collections::HashSet<_> =

@@ -93,7 +93,8 @@ pub(super) async fn signed_in(
     }))
 }
 
-/// End a session (`session`), a browser (`browser`), or everything but this browser (`others`).
+/// End a session (`session`), a browser (`browser`) or a remembered device (`device`), or everything but this browser
+/// (`others`).
 #[utoipa::path(post, path = "/account/end", tag = "sign-in", responses(
     (status = 303, description = "To the page"),
     (status = "4XX", description = "A page: the request is wrong", body = String, content_type = "text/html")))]
@@ -103,11 +104,13 @@ pub(crate) async fn post_end(
     browser: Browser,
     form: Submitted,
 ) -> Response {
-    let what = match (form.get("session"), form.get("browser"), form.get("others")) {
-        ("", "", "") => return see_other(ACCOUNT),
-        ("", "", _) => Ends::Others,
-        ("", id, _) => Ends::Browser(id),
-        (id, ..) => Ends::Session(id),
+    let named = ["session", "browser", "device", "others"].map(|name| form.get(name));
+    let what = match named {
+        ["", "", "", ""] => return see_other(ACCOUNT),
+        ["", "", "", _] => Ends::Others,
+        ["", "", id, _] => Ends::Device(id),
+        ["", id, ..] => Ends::Browser(id),
+        [id, ..] => Ends::Session(id),
     };
     end(&app, &browser, what).await
 }

@@ -44,9 +44,15 @@ pub(super) fn go(app: &App, language: Language, next: Next) -> Response {
             answer,
             cookie,
             device,
+            remembered,
         } => {
             let mut response = send(app, language, &answer);
             keep_session(app, &mut response, cookie);
+            if let Some(remembered) = remembered {
+                let SessionCookie { secret, lifetime } = remembered;
+                let set = jar.set(Cookie::Remembered, &secret, lifetime);
+                keep(&mut response, set);
+            }
             if let Some(device) = device {
                 keep(
                     &mut response,

@@ -256,6 +256,7 @@ pub(super) async fn show(
     let Factors {
         factors,
         codes_left,
+        devices,
     } = match service::list(app, &session.subject_id).await {
         Ok(factors) => factors,
         Err(error) => return failed(app, browser.language(app, None), error),
@@ -269,8 +270,17 @@ pub(super) async fn show(
             last => factor.last_used_at.map(minute).unwrap_or_default(),
         }
     });
+    let devices = devices.iter().map(|device| {
+        context! {
+            id => device.id.as_str(),
+            address => device.address.as_str(),
+            since => minute(device.created_at),
+            last => minute(device.last_used_at),
+        }
+    });
     let values = context! {
         username => session.username.as_str(),
+        devices => devices.collect::<Vec<Value>>(),
         factors => factors.collect::<Vec<Value>>(),
         codes_left => codes_left,
         may_add => app.settings().factors.mfa != Mfa::Off,

@@ -32,7 +32,8 @@ pub(crate) async fn post_passkey(
 ) -> Response {
     let (flow, visitor) = (form.get("flow"), browser.visitor(&app));
     let stays = form.get("stay") == "on";
-    let next = passkey::prove(&app, flow, &visitor, form.get("credential"), stays).await;
+    let wishes = (stays, form.get("remember") == "on");
+    let next = passkey::prove(&app, flow, &visitor, form.get("credential"), wishes).await;
     let entered = Entered {
         stays,
         ..Entered::default()

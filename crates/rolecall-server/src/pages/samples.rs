@@ -166,9 +166,9 @@ fn of_account(name: &str) -> Vec<Value> {
     match name {
         "second.html" => with_empty(
             ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => true, has_application => true, passkey => TEXT }
+                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => error == "wrong-recovery-code", has_application => true, may_remember => true, passkey => TEXT }
             }),
-            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false, has_application => false, passkey => "" },
+            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false, has_application => false, may_remember => false, passkey => "" },
         ),
         "enrol.html" => with_empty(
             ERRORS.map(|error| enrolment(TEXT, "", error)),
@@ -314,20 +314,23 @@ fn enrolment(flow: &str, factor: &str, error: &str) -> Value {
 }
 
 fn factors() -> Vec<Value> {
+    let devices = vec![
+        context! { id => TEXT, address => TEXT, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
+    ];
     let some = vec![
         context! { id => TEXT, name => TEXT, is_passkey => true, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
         context! { id => "x", name => "Phone", is_passkey => false, since => "2026-01-31 12:00", last => "" },
     ];
     let errors = ERRORS.map(|error| {
         context! {
-            username => TEXT, factors => some.clone(), codes_left => 9, may_add => true, may_add_passkey => true, error => error, problem => "",
+            username => TEXT, factors => some.clone(), devices => devices.clone(), codes_left => 9, may_add => true, may_add_passkey => true, error => error, problem => "",
             notice => "signed-in-again", seconds => 3,
         }
     });
     with_empty(
         errors,
         context! {
-            username => "alice", factors => Vec::<Value>::new(), codes_left => 0, may_add => false, may_add_passkey => false, error => "",
+            username => "alice", factors => Vec::<Value>::new(), devices => Vec::<Value>::new(), codes_left => 0, may_add => false, may_add_passkey => false, error => "",
             problem => TEXT, notice => "", seconds => 0,
         },
     )

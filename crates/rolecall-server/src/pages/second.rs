@@ -31,7 +31,8 @@ pub(crate) async fn post_second(
     form: Submitted,
 ) -> Response {
     let flow = form.get("flow");
-    let next = second::prove(&app, flow, &browser.visitor(&app), form.get("code")).await;
+    let typed = (form.get("code"), form.get("remember") == "on");
+    let next = second::prove(&app, flow, &browser.visitor(&app), typed).await;
     let entered = Entered {
         by_recovery: form.get("by") == RECOVERY,
         ..Entered::default()

@@ -146,12 +146,14 @@ pub(super) fn step_page(
         Step::Second {
             username,
             has_application,
+            may_remember,
             passkey,
         } => {
             let values = context! {
                 flow => shown.flow.id.as_str(),
                 username => username,
                 has_application => has_application,
+                may_remember => may_remember,
                 passkey => passkey,
                 error => entered.error.unwrap_or_default(),
                 seconds => entered.seconds,

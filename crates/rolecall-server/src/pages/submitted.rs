@@ -142,6 +142,7 @@ impl Browser {
         Visitor {
             flow: get(Cookie::Flow),
             session: get(Cookie::Session),
+            remembered: get(Cookie::Remembered),
             origin: Origin {
                 address: self.address.as_str(),
                 device: get(Cookie::Device),

@@ -25,6 +25,7 @@ queries! {
     RAISE_POLICY = "UPDATE head SET policy_revision = $1 WHERE id = 1";
     RECORD_POLICY_CHANGE = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
+    FORGET_DEVICES = "DELETE FROM rolecall_remembered_devices WHERE subject_id = $1";
     WRITE_DETAILS = "INSERT INTO audit_details (revision, part, changes) VALUES ($1, $2, $3)";
 }
 
@@ -224,12 +225,24 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Forgets the remembered devices of each user whose tokens end, whatever the reason is.
+    async fn forget_devices(&mut self) -> Result<(), StoreError> {
+        let subjects = self.floors.iter().map(|one| &one.floor);
+        let subjects = subjects.filter(|floor| floor.kind == FloorKind::Subject);
+        for subject in subjects {
+            let forget = query(FORGET_DEVICES).bind(subject.key.as_str());
+            forget.execute(self.conn).await?;
+        }
+        Ok(())
+    }
+
     /// Writes floors, revisions and the audit entry; `None` if the change has no entry and is to be rolled back.
     async fn finish(mut self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
         if self.entries.is_empty() {
             return Ok(None);
         }
         self.end_tokens_without_role_names().await?;
+        self.forget_devices().await?;
         let revision = self.head.revision;
         let conn = self.conn;
         let floors = write_floors(conn, self.floors).await?;

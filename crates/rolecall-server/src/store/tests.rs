@@ -40,6 +40,10 @@ const MODULES: &[Module] = &[
     ("mail/token_store.rs", mail::token_store::ALL),
     ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
+    (
+        "factors/remembered_store.rs",
+        factors::remembered_store::ALL,
+    ),
     ("factors/store.rs", factors::store::ALL),
     ("factors/passkeys/store.rs", factors::passkeys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),

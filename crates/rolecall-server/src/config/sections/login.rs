@@ -28,6 +28,9 @@ pub struct Login {
     /// The time for which a sign-in counts as fresh enough to change the factors of the own account.
     #[serde(deserialize_with = "values::duration")]
     pub fresh: Duration,
+    /// The time for which a device can be remembered, on which no second factor is asked for; `off` remembers none.
+    #[serde(deserialize_with = "values::duration_or_off")]
+    pub remember_device: Option<Duration>,
 }
 
 choices! {
@@ -52,6 +55,7 @@ impl Default for Login {
             stay: Some(Duration::from_hours(30 * 24)),
             mfa: Mfa::default(),
             fresh: Duration::from_mins(5),
+            remember_device: None,
         }
     }
 }

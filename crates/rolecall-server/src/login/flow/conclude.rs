@@ -10,6 +10,7 @@ use super::{
     owed,
     proof::{Proof, fingerprint},
     proven::Proven,
+    remembering,
     request::AuthorizationRequest,
     store::{self as flows, Flow},
 };
@@ -81,6 +82,8 @@ pub(crate) struct Concluded {
     /// `None` if another tab has just got a new one.
     pub(crate) cookie: Option<SessionCookie>,
     pub(crate) subject: String,
+    /// The cookie of a device that is remembered from now on.
+    pub(crate) remembered: Option<SessionCookie>,
 }
 
 /// The reason why nobody is signed in.
@@ -146,7 +149,7 @@ async fn conclude_in(
     let auth_time = confirm(conn, conclusion, now).await?;
     // a factor may have been added or removed, or a setting changed, since it was proven
     let owed = owed::read(app, conn, request, proven.subject()).await?;
-    if !proven.pays(owed) {
+    if !proven.pays(&owed) {
         return Err(Refusal::Stale);
     }
     if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {
@@ -169,6 +172,8 @@ async fn conclude_in(
     }
     let session = open_session(app, conclusion, &subject.id, auth_time, now)?;
     let secret = write_session(app, conn, conclusion, &session, now).await?;
+    let remembered = remembering::keep(app, conn, conclusion.flow, proven, conclusion.address);
+    let remembered = remembered.await?;
     let target = Target::of(request);
     let answer = if request.is_own() {
         Answer::page(target)
@@ -183,6 +188,10 @@ async fn conclude_in(
             lifetime: session
                 .stays
                 .then(|| app.settings().browser.lifetime(session.stays)),
+        }),
+        remembered: remembered.map(|secret| SessionCookie {
+            secret,
+            lifetime: app.settings().factors.remember,
         }),
         subject: subject.id,
     })
@@ -276,7 +285,9 @@ async fn confirm_one(
                 return Err(Refusal::Stale);
             }
         }
-        Proof::BrowserSession { id, amr, at_micros } => {
+        Proof::BrowserSession {
+            id, amr, at_micros, ..
+        } => {
             let current = conclusion.current;
             let session = current.filter(|session| session.id == *id);
             let session = session.filter(|session| session.subject_id == subject);
@@ -294,8 +305,8 @@ async fn confirm_one(
                 return Err(Refusal::Stale);
             }
         }
-        // it was used up when it was typed
-        Proof::RecoveryCode { .. } => {}
+        // it was used up when it was typed; a device is among what is owed
+        Proof::RecoveryCode { .. } | Proof::Remembered { .. } => {}
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ pub(crate) mod owed;
 pub(crate) mod passkey;
 pub(crate) mod proof;
 pub(crate) mod proven;
+mod remembering;
 pub(crate) mod request;
 pub(crate) mod second;
 pub(crate) mod service;

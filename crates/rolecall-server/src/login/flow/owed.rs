@@ -13,14 +13,22 @@ use crate::{
     app::App,
     clients::store as clients,
     config::Mfa,
-    factors::store::{self as factors, FactorKind},
+    factors::{
+        remembered,
+        store::{self as factors, FactorKind},
+    },
     store::{Conn, StoreError},
 };
 
 /// The assurance that a sign-in has to reach, and what its user can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owed {
     least: Acr,
+    /// The part of it that the request, its client and the roles of the user ask for. It is all that is owed with a
+    /// remembered device, which stands for a factor where the account or `login.mfa` asks for one.
+    asked: Acr,
+    /// The ids of the devices that are remembered for the user.
+    remembered: Vec<String>,
     /// The most that the factors of the account give together with its password.
     reachable: Acr,
     may_enrol: bool,
@@ -66,7 +74,12 @@ pub(crate) async fn read(
         essential: request.essential_acr.max(Some(by_roles)).max(by_client),
         wished: &request.wished_acr,
     };
-    Ok(Owed::of(&kinds, &asked))
+    let mut owed = Owed::of(&kinds, &asked);
+    if !kinds.is_empty() {
+        let devices = remembered::list(app, conn, subject).await?;
+        owed.remembered = devices.into_iter().map(|device| device.id).collect();
+    }
+    Ok(owed)
 }
 
 /// Returns true if a password alone is not enough for a user, whatever a client asks for: nobody is asked for a second
@@ -100,33 +113,49 @@ impl Owed {
         let wished = asked.wished.iter().copied();
         let wished = wished.into_iter().find(|acr| *acr <= reachable);
         let least = [asked.essential, wished].into_iter().flatten();
+        let asked_for = least.max().unwrap_or_default();
         Self {
-            least: least.fold(by_account.max(by_setting), Acr::max),
+            least: asked_for.max(by_account).max(by_setting),
+            asked: asked_for,
+            remembered: Vec::new(),
             reachable,
             may_enrol: asked.mfa != Mfa::Off,
         }
     }
 
+    /// Returns the assurance that these proofs have to reach.
+    fn least_for(&self, proofs: &Proofs) -> Acr {
+        let device = proofs.remembered();
+        // it may have been forgotten since
+        let is_remembered = device.is_some_and(|id| self.remembered.iter().any(|one| one == id));
+        if is_remembered {
+            self.asked
+        } else {
+            self.least
+        }
+    }
+
     /// Returns true if these proofs are enough.
-    pub(in crate::login) fn is_paid_by(self, proofs: &Proofs) -> bool {
-        proofs.first().is_some() && proofs.acr() >= self.least
+    pub(in crate::login) fn is_paid_by(&self, proofs: &Proofs) -> bool {
+        proofs.first().is_some() && proofs.acr() >= self.least_for(proofs)
     }
 
     /// Returns the proof that is due after these. The first factor of an account needs a proof that is `fresh`: an open
     /// browser is not enough.
-    pub(super) fn due(self, proofs: &Proofs, now: Timestamp, fresh: Duration) -> Due {
+    pub(super) fn due(&self, proofs: &Proofs, now: Timestamp, fresh: Duration) -> Due {
         let Some(first) = proofs.first() else {
             return Due::First;
         };
         let reached = proofs.acr();
-        if reached >= self.least {
+        let least = self.least_for(proofs);
+        if reached >= least {
             return Due::Nothing;
         }
         // also where it is not enough: nobody without it learns what would be
-        if reached < self.reachable && reached < Acr::Aal2 || self.reachable >= self.least {
+        if reached < self.reachable && reached < Acr::Aal2 || self.reachable >= least {
             return Due::Second;
         }
-        if !self.may_enrol || self.least > Acr::Aal2 {
+        if !self.may_enrol || least > Acr::Aal2 {
             return Due::Unmet;
         }
         let is_old = matches!(first, Proof::BrowserSession { .. }) && now.since(first.at()) > fresh;
@@ -169,7 +198,56 @@ mod tests {
             id: "b".to_owned(),
             amr: amr.to_owned(),
             at_micros: now().minus(age).micros(),
+            remembered: None,
         })
+    }
+
+    #[test]
+    fn i085_a_remembered_device_stands_for_a_factor_where_nobody_else_asks() {
+        let with = |device: &str| {
+            let mut proofs = password();
+            proofs.add(Proof::Remembered {
+                device: device.to_owned(),
+                at_micros: 0,
+            });
+            proofs
+        };
+        let earlier = |device: &str| {
+            Proofs::by(Proof::BrowserSession {
+                id: "b".to_owned(),
+                amr: "pwd".to_owned(),
+                at_micros: 0,
+                remembered: Some(device.to_owned()),
+            })
+        };
+        for (mfa, essential, wished, due) in [
+            (Mfa::Optional, None, &[][..], Due::Nothing),
+            (Mfa::Required, None, &[], Due::Nothing),
+            (Mfa::Off, None, &[], Due::Nothing),
+            (Mfa::Optional, Some(Aal1), &[], Due::Nothing),
+            (Mfa::Optional, Some(Aal2), &[], Due::Second),
+            (Mfa::Required, Some(Aal2), &[], Due::Second),
+            (Mfa::Optional, None, &[Aal2], Due::Second),
+            (Mfa::Optional, Some(Phr), &[], Due::Second),
+        ] {
+            let mut owed = Owed::of(&[Totp], &asked(mfa, essential, wished));
+            owed.remembered = vec!["rd-other".to_owned(), "rd-own".to_owned()];
+            for proofs in [with("rd-own"), earlier("rd-own")] {
+                assert_eq!(
+                    owed.due(&proofs, now(), FRESH),
+                    due,
+                    "{mfa:?} {essential:?}"
+                );
+                assert_eq!(owed.is_paid_by(&proofs), due == Due::Nothing);
+            }
+            for proofs in [with("rd-gone"), earlier("rd-gone"), password()] {
+                assert_eq!(owed.due(&proofs, now(), FRESH), Due::Second);
+                assert!(!owed.is_paid_by(&proofs));
+            }
+        }
+        // alone it proves nobody
+        let owed = Owed::of(&[Totp], &asked(Mfa::Optional, None, &[]));
+        assert_eq!(owed.due(&Proofs::default(), now(), FRESH), Due::First);
     }
 
     #[test]

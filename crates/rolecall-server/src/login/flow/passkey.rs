@@ -9,7 +9,7 @@ use super::{
     kept::{find, page_of, write_step},
     owed::Due,
     proof::{Proof, Proofs},
-    second,
+    remembering, second,
     service::{advance, due},
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
@@ -78,7 +78,7 @@ pub(crate) async fn prove(
     id: &str,
     visitor: &Visitor<'_>,
     answer: &str,
-    stays: bool,
+    (stays, remembers): (bool, bool),
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
     let due = due(app, &flow).await?;
@@ -92,7 +92,7 @@ pub(crate) async fn prove(
     let by = (subject.as_deref(), visitor.origin.address);
     let right = proving::check(app, answer, &challenge, by).await?;
     let kept = match right {
-        Some(right) => keep(app, &mut flow, visitor, &right, (&due, stays)).await?,
+        Some(right) => keep(app, &mut flow, visitor, &right, (&due, stays, remembers)).await?,
         None => None,
     };
     let metrics = &app.parts().metrics;
@@ -118,7 +118,7 @@ async fn keep(
     flow: &mut Flow,
     visitor: &Visitor<'_>,
     right: &RightAnswer,
-    (due, stays): (&Due, bool),
+    (due, stays, remembers): (&Due, bool, bool),
 ) -> Result<Option<Option<String>>, FlowError> {
     let (subject, now) = (right.subject(), app.now());
     let user = accounts::find_user(&mut app.store().read().await?, subject, now).await?;
@@ -130,6 +130,7 @@ async fn keep(
     let mut proven = flow.clone();
     if *due == Due::Second {
         proven.proofs.add(proof);
+        proven.remembers = remembering::is_wanted(app, remembers);
     } else {
         app.take_quota(Quota::LogIns, subject)?;
         proven.subject_id = Some(subject.to_owned());

@@ -6,7 +6,7 @@ use rolecall_core::{Acr, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    factors::{passkeys::proving::RightAnswer, recovery_codes, typed::RightCode},
+    factors::{passkeys::proving::RightAnswer, recovery_codes, remembered, typed::RightCode},
     login::browser::store::BrowserSession,
 };
 
@@ -33,6 +33,9 @@ pub(crate) enum Proof {
         amr: String,
         #[serde(default)]
         at_micros: i64,
+        /// The remembered device that stood for a second factor then.
+        #[serde(default)]
+        remembered: Option<String>,
     },
     /// A code of an authenticator application.
     Totp {
@@ -40,6 +43,11 @@ pub(crate) enum Proof {
         at_micros: i64,
     },
     RecoveryCode {
+        at_micros: i64,
+    },
+    /// A device that is remembered. It is no factor: it stands for one where the account alone asks for it.
+    Remembered {
+        device: String,
         at_micros: i64,
     },
     /// A passkey, by these methods.
@@ -85,11 +93,22 @@ impl Proofs {
             }
         }
         // each second proof is by something that its owner has, and not by what they know
-        let is_multiple = self.0.len() > 1 && methods.contains(&PASSWORD);
+        let is_factor = |proof: &&Proof| !matches!(proof, Proof::Remembered { .. });
+        let factors = self.0.iter().filter(is_factor).count();
+        let is_multiple = factors > 1 && methods.contains(&PASSWORD);
         if is_multiple && !methods.contains(&MULTIPLE) {
             methods.push(MULTIPLE);
         }
         methods
+    }
+
+    /// Returns the remembered device among them, now or at the earlier sign-in.
+    pub(super) fn remembered(&self) -> Option<&str> {
+        self.0.iter().find_map(|proof| match proof {
+            Proof::Remembered { device, .. } => Some(device.as_str()),
+            Proof::BrowserSession { remembered, .. } => remembered.as_deref(),
+            _ => None,
+        })
     }
 
     /// Returns the assurance that the proofs reach.
@@ -113,6 +132,7 @@ impl Proof {
             id: session.id.clone(),
             amr: session.amr.clone(),
             at_micros: session.auth_time.micros(),
+            remembered: remembered::among(&session.credentials).map(str::to_owned),
         }
     }
 
@@ -149,6 +169,7 @@ impl Proof {
             | Self::BrowserSession { at_micros, .. }
             | Self::Totp { at_micros, .. }
             | Self::Passkey { at_micros, .. }
+            | Self::Remembered { at_micros, .. }
             | Self::RecoveryCode { at_micros } => Timestamp::from_micros(*at_micros),
         }
     }
@@ -158,6 +179,7 @@ impl Proof {
             Self::Password { .. } => PASSWORD,
             Self::BrowserSession { amr, .. } | Self::Passkey { amr, .. } => amr,
             Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
+            Self::Remembered { .. } => "",
         };
         methods.split(' ').filter(|method| !method.is_empty())
     }
@@ -165,7 +187,9 @@ impl Proof {
     /// Returns the id of the factor that was used.
     pub(super) fn credential(&self) -> Option<&str> {
         match self {
-            Self::Totp { factor, .. } | Self::Passkey { factor, .. } => Some(factor),
+            Self::Totp { factor: id, .. }
+            | Self::Passkey { factor: id, .. }
+            | Self::Remembered { device: id, .. } => Some(id),
             Self::RecoveryCode { .. } => Some(recovery_codes::CREDENTIAL),
             Self::Password { .. } | Self::BrowserSession { .. } => None,
         }
@@ -201,6 +225,38 @@ mod tests {
             id: "b".to_owned(),
             amr: amr.to_owned(),
             at_micros: 0,
+            remembered: None,
+        }
+    }
+
+    fn remembered() -> Proof {
+        Proof::Remembered {
+            device: "rd-x".to_owned(),
+            at_micros: 0,
+        }
+    }
+
+    #[test]
+    fn i085_a_remembered_device_adds_no_method() {
+        let password = || Proof::password("h", Timestamp::default());
+        for (proofs, amr, acr) in [
+            (vec![remembered()], "", Acr::Aal1),
+            (vec![password(), remembered()], "pwd", Acr::Aal1),
+            (vec![session("pwd"), remembered()], "pwd", Acr::Aal1),
+            (
+                vec![password(), remembered(), remembered()],
+                "pwd",
+                Acr::Aal1,
+            ),
+            (
+                vec![password(), remembered(), totp("f")],
+                "pwd otp mfa",
+                Acr::Aal2,
+            ),
+        ] {
+            let proofs = Proofs(proofs);
+            let found = (proofs.methods().join(" "), proofs.acr());
+            assert_eq!(found, (amr.to_owned(), acr));
         }
     }
 

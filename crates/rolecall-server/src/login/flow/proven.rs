@@ -20,7 +20,11 @@ pub(crate) struct Proven {
 
 impl Proven {
     /// Returns the user of a flow with these proofs, if nothing is owed.
-    pub(in crate::login) fn of(subject: Option<&str>, proofs: &Proofs, owed: Owed) -> Option<Self> {
+    pub(in crate::login) fn of(
+        subject: Option<&str>,
+        proofs: &Proofs,
+        owed: &Owed,
+    ) -> Option<Self> {
         let subject = subject?.to_owned();
         let first = proofs.first()?.clone();
         let proofs = proofs.clone();
@@ -32,7 +36,7 @@ impl Proven {
     }
 
     /// Returns true if nothing is owed of what may have changed since.
-    pub(in crate::login) fn pays(&self, owed: Owed) -> bool {
+    pub(in crate::login) fn pays(&self, owed: &Owed) -> bool {
         owed.is_paid_by(&self.proofs)
     }
 
@@ -87,6 +91,7 @@ mod tests {
             id: "b".to_owned(),
             amr: "pwd otp mfa".to_owned(),
             at_micros: 0,
+            remembered: None,
         };
         let mut proofs = Proofs::by(session.clone());
         proofs.add(Proof::Totp {

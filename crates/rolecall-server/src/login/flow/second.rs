@@ -4,6 +4,7 @@ use super::{
     kept::{find, page_of},
     owed::Due,
     proof::Proof,
+    remembering,
     service::{advance, due},
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
@@ -31,7 +32,7 @@ pub(crate) async fn prove(
     app: &App,
     id: &str,
     visitor: &Visitor<'_>,
-    code: &str,
+    (code, remembers): (&str, bool),
 ) -> Result<Next, FlowError> {
     let mut flow = find(app, id, visitor).await?;
     if due(app, &flow).await? != Due::Second {
@@ -52,6 +53,7 @@ pub(crate) async fn prove(
     let mut device = None;
     let proven = second::prove(app, &typed, async |conn, slot, right| {
         device = slot_device(app, slot)?;
+        flow.remembers = remembering::is_wanted(app, remembers);
         keep(app, conn, &mut flow, visitor, right).await
     })
     .await;

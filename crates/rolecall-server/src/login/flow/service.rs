@@ -10,6 +10,7 @@ use super::{
     owed::{self, Due},
     proof::{Proof, Proofs},
     proven::Proven,
+    remembering,
     request::{AuthorizationRequest, Prompt},
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
@@ -179,6 +180,7 @@ async fn keep_proof(
     flow.subject_id = Some(proven.id.clone());
     flow.proofs = Proofs::by(Proof::password(rehash.unwrap_or(hash), now));
     flow.forget_decisions();
+    remembering::recognize(app, flow, visitor.remembered, &proven.id).await?;
     let (_, token) = proven
         .slot
         .device_of_login(app)
@@ -198,10 +200,10 @@ async fn keep_proof(
             if !flows::update(conn, flow, now).await? {
                 return Err(FlowError::Ended);
             }
-            let (kind, detail) = if is_whole {
-                ("log_in", "password in a browser")
-            } else {
-                ("password_proven", "second_factor_due")
+            let (kind, detail) = match (is_whole, flow.proofs.remembered()) {
+                (true, None) => ("log_in", "password in a browser"),
+                (true, Some(_)) => ("log_in", "password in a browser, remembered device"),
+                (false, _) => ("password_proven", "second_factor_due"),
             };
             events::record_in(conn, app, kind, &proven.id, address, detail).await?;
             Ok::<_, FlowError>(true)
@@ -312,7 +314,7 @@ async fn finish(
     let mut conn = app.store().read().await?;
     let owed = owed::read(app, &mut conn, &request, subject).await?;
     drop(conn);
-    let proven = Proven::of(Some(subject), &flow.proofs, owed).ok_or(FlowError::Ended)?;
+    let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
     if !proven.is_new() {
         // a password was counted when it was typed
         app.take_quota(Quota::SignIns, proven.subject())?;
@@ -333,6 +335,7 @@ async fn finish(
                 answer: done.answer,
                 cookie: done.cookie,
                 device,
+                remembered: done.remembered,
             })
         }
         Err(Refusal::Answer(answer)) => Ok(Next::answer(*answer)),

@@ -64,6 +64,7 @@ async fn second_step(app: &App, flow: &Flow) -> Result<Step, FlowError> {
     Ok(Step::Second {
         username: username(app, flow).await?,
         has_application: kinds.contains(&FactorKind::Totp),
+        may_remember: app.settings().factors.remember.is_some(),
         passkey: passkey::options(app, flow, Some(subject)).await?,
     })
 }

@@ -23,6 +23,7 @@ use crate::{
 pub(crate) struct Visitor<'a> {
     pub(crate) flow: Option<&'a str>,
     pub(crate) session: Option<&'a str>,
+    pub(crate) remembered: Option<&'a str>,
     pub(crate) origin: Origin<'a>,
 }
 
@@ -37,6 +38,8 @@ pub(crate) enum Next {
         cookie: Option<SessionCookie>,
         /// The device token to keep.
         device: Option<String>,
+        /// The cookie of a device that is remembered from now on.
+        remembered: Option<SessionCookie>,
     },
 }
 
@@ -56,6 +59,7 @@ impl Next {
             answer,
             cookie: None,
             device: None,
+            remembered: None,
         }
     }
 }
@@ -76,6 +80,8 @@ pub(crate) enum Step {
     Second {
         username: String,
         has_application: bool,
+        /// The device can be remembered.
+        may_remember: bool,
         /// The options for a passkey, as JSON; empty if the account has none.
         passkey: String,
     },

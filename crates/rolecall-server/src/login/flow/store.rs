@@ -8,10 +8,10 @@ use crate::store::{Columns, Conn, FromRow, StoreError, queries, query, rows};
 queries! {
     INSERT = "INSERT INTO sign_in_flows (id, secret_hash, era, client_id, request, subject_id, proofs, choice, consented, \
         stays, version, created_at, last_used_at) SELECT $1, $2, h.era, $3, $4, $5, $6, $7, $8, $8, 0, $9, $9 FROM head h WHERE h.id = 1";
-    FIND = "SELECT f.id, f.request, f.subject_id, f.proofs, f.choice, f.consented, f.stays, f.failures, f.enrolment, f.version, f.created_at, \
+    FIND = "SELECT f.id, f.request, f.subject_id, f.proofs, f.choice, f.consented, f.stays, f.remembers, f.failures, f.enrolment, f.version, f.created_at, \
         f.last_used_at \
         FROM sign_in_flows f JOIN head h ON h.id = 1 AND h.era = f.era WHERE f.id = $1 AND f.secret_hash = $2";
-    UPDATE = "UPDATE sign_in_flows SET subject_id = $3, proofs = $4, choice = $5, consented = $6, stays = $7, last_used_at = $8, failures = $9, enrolment = $10, \
+    UPDATE = "UPDATE sign_in_flows SET subject_id = $3, proofs = $4, choice = $5, consented = $6, stays = $7, last_used_at = $8, failures = $9, enrolment = $10, remembers = $11, \
         version = version + 1 WHERE id = $1 AND version = $2";
     DELETE = "DELETE FROM sign_in_flows WHERE id = $1 AND version = $2";
     DELETE_ALL = "DELETE FROM sign_in_flows WHERE secret_hash = $1";
@@ -34,6 +34,8 @@ rows! {
         pub(crate) consented: bool,
         /// The session is to outlast the browser.
         pub(crate) stays: bool,
+        /// The device is to be remembered, so that it is asked for no second factor for a while.
+        pub(crate) remembers: bool,
         /// The wrong codes so far.
         pub(crate) failures: i64,
         /// The factor that is being added.
@@ -51,6 +53,7 @@ impl Flow {
         self.choice = Choice::default();
         self.consented = false;
         self.enrolment = None;
+        self.remembers = false;
     }
 }
 
@@ -125,6 +128,7 @@ pub(crate) async fn update(
         .bind(now)
         .bind(flow.failures)
         .bind(flow.enrolment.as_deref())
+        .bind(flow.remembers)
         .execute(conn)
         .await?;
     Ok(rows == 1)

@@ -163,4 +163,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "tries of links",
         include_str!("../../../migrations/0034_tries_of_links.sql"),
     ),
+    (
+        35,
+        "remembered devices",
+        include_str!("../../../migrations/0035_remembered_devices.sql"),
+    ),
 ];

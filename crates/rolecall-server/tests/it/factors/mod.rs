@@ -8,6 +8,7 @@ mod notices;
 mod own;
 mod pages;
 mod passwords;
+mod remembered;
 mod required;
 mod roles;
 mod steps;
