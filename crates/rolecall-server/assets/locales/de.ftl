@@ -156,6 +156,7 @@ wrong-code = Der Code ist falsch oder wurde schon benutzt. Warten Sie auf den n�
 wrong-recovery-code = Der Wiederherstellungscode ist falsch oder wurde schon benutzt.
 enrol-title = Authenticator-App hinzufügen
 enrol-required = Das Konto { $name } braucht einen zweiten Faktor: eine App, die Codes zeigt.
+passkey-required = Dafür reichen die Faktoren des Kontos { $name } nicht: es braucht einen Passkey.
 enrol-scan = Lesen Sie dieses Bild mit einer Authenticator-App ein.
 enrol-picture = QR-Code mit dem Geheimnis darunter
 enrol-type = Wenn das nicht geht, geben Sie dieses Geheimnis in die App ein:

@@ -156,6 +156,7 @@ wrong-code = The code is wrong, or was used before. Wait for the next one.
 wrong-recovery-code = The recovery code is wrong, or was used before.
 enrol-title = Add an authenticator app
 enrol-required = The account { $name } needs a second factor: an app that shows codes.
+passkey-required = What you opened asks for more than the factors of the account { $name }: for a passkey.
 enrol-scan = Scan this picture with an authenticator app.
 enrol-picture = QR code with the secret below
 enrol-type = If you cannot scan it, type this secret into the app:

@@ -23,6 +23,11 @@ pub(super) fn values(app: &App, username: &str, secret: &Secret) -> Value {
     }
 }
 
+/// The same where only a passkey is enough.
+pub(super) fn without_application(username: &str) -> Value {
+    context! { username => username, secret => "", uri => "", qr_size => 1, qr_path => "" }
+}
+
 /// Returns the letters in groups of four, which are easier to type.
 fn grouped(text: &str) -> String {
     let mut grouped = String::new();

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use minijinja::{Error, Template, Value, context};
 
 use super::{
+    factor_samples,
     languages::{Language, Languages},
     mail_kinds::{KINDS, keys},
-    markup::HOSTILE,
+    sample_values::{ERRORS, TEXT, with_empty},
 };
 
 /// Renders a template with each of its samples in each language, and returns the pages.
@@ -62,26 +63,6 @@ pub(super) const BASE: &str = "/auth";
 pub(super) const HOST: &str = "wiki.example";
 /// The tenant that a consent is for.
 pub(super) const TENANT: &str = "acme-of-sample";
-/// A text as others could choose it.
-const TEXT: &str = HOSTILE;
-
-/// The faults that a form can show, by the keys of their texts.
-const ERRORS: [&str; 13] = [
-    "wrong-passkey",
-    "second-factor-required",
-    "wrong-code",
-    "wrong-recovery-code",
-    "enrolment-ended",
-    "wrong-password",
-    "too-many",
-    "busy",
-    "passwords-differ",
-    "password-change-required",
-    "wrong-choice",
-    "name-taken",
-    "wrong-present-password",
-];
-
 /// The headings of messages.
 const MESSAGES: [&str; 16] = [
     "signed-out",
@@ -157,29 +138,10 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
     }
 }
 
-fn with_empty<const N: usize>(full: [Value; N], empty: Value) -> Vec<Value> {
-    full.into_iter().chain([empty]).collect()
-}
-
 /// As [`samples`], for second factors and the other pages of an account.
 fn of_account(name: &str) -> Vec<Value> {
     match name {
-        "second.html" => with_empty(
-            ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => error == "wrong-recovery-code", has_application => true, may_remember => true, passkey => TEXT }
-            }),
-            context! { flow => "x", username => "alice", error => "", seconds => 0, by_recovery => false, has_application => false, may_remember => false, passkey => "" },
-        ),
-        "enrol.html" => with_empty(
-            ERRORS.map(|error| enrolment(TEXT, "", error)),
-            enrolment("", TEXT, ""),
-        ),
-        "recovery_codes.html" => vec![
-            context! { flow => TEXT, codes => vec![TEXT] },
-            context! { flow => "", codes => Vec::<&str>::new() },
-        ],
         "continue.html" => vec![context! { flow => TEXT, username => TEXT }],
-        "factors.html" => factors(),
         "own_password.html" | "leave.html" => {
             let errors = ERRORS.map(|error| {
                 context! { username => TEXT, error => error, problem => "", seconds => 3, asks_code => true }
@@ -189,9 +151,7 @@ fn of_account(name: &str) -> Vec<Value> {
         }
         "details.html" => details(),
         "events.html" => events(),
-        "passkey.html" => vec![context! { factor => TEXT, passkey => TEXT }],
-        // only others extend it
-        _ => vec![context! {}],
+        _ => factor_samples::samples(name),
     }
 }
 
@@ -304,36 +264,6 @@ fn consents() -> Vec<Value> {
         resource => "", tenant => "", scopes => Vec::<Value>::new(),
     };
     vec![full, empty]
-}
-
-fn enrolment(flow: &str, factor: &str, error: &str) -> Value {
-    context! {
-        flow => flow, factor => factor, passkey => flow, username => TEXT, error => error, seconds => 3, secret => TEXT, uri => TEXT,
-        qr_size => 33, qr_path => TEXT,
-    }
-}
-
-fn factors() -> Vec<Value> {
-    let devices = vec![
-        context! { id => TEXT, address => TEXT, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
-    ];
-    let some = vec![
-        context! { id => TEXT, name => TEXT, is_passkey => true, since => "2026-01-31 12:00", last => "2026-01-31 12:00" },
-        context! { id => "x", name => "Phone", is_passkey => false, since => "2026-01-31 12:00", last => "" },
-    ];
-    let errors = ERRORS.map(|error| {
-        context! {
-            username => TEXT, factors => some.clone(), devices => devices.clone(), codes_left => 9, may_add => true, may_add_passkey => true, error => error, problem => "",
-            notice => "signed-in-again", seconds => 3,
-        }
-    });
-    with_empty(
-        errors,
-        context! {
-            username => "alice", factors => Vec::<Value>::new(), devices => Vec::<Value>::new(), codes_left => 0, may_add => false, may_add_passkey => false, error => "",
-            problem => TEXT, notice => "", seconds => 0,
-        },
-    )
 }
 
 fn details() -> Vec<Value> {

@@ -166,7 +166,10 @@ pub(super) fn step_page(
             secret,
             passkey,
         } => {
-            let values = enrolment::values(app, username, secret);
+            let values = match secret {
+                Some(secret) => enrolment::values(app, username, secret),
+                None => enrolment::without_application(username),
+            };
             let values = context! {
                 passkey => passkey,
                 flow => shown.flow.id.as_str(),

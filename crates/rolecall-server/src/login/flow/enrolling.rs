@@ -49,8 +49,22 @@ pub(super) async fn step(app: &App, flow: &mut Flow, username: String) -> Result
     };
     Ok(Step::Enrol {
         username,
-        secret,
+        secret: Some(secret),
         passkey: passkey::creation_options(app, flow, &subject).await?,
+    })
+}
+
+/// The same where only a passkey is enough.
+pub(super) async fn passkey_step(
+    app: &App,
+    flow: &Flow,
+    username: String,
+) -> Result<Step, FlowError> {
+    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+    Ok(Step::Enrol {
+        username,
+        secret: None,
+        passkey: passkey::creation_options(app, flow, subject).await?,
     })
 }
 
@@ -130,7 +144,8 @@ pub(crate) async fn add_passkey(
     answer: &str,
 ) -> Result<Enrolled, FlowError> {
     let mut flow = find(app, id, visitor).await?;
-    if due(app, &flow).await? != Due::Enrolment {
+    let due = due(app, &flow).await?;
+    if !matches!(due, Due::Enrolment | Due::PasskeyEnrolment) {
         return page_of(&flow, visitor).map(Enrolled::Next);
     }
     let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;

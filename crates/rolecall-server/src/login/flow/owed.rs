@@ -14,6 +14,7 @@ use crate::{
     clients::store as clients,
     config::Mfa,
     factors::{
+        passkeys::relying_party,
         remembered,
         store::{self as factors, FactorKind},
     },
@@ -32,6 +33,8 @@ pub(crate) struct Owed {
     /// The most that the factors of the account give together with its password.
     reachable: Acr,
     may_enrol: bool,
+    /// A passkey can be added, too.
+    may_add_passkey: bool,
 }
 
 /// The proof that is due.
@@ -43,6 +46,8 @@ pub(crate) enum Due {
     Second,
     /// The account has no factor that is enough, and gets one.
     Enrolment,
+    /// Only a passkey is enough, and the account gets one.
+    PasskeyEnrolment,
     Nothing,
     /// Nothing that the account has, or can get here, is enough.
     Unmet,
@@ -56,6 +61,8 @@ struct Asked<'a> {
     essential: Option<Acr>,
     /// What the client would like, the best first.
     wished: &'a [Acr],
+    /// Browsers have passkeys under the address of this server.
+    has_passkeys: bool,
 }
 
 /// Reads what is owed by a user who signs in with a request.
@@ -73,6 +80,7 @@ pub(crate) async fn read(
         mfa: app.settings().factors.mfa,
         essential: request.essential_acr.max(Some(by_roles)).max(by_client),
         wished: &request.wished_acr,
+        has_passkeys: relying_party(app).is_ok(),
     };
     let mut owed = Owed::of(&kinds, &asked);
     if !kinds.is_empty() {
@@ -120,6 +128,7 @@ impl Owed {
             remembered: Vec::new(),
             reachable,
             may_enrol: asked.mfa != Mfa::Off,
+            may_add_passkey: asked.mfa != Mfa::Off && asked.has_passkeys,
         }
     }
 
@@ -155,11 +164,13 @@ impl Owed {
         if reached < self.reachable && reached < Acr::Aal2 || self.reachable >= least {
             return Due::Second;
         }
-        if !self.may_enrol || least > Acr::Aal2 {
-            return Due::Unmet;
-        }
+        let enrolment = match least {
+            Acr::Phr if self.may_add_passkey => Due::PasskeyEnrolment,
+            Acr::Aal1 | Acr::Aal2 if self.may_enrol => Due::Enrolment,
+            _ => return Due::Unmet,
+        };
         let is_old = matches!(first, Proof::BrowserSession { .. }) && now.since(first.at()) > fresh;
-        if is_old { Due::First } else { Due::Enrolment }
+        if is_old { Due::First } else { enrolment }
     }
 }
 
@@ -180,6 +191,7 @@ mod tests {
             mfa,
             essential,
             wished,
+            has_passkeys: false,
         }
     }
 
@@ -274,6 +286,42 @@ mod tests {
                 "{kinds:?} {mfa:?} {essential:?} {wished:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_passkey_is_added_where_only_that_is_enough() {
+        let old = FRESH + Duration::from_secs(1);
+        for (kinds, mfa, proofs, due) in [
+            (&[][..], Mfa::Optional, password(), Due::PasskeyEnrolment),
+            (&[], Mfa::Required, password(), Due::PasskeyEnrolment),
+            (&[], Mfa::Off, password(), Due::Unmet),
+            (&[], Mfa::Optional, session("pwd", old), Due::First),
+            // an account with a factor gets another one only with it
+            (&[Totp], Mfa::Optional, password(), Due::Second),
+            (&[Totp], Mfa::Optional, both(), Due::PasskeyEnrolment),
+            (&[Totp], Mfa::Off, both(), Due::Unmet),
+            (
+                &[Totp],
+                Mfa::Optional,
+                session("pwd otp mfa", old),
+                Due::First,
+            ),
+            (&[Totp, Passkey], Mfa::Optional, both(), Due::Second),
+        ] {
+            let asked = Asked {
+                has_passkeys: true,
+                ..asked(mfa, Some(Phr), &[])
+            };
+            let found = Owed::of(kinds, &asked).due(&proofs, now(), FRESH);
+            assert_eq!(found, due, "{kinds:?} {mfa:?} {proofs:?}");
+        }
+        // an application is enough for less
+        let asked = Asked {
+            has_passkeys: true,
+            ..asked(Mfa::Optional, Some(Aal2), &[])
+        };
+        let found = Owed::of(&[], &asked).due(&password(), now(), FRESH);
+        assert_eq!(found, Due::Enrolment);
     }
 
     #[test]

@@ -271,7 +271,9 @@ pub(super) async fn advance(
     match due(app, &flow).await? {
         Due::Nothing => {}
         Due::Unmet => return end_unmet(app, &flow).await,
-        Due::First | Due::Second | Due::Enrolment => return page_of(&flow, visitor),
+        Due::First | Due::Second | Due::Enrolment | Due::PasskeyEnrolment => {
+            return page_of(&flow, visitor);
+        }
     }
     if keep_choice(app, &mut flow).await?.is_some() {
         return page_of(&flow, visitor);

@@ -34,6 +34,10 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
             let username = username(app, &flow).await?;
             enrolling::step(app, &mut flow, username).await?
         }
+        Due::PasskeyEnrolment => {
+            let username = username(app, &flow).await?;
+            enrolling::passkey_step(app, &flow, username).await?
+        }
         Due::Unmet => return Err(FlowError::Ended),
         Due::Nothing => {
             let username = username(app, &flow).await?;

@@ -88,7 +88,8 @@ pub(crate) enum Step {
     /// Add a second factor.
     Enrol {
         username: String,
-        secret: Secret,
+        /// The secret of an application; `None` where only a passkey is enough.
+        secret: Option<Secret>,
         /// The options to make a passkey, as JSON; empty where there are none.
         passkey: String,
     },

@@ -4,6 +4,7 @@ mod adding;
 mod alone;
 mod beside;
 mod losing;
+mod required;
 mod resetting;
 
 use rolecall_passkeys::testing::Authenticator;
