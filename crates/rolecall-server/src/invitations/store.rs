@@ -9,6 +9,8 @@ queries! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     LIST = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
         WHERE id > $1 AND expires_at > $2 AND invited_by <> 'system' ORDER BY id LIMIT $3";
+    LIST_TO = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
+        WHERE address_key = $1 AND expires_at > $2 ORDER BY id LIMIT $3";
     FIND = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
         WHERE hash = $1 AND expires_at > $2";
     SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 \
@@ -93,6 +95,18 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Invitation>, StoreError> {
     let list = query(LIST).bind(after).bind(now).bind(limit);
+    list.fetch_all(conn).await
+}
+
+/// Returns up to `limit` invitations to an address that can be accepted. `address_key` is the address in the form in which
+/// addresses are compared.
+pub(crate) async fn list_to(
+    conn: &mut Conn,
+    address_key: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Invitation>, StoreError> {
+    let list = query(LIST_TO).bind(address_key).bind(now).bind(limit);
     list.fetch_all(conn).await
 }
 

@@ -20,6 +20,7 @@ queries! {
     BACKLOG = "SELECT CAST(COUNT(*) AS BIGINT) FROM rolecall_mails WHERE failed_at IS NULL";
     FAILED = "SELECT kind, last_error AS error, CAST(COUNT(*) AS BIGINT) AS count FROM rolecall_mails \
         WHERE last_error IS NOT NULL GROUP BY kind, last_error ORDER BY kind, last_error LIMIT $1";
+    LIST_OF = "SELECT kind, recipient, created_at, failed_at FROM rolecall_mails WHERE subject_id = $1 ORDER BY id LIMIT $2";
     LIST_SEALED = "SELECT id, sealed FROM rolecall_mails WHERE failed_at IS NULL ORDER BY id";
     RESEAL = "UPDATE rolecall_mails SET sealed = $2 WHERE id = $1 AND failed_at IS NULL";
     PRUNE = "DELETE FROM rolecall_mails WHERE id IN (SELECT id FROM rolecall_mails WHERE created_at < $1 ORDER BY id LIMIT $2)";
@@ -55,6 +56,15 @@ rows! {
         pub(crate) expires_at: Timestamp,
         /// The tries so far.
         pub(crate) tries: i64,
+    }
+
+    /// A mail as its recipient may see that it waits.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct MailOf {
+        pub(crate) kind: String,
+        pub(crate) recipient: String,
+        pub(crate) created_at: Timestamp,
+        pub(crate) failed_at: Option<Timestamp>,
     }
 
     /// Mails that were tried in vain.
@@ -158,6 +168,16 @@ pub(crate) async fn backlog(conn: &mut Conn) -> Result<i64, StoreError> {
 /// Returns the mails that were tried in vain, in up to `limit` groups.
 pub(crate) async fn failed(conn: &mut Conn, limit: i64) -> Result<Vec<Failed>, StoreError> {
     query(FAILED).bind(limit).fetch_all(conn).await
+}
+
+/// Returns up to `limit` mails that concern a user, the oldest first.
+pub(crate) async fn list_of(
+    conn: &mut Conn,
+    subject: &str,
+    limit: i64,
+) -> Result<Vec<MailOf>, StoreError> {
+    let list = query(LIST_OF).bind(subject).bind(limit);
+    list.fetch_all(conn).await
 }
 
 /// Returns the ids and sealed values of the mails that wait.

@@ -13,6 +13,8 @@ queries! {
         RETURNING subject_id, address";
     TRIES = "SELECT tries FROM rolecall_mail_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3";
     TRY = "UPDATE rolecall_mail_tokens SET tries = tries + 1 WHERE hash = $1 AND purpose = $2 AND tries = $3";
+    LIST_OF = "SELECT purpose, address, created_at, expires_at FROM rolecall_mail_tokens \
+        WHERE subject_id = $1 AND expires_at > $2 ORDER BY created_at, purpose LIMIT $3";
     FORGET = "DELETE FROM rolecall_mail_tokens WHERE subject_id = $1 AND purpose = $2";
     FORGET_ALL = "DELETE FROM rolecall_mail_tokens";
     PRUNE = "DELETE FROM rolecall_mail_tokens WHERE hash IN \
@@ -47,6 +49,15 @@ rows! {
         pub(crate) subject_id: String,
         pub(crate) address: String,
     }
+
+    /// A link as the user may see that it was sent.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct LinkOf {
+        pub(crate) purpose: String,
+        pub(crate) address: String,
+        pub(crate) created_at: Timestamp,
+        pub(crate) expires_at: Timestamp,
+    }
 }
 
 /// Stores a link, in place of others of its purpose for the user.
@@ -78,6 +89,17 @@ pub(crate) async fn find(
 ) -> Result<Option<Link>, StoreError> {
     let find = query(FIND).bind(hash).bind(purpose.as_str()).bind(now);
     find.fetch_optional(conn).await
+}
+
+/// Returns up to `limit` links of a user that work, the oldest first.
+pub(crate) async fn list_of(
+    conn: &mut Conn,
+    subject: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<LinkOf>, StoreError> {
+    let list = query(LIST_OF).bind(subject).bind(now).bind(limit);
+    list.fetch_all(conn).await
 }
 
 /// Takes a link that works. Of two that do this at once, one gets it.

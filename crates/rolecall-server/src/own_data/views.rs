@@ -8,8 +8,15 @@ use crate::{
     accounts::views::UserView,
     audit::store::Event,
     consents::handlers::ConsentView,
+    factors::views::FactorView,
+    invitations::store::Invitation,
     login::browser::store::BrowserSession,
-    roles::{assigning::Assignee, views::AssignmentView},
+    mail::{store::MailOf, token_store::LinkOf},
+    roles::{
+        assigning::Assignee,
+        ended_store::EndedAssignment,
+        views::{AssignmentView, RequestView},
+    },
     sessions::handlers::SessionView,
     times::rfc3339,
 };
@@ -19,7 +26,23 @@ use crate::{
 #[schema(as = OwnData)]
 pub(crate) struct OwnDataView {
     account: UserView,
+    /// When it became known that the e-mail address is the user's.
+    #[schema(required, format = DateTime)]
+    email_verified_at: Option<String>,
     role_assignments: Vec<AssignmentView>,
+    /// Roles that a second person has to confirm.
+    requested_roles: Vec<RequestView>,
+    /// Roles that were taken away; the last 200.
+    ended_roles: Vec<EndedRoleView>,
+    factors: Vec<FactorView>,
+    /// The recovery codes that are left.
+    recovery_codes: i64,
+    /// Mails to the user that wait, or that could not be sent.
+    mails: Vec<OwnMailView>,
+    /// Links in mails to the user that were not followed yet.
+    mailed_links: Vec<MailedLinkView>,
+    /// Invitations to the user's address that nobody has accepted.
+    invitations: Vec<OwnInvitationView>,
     sessions: Vec<SessionView>,
     browser_sessions: Vec<BrowserSessionView>,
     consents: Vec<ConsentView>,
@@ -59,6 +82,98 @@ impl From<BrowserSession> for BrowserSessionView {
     }
 }
 
+/// A role that was taken away.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EndedRole)]
+pub(crate) struct EndedRoleView {
+    role: String,
+    /// null for a global assignment.
+    #[schema(required)]
+    tenant: Option<String>,
+    #[schema(format = DateTime)]
+    ended_at: String,
+}
+
+impl From<EndedAssignment> for EndedRoleView {
+    fn from(ended: EndedAssignment) -> Self {
+        Self {
+            role: ended.role.to_string(),
+            tenant: ended.tenant.map(|tenant| tenant.to_string()),
+            ended_at: rfc3339(ended.ended_at),
+        }
+    }
+}
+
+/// A mail to the user, without its text, which may hold a link.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwnMail)]
+pub(crate) struct OwnMailView {
+    /// Such as `reset`.
+    kind: String,
+    address: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When sending it was given up.
+    #[schema(required, format = DateTime)]
+    failed_at: Option<String>,
+}
+
+impl From<MailOf> for OwnMailView {
+    fn from(mail: MailOf) -> Self {
+        Self {
+            kind: mail.kind,
+            address: mail.recipient,
+            created_at: rfc3339(mail.created_at),
+            failed_at: mail.failed_at.map(rfc3339),
+        }
+    }
+}
+
+/// A link that was sent to the user, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MailedLink)]
+pub(crate) struct MailedLinkView {
+    /// `reset`, `verify` or `change`.
+    purpose: String,
+    address: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+impl From<LinkOf> for MailedLinkView {
+    fn from(link: LinkOf) -> Self {
+        Self {
+            purpose: link.purpose,
+            address: link.address,
+            created_at: rfc3339(link.created_at),
+            expires_at: rfc3339(link.expires_at),
+        }
+    }
+}
+
+/// An invitation to the address of the user. The roles in it are for administrators until it is accepted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwnInvitation)]
+pub(crate) struct OwnInvitationView {
+    address: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+impl From<Invitation> for OwnInvitationView {
+    fn from(invitation: Invitation) -> Self {
+        Self {
+            address: invitation.address,
+            created_at: rfc3339(invitation.created_at),
+            expires_at: rfc3339(invitation.expires_at),
+        }
+    }
+}
+
 /// Something that happened in the user's account.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OwnEvent)]
@@ -91,9 +206,17 @@ impl OwnDataView {
         let sessions = data.sessions.into_iter();
         Self {
             account: data.user.into(),
+            email_verified_at: data.email_verified_at.map(rfc3339),
             role_assignments: assignments
                 .map(|one| AssignmentView::new(Assignee::User(&id), one))
                 .collect(),
+            requested_roles: data.roles.requested.into_iter().map(Into::into).collect(),
+            ended_roles: data.roles.ended.into_iter().map(Into::into).collect(),
+            factors: data.factors.factors.iter().map(Into::into).collect(),
+            recovery_codes: data.factors.codes_left,
+            mails: data.mail.mails.into_iter().map(Into::into).collect(),
+            mailed_links: data.mail.links.into_iter().map(Into::into).collect(),
+            invitations: data.mail.invitations.into_iter().map(Into::into).collect(),
             sessions: sessions.map(|one| SessionView::new(one, current)).collect(),
             browser_sessions: data.browsers.into_iter().map(Into::into).collect(),
             consents: data.allowed.into_iter().map(Into::into).collect(),

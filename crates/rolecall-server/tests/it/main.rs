@@ -44,6 +44,7 @@ mod odd_strings;
 mod one_document;
 mod outages;
 mod own_account;
+mod own_data;
 mod password_rules;
 mod policy;
 mod policy_command_line;
