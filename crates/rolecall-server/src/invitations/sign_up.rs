@@ -11,7 +11,10 @@ use crate::{
     app::App,
     error::{ApiError, FieldError},
     ids,
-    login::secret::{self, Kind},
+    login::{
+        flow::{kept, step::Visitor},
+        secret::{self, Kind},
+    },
     mail::{
         outbox::{self, ASKED_FOR, NewMail, SIGN_UP_REQUEST, Values},
         store::{self as mails, Due},
@@ -37,6 +40,7 @@ pub(crate) fn is_offered(app: &App) -> bool {
 /// Asks for a link to an address, with which an account can be made.
 ///
 /// It writes the same row whether there is an account with the address or not: the sender finds out, and the mail says it.
+/// The link leads back to the sign-in `flow` if it is one of this browser, and nothing that somebody typed gets into it.
 ///
 /// # Errors
 ///
@@ -46,8 +50,9 @@ pub(crate) async fn request(
     app: &App,
     typed: &str,
     language: &str,
-    source: &str,
+    (flow, visitor): (&str, &Visitor<'_>),
 ) -> Result<(), ApiError> {
+    let source = visitor.origin.address;
     let Some(settings) = app.settings().mail.as_ref().filter(|_| is_offered(app)) else {
         return Err(ApiError::Forbidden("Registration is closed"));
     };
@@ -60,10 +65,13 @@ pub(crate) async fn request(
     if let Some(retry_after) = wait {
         return Err(ApiError::TooMany { retry_after });
     }
-    let values = Values {
+    let mut values = Values {
         name: address,
         ..Values::default()
     };
+    if kept::is_live(app, flow, visitor).await? {
+        flow.clone_into(&mut values.flow);
+    }
     let mail = NewMail {
         subject: None,
         kind: SIGN_UP_REQUEST,
@@ -94,11 +102,12 @@ pub(crate) fn check_domain(domains: &[String], address: &str) -> Result<(), ApiE
 /// then.
 pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Option<Due>, ApiError> {
     let masters = &app.parts().masters;
-    let typed = outbox::open(masters, &due).map(|values| values.name);
-    let (Some(address), Some(settings)) = (typed, &app.settings().mail) else {
+    let asked = outbox::open(masters, &due);
+    let (Some(asked), Some(settings)) = (asked, &app.settings().mail) else {
         mails::delete(conn, &due.id).await?;
         return Ok(None);
     };
+    let address = asked.name;
     if !outbox::count(app, conn, ASKED_FOR, &address).await? {
         mails::delete(conn, &due.id).await?;
         return Ok(None);
@@ -122,6 +131,7 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         // an invitation by a person stays
         store::replace_own(conn, (&hash, &key), &invitation, BY_SIGN_UP).await?;
         values.token = token;
+        values.flow = asked.flow;
         "invite".clone_into(&mut values.page);
     }
     let kind = if is_known { KNOWN } else { KIND };

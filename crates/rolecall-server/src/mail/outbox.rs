@@ -44,6 +44,8 @@ pub(crate) struct Values {
     pub(crate) detail: String,
     /// The name of the page that a link leads to.
     pub(crate) page: String,
+    /// The sign-in that the link leads back to; empty for none.
+    pub(crate) flow: String,
 }
 
 /// A mail to write into the outbox.

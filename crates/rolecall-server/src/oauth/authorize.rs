@@ -22,6 +22,7 @@ use crate::{
         store::{self as clients, Client, GrantType},
     },
     error::ApiError,
+    invitations::sign_up,
     login::flow::{
         answer::{Answer, AnswerError, Target},
         request::{AuthorizationRequest, Prompt, ResponseMode},
@@ -159,7 +160,7 @@ fn read(
         is_dynamic: dynamic == Some(audience.as_str()),
         audience,
         names_resource,
-        prompt: prompt(parameters)?,
+        prompt: prompt(app, parameters)?,
         essential_acr: None,
         wished_acr: wished_acr(parameters),
         max_age: max_age(parameters)?,
@@ -355,7 +356,7 @@ fn audience(
     refuse(AnswerError::InvalidTarget, why)
 }
 
-fn prompt(parameters: &Parameters) -> Result<Vec<Prompt>, Refused> {
+fn prompt(app: &App, parameters: &Parameters) -> Result<Vec<Prompt>, Refused> {
     let mut prompts = Vec::new();
     for value in parameters.get("prompt").unwrap_or_default().split(' ') {
         let prompt = match value {
@@ -364,6 +365,11 @@ fn prompt(parameters: &Parameters) -> Result<Vec<Prompt>, Refused> {
             "login" => Prompt::Login,
             "consent" => Prompt::Consent,
             "select_account" => Prompt::SelectAccount,
+            "create" if sign_up::is_offered(app) => Prompt::Create,
+            "create" => {
+                let why = "prompt=create: nobody can make an account here by themselves";
+                return refuse(AnswerError::InvalidRequest, why);
+            }
             _ => {
                 let why = "prompt is `none`, or some of `login`, `consent` and `select_account`";
                 return refuse(AnswerError::InvalidRequest, why);

@@ -9,6 +9,7 @@ use crate::{
         store::{self, GrantType},
     },
     error::ApiError,
+    invitations::sign_up,
     tokens::{claims, id_token, identity::IdentityScope},
 };
 
@@ -65,6 +66,10 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
     // nobody has a telephone number or a postal address yet
     let scopes =
         scopes.filter(|scope| !matches!(scope, IdentityScope::Phone | IdentityScope::Address));
+    let mut prompts = vec!["none", "login", "consent", "select_account"];
+    if sign_up::is_offered(app) {
+        prompts.push("create");
+    }
     let of_tokens = [
         "sub",
         "iss",
@@ -89,7 +94,7 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "prompt_values_supported": prompts,
         "acr_values_supported": id_token::REACHABLE.iter().map(|acr| acr.as_str()).collect::<Vec<_>>(),
     })
 }

@@ -32,14 +32,7 @@ const DEVICE_COOKIE: Duration = Duration::from_hours(180 * 24);
 pub(super) fn go(app: &App, language: Language, next: Next) -> Response {
     let jar = CookieJar::of(&app.settings().public_url);
     match next {
-        Next::Page { flow, secret } => {
-            let mut response = see_other(&format!("/login?flow={flow}"));
-            keep(
-                &mut response,
-                jar.set(Cookie::Flow, &secret, Some(FLOW_COOKIE)),
-            );
-            response
-        }
+        Next::Page { flow, secret } => go_to(app, &format!("/login?flow={flow}"), &secret),
         Next::Answer {
             answer,
             cookie,
@@ -62,6 +55,15 @@ pub(super) fn go(app: &App, language: Language, next: Next) -> Response {
             response
         }
     }
+}
+
+/// Goes to a page of a flow, whose secret the browser keeps.
+pub(super) fn go_to(app: &App, page: &str, secret: &str) -> Response {
+    let mut response = see_other(page);
+    let jar = CookieJar::of(&app.settings().public_url);
+    let cookie = jar.set(Cookie::Flow, secret, Some(FLOW_COOKIE));
+    keep(&mut response, cookie);
+    response
 }
 
 /// Gives the browser the secret of its session.

@@ -9,7 +9,7 @@ use http::StatusCode;
 use rolecall::Public;
 
 use super::{
-    answers::{failed, go, keep, message, refuse, see_other, send},
+    answers::{failed, go, go_to, keep, message, refuse, see_other, send},
     choice, second,
     steps::{Entered, answer, change_page, show, show_change},
     submitted::{Browser, Submitted},
@@ -27,7 +27,7 @@ use crate::{
             choosing, consenting,
             request::Prompt,
             service, showing,
-            step::{FlowError, Visitor},
+            step::{FlowError, Next, Visitor},
         },
         password::{LoginError, Typed},
     },
@@ -37,6 +37,9 @@ use crate::{
 
 /// The key of the text that follows a change of the password.
 pub(super) const PASSWORD_CHANGED: &str = "password-changed";
+
+/// The key of the text that follows the making of an account.
+pub(super) const ACCOUNT_MADE: &str = "account-made";
 
 /// Begin a sign-in (RFC 6749 section 4.1.1, `OpenID` Connect).
 ///
@@ -81,9 +84,13 @@ async fn begin(app: &App, browser: &Browser, encoded: &str) -> Response {
     };
     let language = browser.language(app, request.ui_locales.as_deref());
     let kept = browser.keep_language(app, request.ui_locales.as_deref());
+    let creates = request.prompts(Prompt::Create);
     let silent = request.prompts(Prompt::None).then(|| Target::of(&request));
     let begun = service::begin(app, request, &browser.visitor(app)).await;
     let mut response = match (begun, silent) {
+        (Ok(Next::Page { flow, secret }), _) if creates => {
+            go_to(app, &format!("/signup?flow={flow}"), &secret)
+        }
         (Ok(next), _) => go(app, language, next),
         (Err(error), Some(target)) => send(app, language, &fail_silently(app, target, error)),
         (Err(error), None) => refuse(app, language, error),
@@ -116,9 +123,10 @@ pub(crate) async fn get_login(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = Submitted::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let is_changed = query.get("notice") == PASSWORD_CHANGED;
+    let notice = query.get("notice");
+    let notices = [PASSWORD_CHANGED, ACCOUNT_MADE];
     let entered = Entered {
-        notice: is_changed.then_some(PASSWORD_CHANGED),
+        notice: notices.into_iter().find(|known| *known == notice),
         by_recovery: query.get("by") == second::RECOVERY,
         ..Entered::default()
     };

@@ -10,6 +10,7 @@ use rolecall::Public;
 
 use super::{
     answers::{failed, message, see_other},
+    handlers::ACCOUNT_MADE,
     languages::Language,
     render::Page,
     steps::Entered,
@@ -19,6 +20,7 @@ use crate::{
     app::App,
     error::ApiError,
     invitations::service::{self, AcceptError},
+    login::flow::{kept, step::Visitor},
 };
 
 /// The page of an invitation (`token`). It spends nothing.
@@ -36,10 +38,12 @@ pub(crate) async fn get_invite(
     if query.get("done") == "1" {
         return message(&app, language, StatusCode::OK, "account-made", "");
     }
-    show(&app, language, query.get("token"), &Entered::default()).await
+    let link = (query.get("token"), query.get("flow"));
+    show(&app, language, link, &Entered::default()).await
 }
 
-/// Accept an invitation (`token`), which is spent, with a user name and a password. Nobody is signed in by it.
+/// Accept an invitation (`token`), which is spent, with a user name and a password. Nobody is signed in by it: the sign-in
+/// that led to it goes on.
 #[utoipa::path(post, path = "/invite", tag = "sign-in", responses(
     (status = 303, description = "To the page that says so"),
     (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
@@ -50,18 +54,19 @@ pub(crate) async fn post_invite(
     form: Submitted,
 ) -> Response {
     let language = browser.language(&app, None);
-    let (token, address) = (form.get("token"), browser.visitor(&app).origin.address);
+    let (token, flow) = (form.get("token"), form.get("flow"));
+    let visitor = browser.visitor(&app);
     let mut entered = Entered {
         username: form.get("username").to_owned(),
         ..Entered::default()
     };
     if form.get("new") != form.get("again") {
         entered.fault("passwords-differ", StatusCode::UNPROCESSABLE_ENTITY);
-        return show(&app, language, token, &entered).await;
+        return show(&app, language, (token, flow), &entered).await;
     }
     let chosen = (form.get("username"), form.get("new"));
-    match service::accept(&app, token, chosen, address).await {
-        Ok(()) => return see_other("/invite?done=1"),
+    match service::accept(&app, token, chosen, visitor.origin.address).await {
+        Ok(()) => return go_back(&app, language, flow, &visitor).await,
         Err(AcceptError::Failed(ApiError::Invalid(fault))) => {
             entered.problem = Some(fault.msg);
             entered.status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -74,10 +79,24 @@ pub(crate) async fn post_invite(
         }
         Err(error) => return refuse(&app, language, error),
     }
-    show(&app, language, token, &entered).await
+    show(&app, language, (token, flow), &entered).await
 }
 
-async fn show(app: &App, language: Language, token: &str, entered: &Entered) -> Response {
+/// Goes on with the sign-in in which the account was asked for, if it was in this browser and has not ended.
+async fn go_back(app: &App, language: Language, flow: &str, visitor: &Visitor<'_>) -> Response {
+    match kept::is_live(app, flow, visitor).await {
+        Ok(true) => see_other(&format!("/login?flow={flow}&notice={ACCOUNT_MADE}")),
+        Ok(false) => see_other("/invite?done=1"),
+        Err(error) => failed(app, language, error),
+    }
+}
+
+async fn show(
+    app: &App,
+    language: Language,
+    (token, flow): (&str, &str),
+    entered: &Entered,
+) -> Response {
     let invitation = match service::find(app, token).await {
         Ok(invitation) => invitation,
         Err(error) => return refuse(app, language, error),
@@ -88,6 +107,7 @@ async fn show(app: &App, language: Language, token: &str, entered: &Entered) -> 
         language,
         values: context! {
             token => token,
+            flow => flow,
             address => invitation.address,
             username => entered.username.as_str(),
             error => entered.error.unwrap_or_default(),

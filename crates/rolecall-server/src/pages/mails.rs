@@ -27,9 +27,10 @@ pub(crate) fn write(
     until: Timestamp,
 ) -> Result<Written, Error> {
     let base = app.settings().public_url.as_str();
-    let link = match values.page.as_str() {
-        "" => String::new(),
-        page => format!("{base}/{page}?token={}", values.token),
+    let link = match (values.page.as_str(), values.flow.as_str()) {
+        ("", _) => String::new(),
+        (page, "") => format!("{base}/{page}?token={}", values.token),
+        (page, flow) => format!("{base}/{page}?token={}&flow={flow}", values.token),
     };
     let own = context! {
         username => values.name.as_str(),

@@ -182,13 +182,13 @@ fn of_mail(name: &str) -> Vec<Value> {
         "invite.html" => {
             let errors = ERRORS.map(|error| {
                 context! {
-                    token => TEXT, address => TEXT, username => TEXT, error => error, problem => "", seconds => 3,
+                    token => TEXT, flow => TEXT, address => TEXT, username => TEXT, error => error, problem => "", seconds => 3,
                 }
             });
             with_empty(
                 errors,
                 context! {
-                    token => "x", address => "a@b.example", username => "", error => "", problem => TEXT, seconds => 0,
+                    token => "x", flow => "", address => "a@b.example", username => "", error => "", problem => TEXT, seconds => 0,
                 },
             )
         }

@@ -48,12 +48,12 @@ pub(crate) async fn post_sign_up(
     let language = browser.language(&app, None);
     let email = form.get("email");
     let name = app.parts().look.languages.name(language);
-    let source = browser.visitor(&app).origin.address;
+    let begun = (form.get("flow"), &browser.visitor(&app));
     let mut entered = Entered {
         username: email.to_owned(),
         ..Entered::default()
     };
-    match sign_up::request(&app, email, name, source).await {
+    match sign_up::request(&app, email, name, begun).await {
         Ok(()) => return see_other("/signup?sent=1"),
         Err(ApiError::TooMany { retry_after }) => entered.wait(retry_after),
         Err(ApiError::Invalid(fault)) => {

@@ -96,6 +96,15 @@ pub(super) async fn find(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<F
     found.filter(is_live).ok_or(FlowError::Ended)
 }
 
+/// Returns true if this is a flow of this browser that has not ended.
+pub(crate) async fn is_live(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<bool, ApiError> {
+    match find(app, id, visitor).await {
+        Ok(_) => Ok(true),
+        Err(FlowError::Failed(error)) => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
 /// Writes what a step has changed, unless another step was faster.
 pub(super) async fn write_step(app: &App, flow: &mut Flow) -> Result<(), FlowError> {
     let now = app.now();

@@ -9,7 +9,7 @@ pub(crate) mod conclude;
 pub(crate) mod consenting;
 mod describe;
 pub(crate) mod enrolling;
-mod kept;
+pub(crate) mod kept;
 pub(crate) mod owed;
 pub(crate) mod passkey;
 pub(crate) mod proof;

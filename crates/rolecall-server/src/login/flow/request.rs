@@ -35,6 +35,8 @@ pub(crate) enum Prompt {
     Consent,
     /// Choose the account.
     SelectAccount,
+    /// Make an account (OpenID Connect Prompt Create 1.0).
+    Create,
 }
 
 /// Writes values of `acr` as their words.

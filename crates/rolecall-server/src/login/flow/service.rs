@@ -112,6 +112,7 @@ pub(super) fn fits(
 ) -> bool {
     let is_hinted = |hint: &String| *hint == session.subject_id;
     !request.prompts(Prompt::Login)
+        && !request.prompts(Prompt::Create)
         && request.is_recent(session.auth_time, now)
         && request.subject.as_ref().is_none_or(is_hinted)
 }

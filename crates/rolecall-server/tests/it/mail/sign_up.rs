@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{ADDRESS, Mailing, shows};
 use crate::support::{
-    Browser, Database, Fixture as _, MailServer, PASSWORD, Response, TestApp, command, on_both,
-    output_of, run,
+    Browser, Credentials, Database, Fixture as _, MailServer, PASSWORD, Response, SignInAnswer,
+    TestApp, command, on_both, output_of, run,
 };
 
 on_both![
@@ -18,6 +18,9 @@ on_both![
     an_invitation_of_a_person_outlives_a_request_of_a_stranger,
     where_nobody_can_sign_up_the_page_is_hidden,
     domains_limit_the_addresses,
+    an_application_leads_to_the_page_by_prompt_create,
+    y412_a_link_to_sign_up_leads_back_to_no_sign_in_of_another_browser,
+    where_nobody_can_sign_up_prompt_create_is_an_error,
 ];
 
 const GUEST: &str = "guest@mail.example";
@@ -216,4 +219,107 @@ async fn domains_limit_the_addresses(db: Database) {
     let (is_valid, text) = call("exa mple", true).await;
     assert!(!is_valid && text.contains("is no domain"), "{text}");
     assert!(run(&app, &["user", "list"]).await.contains("admin"));
+}
+
+const REDIRECT: &str = "https://app.example/cb";
+const CREATE: &[(&str, &str)] = &[("prompt", "create")];
+
+async fn client(app: &TestApp) -> Credentials {
+    let members = json!({
+        "grants": ["authorization_code"], "redirect_uris": [REDIRECT], "consent": "skip",
+    });
+    app.create_client("app", members).await
+}
+
+/// Begins with `prompt=create`, and returns the flow of the page.
+async fn begin(browser: &mut Browser<'_>, client: &Credentials) -> String {
+    let answer = browser.authorize(client, REDIRECT, CREATE).await;
+    let location = answer.is(303).header("location").unwrap().to_owned();
+    let page = browser.open(&location).await;
+    let flow = location.strip_prefix("/signup?flow=").unwrap().to_owned();
+    shows(&page, 200, &format!("name=\"flow\" value=\"{flow}\""));
+    flow
+}
+
+/// Accepts an invitation in a browser, with the flow that the link names.
+async fn accept_in(browser: &mut Browser<'_>, token: &str, flow: &str, name: &str) -> String {
+    let page = browser
+        .open(&format!("/invite?token={token}&flow={flow}"))
+        .await;
+    shows(&page, 200, &format!("name=\"flow\" value=\"{flow}\""));
+    let form = [
+        ("token", token),
+        ("flow", flow),
+        ("username", name),
+        ("new", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    let answer = browser.submit("/invite", &form).await;
+    answer.is(303).header("location").unwrap().to_owned()
+}
+
+async fn an_application_leads_to_the_page_by_prompt_create(site: Mailing) {
+    let client = client(&site.app).await;
+    let metadata = site.get("/.well-known/openid-configuration", "").await;
+    let prompts = metadata.texts("prompt_values_supported");
+    assert!(prompts.contains(&"create".to_owned()), "{prompts:?}");
+    let mut browser = Browser::new(&site.app);
+    // also for somebody who is signed in
+    browser.sign_in(&client, REDIRECT, &[]).await;
+    let flow = begin(&mut browser, &client).await;
+    let form = [("flow", flow.as_str()), ("email", GUEST)];
+    browser.submit("/signup", &form).await.is(303);
+    let mail = site.server.count(1).await.remove(0);
+    assert!(
+        mail.text().contains(&format!("&flow={flow}")),
+        "{}",
+        mail.text()
+    );
+    // the sign-in goes on with the new account
+    let back = accept_in(&mut browser, &mail.token(), &flow, "guest").await;
+    assert_eq!(back, format!("/login?flow={flow}&notice=account-made"));
+    shows(&browser.open(&back).await, 200, "Your account is there");
+    let answer = browser.log_in(&flow, "guest", PASSWORD).await;
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    assert!(!answer.code().is_empty());
+}
+
+async fn y412_a_link_to_sign_up_leads_back_to_no_sign_in_of_another_browser(site: Mailing) {
+    let client = client(&site.app).await;
+    let mut browser = Browser::new(&site.app);
+    let flow = begin(&mut browser, &client).await;
+    // what is no flow of the browser that asks is not written into the mail
+    let mut other = Browser::new(&site.app);
+    for (count, foreign) in [&*flow, "x&token=y", "https://evil.example"]
+        .iter()
+        .enumerate()
+    {
+        let address = format!("guest{count}@mail.example");
+        let form = [("flow", *foreign), ("email", address.as_str())];
+        other.submit("/signup", &form).await.is(303);
+    }
+    let mails = site.server.count(3).await;
+    for mail in &mails {
+        assert!(!mail.text().contains("flow"), "{}", mail.text());
+    }
+    // the link of the right browser, opened in another one
+    let back = accept_in(&mut other, &mails[0].token(), &flow, "guest").await;
+    assert_eq!(back, "/invite?done=1");
+    // and in the right one, too late
+    site.pass_time(Duration::from_secs(601));
+    let back = accept_in(&mut browser, &mails[1].token(), &flow, "guest2").await;
+    assert_eq!(back, "/invite?done=1");
+}
+
+async fn where_nobody_can_sign_up_prompt_create_is_an_error(app: TestApp) {
+    // without mails, no page makes accounts
+    let client = client(&app).await;
+    let metadata = app.get("/.well-known/openid-configuration", "").await;
+    let prompts = metadata.texts("prompt_values_supported");
+    assert!(!prompts.contains(&"create".to_owned()), "{prompts:?}");
+    let answer = Browser::new(&app)
+        .authorize(&client, REDIRECT, CREATE)
+        .await;
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    assert_eq!(answer.error(), "invalid_request");
 }

@@ -100,7 +100,9 @@ impl ReceivedMail {
     /// The secret in the link.
     #[track_caller]
     pub(crate) fn token(&self) -> String {
-        self.link().split_once("?token=").unwrap().1.to_owned()
+        let link = self.link();
+        let (_, token) = link.split_once("?token=").unwrap();
+        token.split('&').next().unwrap().to_owned()
     }
 }
 
