@@ -42,7 +42,7 @@ async fn o080_o082_a_token_has_the_claims_of_rfc_9068_and_no_unexpected_ones(app
     let expected = json!({
         "iss": ISSUER, "sub": id, "subject_kind": "user", "aud": ISSUER, "client_id": "rolecall",
         "iat": now, "exp": now + 1800, "auth_time": now, "jti": claims["jti"], "sid": sid[0],
-        "username": "alice", "roles": ["user"], "scope": "",
+        "acr": "aal1", "amr": ["pwd"], "username": "alice", "roles": ["user"], "scope": "",
         "rev": app.db.revision().await, "era": era[0],
     });
     assert_eq!(claims, expected);
