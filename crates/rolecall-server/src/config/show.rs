@@ -1,12 +1,12 @@
 //! Prints the effective configuration.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use secrecy::ExposeSecret as _;
 
 use super::keys::KEYS;
 use super::values::show_duration;
-use super::{ClientLook, Config, Mail, Origin, PageLink, Pages};
+use super::{ClientLook, Config, Login, Mail, Origin, PageLink, Pages};
 use crate::{
     profile::field::{FieldKind, ProfileField},
     times::rfc3339,
@@ -111,16 +111,6 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "sessions.idle_ttl" => quoted(show_duration(config.sessions.idle_ttl)),
         "sessions.max_ttl" => quoted(show_duration(config.sessions.max_ttl)),
         "sessions.per_user" => config.sessions.per_user.to_string(),
-        "login.failures_per_minute" => config.login.failures_per_minute.to_string(),
-        "login.idle" => quoted(show_duration(config.login.idle)),
-        "login.max" => quoted(show_duration(config.login.max)),
-        "login.mfa" => quoted(config.login.mfa),
-        "login.fresh" => quoted(show_duration(config.login.fresh)),
-        "login.remember_device" => {
-            let remember = config.login.remember_device;
-            quoted(remember.map_or("off".to_owned(), show_duration))
-        }
-        "login.stay" => quoted(config.login.stay.map_or("off".to_owned(), show_duration)),
         "passwords.scheme" => quoted(config.passwords.scheme),
         "passwords.min_length" => config.passwords.min_length.to_string(),
         "passwords.breached" => {
@@ -140,10 +130,27 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "log.format" => quoted(config.log.format),
         "log.level" => quoted(&config.log.level),
         _ => {
-            return limit(config, key)
+            return login(&config.login, key)
+                .or_else(|| limit(config, key))
                 .or_else(|| page(&config.pages, key))
                 .or_else(|| mail(&config.mail, key));
         }
+    })
+}
+
+/// Returns the value of a setting of sign-ins.
+fn login(login: &Login, key: &str) -> Option<String> {
+    let or_off =
+        |duration: Option<Duration>| quoted(duration.map_or("off".to_owned(), show_duration));
+    Some(match key {
+        "login.failures_per_minute" => login.failures_per_minute.to_string(),
+        "login.idle" => quoted(show_duration(login.idle)),
+        "login.max" => quoted(show_duration(login.max)),
+        "login.mfa" => quoted(login.mfa),
+        "login.fresh" => quoted(show_duration(login.fresh)),
+        "login.remember_device" => or_off(login.remember_device),
+        "login.stay" => or_off(login.stay),
+        _ => return None,
     })
 }
 

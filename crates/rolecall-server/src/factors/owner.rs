@@ -9,8 +9,8 @@ use crate::{
     authority::caller::Caller,
     error::ApiError,
     login::browser::store::{self as browsers, BrowserSession},
-    sessions,
-    store::Conn,
+    sessions::{self, store::Acting},
+    store::{Conn, StoreError},
 };
 
 /// The owner of an account, by the session in which they act.
@@ -98,6 +98,23 @@ impl<'a> Owner<'a> {
             Ok(())
         } else {
             Err(step_up(app, Some(needed).filter(|acr| *acr > Acr::Aal1)))
+        }
+    }
+
+    /// Returns the session in which the owner acts.
+    pub(super) async fn acting(&self, conn: &mut Conn) -> Result<Acting, StoreError> {
+        match self.session {
+            Session::Token(principal) => {
+                let session = principal.session().unwrap_or_default().to_owned();
+                let found = sessions::store::find(conn, &session).await?;
+                let browser = found.and_then(|session| session.browser);
+                let browser = browser.unwrap_or_default();
+                Ok(Acting { session, browser })
+            }
+            Session::Browser(id) => Ok(Acting {
+                session: String::new(),
+                browser: id.to_owned(),
+            }),
         }
     }
 

@@ -13,6 +13,7 @@ queries! {
         WHERE d.hash = $1 AND d.subject_id = $2 AND d.expires_at > $3 AND d.created_at > $4";
     LIST = "SELECT d.id, d.address, d.created_at, d.last_used_at FROM rolecall_remembered_devices d JOIN head h ON h.id = 1 AND h.era = d.era \
         WHERE d.subject_id = $1 AND d.expires_at > $2 AND d.created_at > $3 ORDER BY d.last_used_at DESC, d.id";
+    ALL_OF = "SELECT id, address, created_at, last_used_at FROM rolecall_remembered_devices WHERE subject_id = $1 ORDER BY id";
     TOUCH = "UPDATE rolecall_remembered_devices SET last_used_at = $2 WHERE id = $1";
     DELETE = "DELETE FROM rolecall_remembered_devices WHERE id = $1 AND subject_id = $2";
     DELETE_ALL = "DELETE FROM rolecall_remembered_devices WHERE subject_id = $1 RETURNING id";
@@ -74,6 +75,14 @@ pub(super) async fn list(
 ) -> Result<Vec<RememberedDevice>, StoreError> {
     let list = query(LIST).bind(subject).bind(now).bind(since);
     list.fetch_all(conn).await
+}
+
+/// Returns every device of a user, also those that are not remembered any more.
+pub(crate) async fn all_of(
+    conn: &mut Conn,
+    subject: &str,
+) -> Result<Vec<RememberedDevice>, StoreError> {
+    query(ALL_OF).bind(subject).fetch_all(conn).await
 }
 
 /// Notes that a device was used.

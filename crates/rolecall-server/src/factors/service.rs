@@ -8,6 +8,7 @@ use super::{
     names,
     notices::{FactorNotice, notify},
     owner::Owner,
+    recovery_codes::CREDENTIAL,
     remembered,
     remembered_store::{self, RememberedDevice},
     store::{self, Factor, FactorKind},
@@ -23,12 +24,12 @@ use crate::{
     },
     quota::Quota,
     roles::assigning,
-    sessions,
+    sessions::{self, store::Acting},
     store::{Change, gate},
 };
 
 /// The factors of a user.
-pub(crate) struct Factors {
+pub(crate) struct OwnFactors {
     pub(crate) factors: Vec<Factor>,
     /// The recovery codes that are left.
     pub(crate) codes_left: i64,
@@ -37,9 +38,9 @@ pub(crate) struct Factors {
 }
 
 /// Returns the factors of a user. Secrets are never read back.
-pub(crate) async fn list(app: &App, subject: &str) -> Result<Factors, ApiError> {
+pub(crate) async fn list(app: &App, subject: &str) -> Result<OwnFactors, ApiError> {
     let mut conn = app.store().read().await?;
-    Ok(Factors {
+    Ok(OwnFactors {
         factors: store::list(&mut conn, subject).await?,
         codes_left: store::count_codes(&mut conn, subject).await?,
         devices: remembered::list(app, &mut conn, subject).await?,
@@ -51,7 +52,7 @@ pub(crate) async fn list_of(
     app: &App,
     caller: Caller<'_>,
     user: &str,
-) -> Result<Factors, ApiError> {
+) -> Result<OwnFactors, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     let found = accounts::find_user(&mut app.store().read().await?, user, app.now()).await?;
     found.ok_or_else(|| ApiError::unknown("user", &user))?;
@@ -119,7 +120,9 @@ pub(crate) async fn remove(app: &App, owner: &Owner<'_>, id: &str) -> Result<(),
         return Ok(());
     };
     change(app, owner, Some(kind), async |change| {
-        remove_in(app, change, (owner.subject, owner.address), id).await
+        let acting = owner.acting(change.conn()).await?;
+        let owner = (owner.subject, owner.address);
+        remove_in(app, change, owner, id, &acting).await
     })
     .await
 }
@@ -131,6 +134,9 @@ pub(crate) async fn make_codes(app: &App, owner: &Owner<'_>) -> Result<Vec<Strin
             let detail = "recovery codes come with a second factor: add one first";
             return Err(ApiError::rule("no_factor", detail, Vec::new()));
         }
+        // whoever has found the codes before may have signed in with one
+        let acting = owner.acting(change.conn()).await?;
+        end_resting_on(change, owner.subject, CREDENTIAL, &acting).await?;
         let notice = FactorNotice::RecoveryCodesReplaced;
         enrolment::make_codes(app, change, (owner.subject, owner.address), notice).await
     })
@@ -151,7 +157,7 @@ pub(crate) async fn remove_of(
         found.ok_or_else(|| ApiError::unknown("user", &user))?;
         assigning::cover_subject(change, &rights, user).await?;
         gate::hold(change.conn(), user).await?;
-        remove_in(app, change, (user, address), id).await
+        remove_in(app, change, (user, address), id, &Acting::default()).await
     })
     .await
 }
@@ -184,12 +190,14 @@ pub(super) async fn change<T>(
     }
 }
 
-/// Removes a factor, and everything that rests on it.
+/// Removes a factor, and everything that rests on it. With the last one go the recovery codes, and what rests on one of
+/// them, except the session in which the owner does this.
 async fn remove_in(
     app: &App,
     change: &mut Change<'_>,
     (subject, address): (&str, &str),
     id: &str,
+    acting: &Acting,
 ) -> Result<(), ApiError> {
     if !store::is_confirmed(change.conn(), id, subject).await? {
         return Ok(());
@@ -201,11 +209,13 @@ async fn remove_in(
     if is_last {
         // they stand for a factor, and there is none
         store::delete_codes(change.conn(), subject).await?;
+        end_resting_on(change, subject, CREDENTIAL, acting).await?;
     }
-    end_resting_on(change, subject, id).await?;
+    let nobody = Acting::default();
+    end_resting_on(change, subject, id, &nobody).await?;
     // they were remembered for a factor, which may be this one
     for device in remembered_store::delete_all(change, subject).await? {
-        end_resting_on(change, subject, &device).await?;
+        end_resting_on(change, subject, &device, &nobody).await?;
     }
     change.record(json!({
         "action": "factor.removed", "subject": subject, "factor": id, "kind": kind.as_str(), "last": is_last,
@@ -221,20 +231,24 @@ async fn remove_in(
     .await
 }
 
-/// Ends the sign-ins and sessions of a user that rest on a factor, or on a remembered device.
+/// Ends the sign-ins and sessions of a user that rest on a factor, on a recovery code or on a remembered device, except
+/// those of `kept`.
 pub(crate) async fn end_resting_on(
     change: &mut Change<'_>,
     subject: &str,
     factor: &str,
+    kept: &Acting,
 ) -> Result<(), ApiError> {
     // a sign-in under way begins again; one that ends just now waits for this change, and finds the factor gone
     sessions::store::forget_proofs(change, subject).await?;
     code_store::delete_resting_on(change.conn(), subject, factor).await?;
-    for id in browser_store::resting_on(change.conn(), subject, factor).await? {
+    let resting = browser_store::resting_on(change.conn(), subject, factor, &kept.browser);
+    for id in resting.await? {
         browsers::end_in(change, subject, &id).await?;
     }
     // those that outlive the browser session, or that it has outgrown
-    for id in sessions::store::resting_on(change.conn(), subject, factor).await? {
+    let outlive = sessions::store::resting_on(change.conn(), subject, factor, kept);
+    for id in outlive.await? {
         sessions::service::end(change, "session.ended", &id, subject).await?;
     }
     Ok(())

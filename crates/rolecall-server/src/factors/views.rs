@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{service::Factors, store::Factor};
+use super::{service::OwnFactors, store::Factor};
 use crate::times::rfc3339;
 
 /// A second factor.
@@ -43,8 +43,8 @@ pub(crate) struct FactorsView {
     recovery_codes: i64,
 }
 
-impl From<Factors> for FactorsView {
-    fn from(factors: Factors) -> Self {
+impl From<OwnFactors> for FactorsView {
+    fn from(factors: OwnFactors) -> Self {
         Self {
             factors: factors.factors.iter().map(FactorView::from).collect(),
             recovery_codes: factors.codes_left,

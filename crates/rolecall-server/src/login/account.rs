@@ -24,7 +24,10 @@ use crate::{
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
     factors::{remembered, remembered_store, service as factors},
-    sessions::{self, store::Shown},
+    sessions::{
+        self,
+        store::{Acting, Shown},
+    },
     store::gate,
 };
 
@@ -145,7 +148,7 @@ async fn forget_device(app: &App, subject: &str, device: &str) -> Result<(), Api
         Rights::load(app, change, caller).await?;
         gate::hold(change.conn(), subject).await?;
         if remembered_store::delete(change, device, subject).await? {
-            factors::end_resting_on(change, subject, device).await?;
+            factors::end_resting_on(change, subject, device, &Acting::default()).await?;
             change.record(json!({
                 "action": "device.forgotten", "subject": subject, "device": device,
             }));

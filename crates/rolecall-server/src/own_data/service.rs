@@ -8,7 +8,10 @@ use crate::{
     audit::store::{self as audit, Event},
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
-    factors::service::{self as factors, Factors},
+    factors::{
+        remembered_store::{self as remembered, RememberedDevice},
+        service::{self as factors, OwnFactors},
+    },
     invitations::store::{self as invitations, Invitation},
     login::browser::{service as browsers, store::BrowserSession},
     mail::{
@@ -36,7 +39,8 @@ pub(crate) struct OwnData {
     /// Assignments that are not valid now too.
     pub(crate) assignments: Vec<RoleAssignment>,
     pub(crate) roles: NotHeld,
-    pub(crate) factors: Factors,
+    pub(crate) factors: OwnFactors,
+    pub(crate) devices: Vec<RememberedDevice>,
     pub(crate) mail: OfMail,
     pub(crate) sessions: Vec<Shown>,
     pub(crate) browsers: Vec<BrowserSession>,
@@ -79,6 +83,7 @@ pub(crate) async fn collect(app: &App, subject: &str) -> Result<Option<OwnData>,
         ended: ended_store::ended_of(&mut conn, subject).await?,
     };
     let mail = of_mail(&mut conn, &user, now).await?;
+    let devices = remembered::all_of(&mut conn, subject).await?;
     drop(conn);
     Ok(Some(OwnData {
         email_verified_at: user.email_verified_at,
@@ -86,6 +91,7 @@ pub(crate) async fn collect(app: &App, subject: &str) -> Result<Option<OwnData>,
         assignments,
         roles,
         factors: factors::list(app, subject).await?,
+        devices,
         mail,
         sessions,
         browsers: browsers::list(app, subject).await?,

@@ -8,7 +8,7 @@ use crate::{
     accounts::views::UserView,
     audit::store::Event,
     consents::handlers::ConsentView,
-    factors::views::FactorView,
+    factors::{remembered_store::RememberedDevice, views::FactorView},
     invitations::store::Invitation,
     login::browser::store::BrowserSession,
     mail::{store::MailOf, token_store::LinkOf},
@@ -37,6 +37,8 @@ pub(crate) struct OwnDataView {
     factors: Vec<FactorView>,
     /// The recovery codes that are left.
     recovery_codes: i64,
+    /// Devices on which a sign-in asks for no second factor.
+    remembered_devices: Vec<OwnDeviceView>,
     /// Mails to the user that wait, or that could not be sent.
     mails: Vec<OwnMailView>,
     /// Links in mails to the user that were not followed yet.
@@ -153,6 +155,28 @@ impl From<LinkOf> for MailedLinkView {
     }
 }
 
+/// A device on which a sign-in asks for no second factor for a while.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RememberedDevice)]
+pub(crate) struct OwnDeviceView {
+    /// The address at which it was remembered.
+    address: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    last_used_at: String,
+}
+
+impl From<RememberedDevice> for OwnDeviceView {
+    fn from(device: RememberedDevice) -> Self {
+        Self {
+            address: device.address,
+            created_at: rfc3339(device.created_at),
+            last_used_at: rfc3339(device.last_used_at),
+        }
+    }
+}
+
 /// An invitation to the address of the user. The roles in it are for administrators until it is accepted.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OwnInvitation)]
@@ -214,6 +238,7 @@ impl OwnDataView {
             ended_roles: data.roles.ended.into_iter().map(Into::into).collect(),
             factors: data.factors.factors.iter().map(Into::into).collect(),
             recovery_codes: data.factors.codes_left,
+            remembered_devices: data.devices.into_iter().map(Into::into).collect(),
             mails: data.mail.mails.into_iter().map(Into::into).collect(),
             mailed_links: data.mail.links.into_iter().map(Into::into).collect(),
             invitations: data.mail.invitations.into_iter().map(Into::into).collect(),

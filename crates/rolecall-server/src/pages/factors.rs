@@ -24,7 +24,7 @@ use crate::{
         enrolment,
         owner::Owner,
         passkeys::relying_party,
-        service::{self, Factors},
+        service::{self, OwnFactors},
         store::FactorKind,
     },
     login::{
@@ -253,7 +253,7 @@ pub(super) async fn show(
     session: &BrowserSession,
     entered: &Entered,
 ) -> Response {
-    let Factors {
+    let OwnFactors {
         factors,
         codes_left,
         devices,

@@ -135,6 +135,17 @@ pub(super) async fn show_change(
     }
 }
 
+fn enrol_values(shown: &Shown, entered: &Entered, passkey: &str, values: Value) -> Value {
+    context! {
+        passkey => passkey,
+        flow => shown.flow.id.as_str(),
+        factor => "",
+        error => entered.error.unwrap_or_default(),
+        seconds => entered.seconds,
+        ..values
+    }
+}
+
 /// The page of a step.
 pub(super) fn step_page(
     app: &App,
@@ -170,14 +181,7 @@ pub(super) fn step_page(
                 Some(secret) => enrolment::values(app, username, secret),
                 None => enrolment::without_application(username),
             };
-            let values = context! {
-                passkey => passkey,
-                flow => shown.flow.id.as_str(),
-                factor => "",
-                error => entered.error.unwrap_or_default(),
-                seconds => entered.seconds,
-                ..values
-            };
+            let values = enrol_values(shown, entered, passkey, values);
             flow_page(app, browser, shown, "enrol.html", entered.status, values)
         }
         Step::Continue { username } => {

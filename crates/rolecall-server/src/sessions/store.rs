@@ -47,7 +47,8 @@ queries! {
     END_OF_OTHER_BROWSERS = "DELETE FROM sessions WHERE subject_id = $1 AND (browser_session IS NULL OR browser_session <> $2) \
         AND id NOT IN (SELECT session_id FROM signed_in_clients WHERE browser_session = $2 AND subject_id = $1) RETURNING id";
     // each id stands between two spaces
-    RESTING_ON = "SELECT id FROM sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 ORDER BY id";
+    RESTING_ON = "SELECT id FROM sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 AND id <> $3 \
+        AND (browser_session IS NULL OR browser_session <> $4) ORDER BY id";
     FORGET_ACTIVE_OF_CLIENT = "DELETE FROM active_roles WHERE session_id IN (SELECT id FROM sessions WHERE client_id = $1)";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
     // PostgreSQL checks the outer condition again for a session that is refreshed meanwhile, and keeps it
@@ -374,14 +375,25 @@ pub(crate) async fn end_of_other_browsers(
     Ok(ended)
 }
 
-/// Returns the sessions of a subject that rest on a factor.
+/// A session, and that of the browser which it belongs to; empty for none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Acting {
+    pub(crate) session: String,
+    pub(crate) browser: String,
+}
+
+/// Returns the sessions of a subject that rest on a factor, except `kept` and those of its browser.
 pub(crate) async fn resting_on(
     conn: &mut Conn,
     subject: &str,
     factor: &str,
+    kept: &Acting,
 ) -> Result<Vec<String>, StoreError> {
     let sessions = query(RESTING_ON).bind(subject);
-    sessions.bind(format!("% {factor} %")).fetch_all(conn).await
+    let sessions = sessions.bind(format!("% {factor} %"));
+    let sessions = sessions.bind(kept.session.as_str());
+    let sessions = sessions.bind(kept.browser.as_str());
+    sessions.fetch_all(conn).await
 }
 
 /// Deletes up to `limit` sessions that have ended or were idle for too long, and returns their number. Takes nothing

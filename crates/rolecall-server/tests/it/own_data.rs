@@ -77,6 +77,7 @@ const TABLES: &[(&str, Place)] = &[
     ("rolecall_mails", Member("mails")),
     ("rolecall_outbox", DERIVED),
     ("rolecall_outbox_readers", SERVER),
+    ("rolecall_remembered_devices", Member("remembered_devices")),
     ("roles", POLICY),
     ("secrets", SERVER),
     ("sessions", Member("sessions")),
@@ -130,6 +131,10 @@ async fn fill(app: &TestApp, id: &str, client: &str) {
         format!(
             "INSERT INTO rolecall_mail_tokens (hash, purpose, subject_id, address, created_at, expires_at) \
              VALUES ('veiled', 'reset', '{id}', 'alice@mail.example', 0, 9000000000000000)"
+        ),
+        format!(
+            "INSERT INTO rolecall_remembered_devices (id, hash, era, subject_id, address, created_at, last_used_at, \
+             expires_at) VALUES ('rd-1', 'veiled', '', '{id}', '192.0.2.1', 0, 0, 0)"
         ),
         INVITE.to_owned(),
     ] {

@@ -29,7 +29,7 @@ queries! {
     END_OTHERS = "DELETE FROM browser_sessions WHERE subject_id = $1 AND id <> $2 RETURNING id";
     SESSIONS = "SELECT id FROM sessions WHERE browser_session = $1 AND subject_id = $2 ORDER BY id";
     // each id stands between two spaces
-    RESTING_ON = "SELECT id FROM browser_sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 ORDER BY id";
+    RESTING_ON = "SELECT id FROM browser_sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 AND id <> $3 ORDER BY id";
     SURPLUS = "SELECT id FROM browser_sessions WHERE subject_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $2";
     PRUNE = "DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE expires_at < $1 OR last_used_at < $2 LIMIT $3)";
 }
@@ -188,14 +188,16 @@ pub(crate) async fn sessions_in(
     sessions.fetch_all(conn).await
 }
 
-/// Returns the sessions of a user that rest on a factor.
+/// Returns the sessions of a user that rest on a factor, except `kept`.
 pub(crate) async fn resting_on(
     conn: &mut Conn,
     subject: &str,
     factor: &str,
+    kept: &str,
 ) -> Result<Vec<String>, StoreError> {
     let sessions = query(RESTING_ON).bind(subject);
-    sessions.bind(format!("% {factor} %")).fetch_all(conn).await
+    let sessions = sessions.bind(format!("% {factor} %")).bind(kept);
+    sessions.fetch_all(conn).await
 }
 
 /// Returns the sessions of a user except the `keep` that were used last.

@@ -8,6 +8,8 @@ use crate::support::{Browser, PASSWORD, TokenPair, on_both, run, run_failing};
 on_both![
     y310_what_rests_on_a_removed_factor_ends,
     y310_a_sign_in_under_way_begins_again_when_a_factor_goes,
+    y440_what_rests_on_a_recovery_code_ends_with_the_last_factor,
+    y440_what_rests_on_a_recovery_code_ends_with_new_codes_except_the_session_that_makes_them,
     y311_a_factor_that_is_added_under_way_is_asked_for,
     y312_an_administrator_removes_a_lost_factor_within_the_limit,
     nobody_adds_a_factor_for_somebody_else,
@@ -58,6 +60,53 @@ async fn y310_what_rests_on_a_removed_factor_ends(world: World) {
     let revision = world.db.revision().await;
     world.delete(&path, &kept.access).await.no_content();
     assert_eq!(world.db.revision().await, revision);
+}
+
+/// A browser and its tokens after a sign-in with a recovery code.
+async fn by_recovery<'a>(world: &'a World, code: &str) -> (Browser<'a>, TokenPair) {
+    let mut browser = Browser::new(world);
+    let more = [("scope", "openid offline_access"), ("prompt", "login")];
+    let flow = browser.begin(&world.first, REDIRECT, &more).await;
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let code = code_of(&browser.second(&flow, code).await);
+    let tokens = world.redeem(&world.first, &code, REDIRECT, &[]).await;
+    (browser, TokenPair::of(&tokens))
+}
+
+async fn has_ended(world: &World, browser: &mut Browser<'_>, tokens: &TokenPair) {
+    world.get("/api/me", &tokens.access).await.ended_token();
+    let refreshed = world.refresh_through(&world.first, &tokens.refresh).await;
+    refreshed.oauth_error(400, "invalid_grant");
+    let failed = world.silent_error(browser, &[]).await;
+    assert_eq!(failed.as_deref(), Some("login_required"));
+}
+
+async fn y440_what_rests_on_a_recovery_code_ends_with_the_last_factor(world: World) {
+    let first = world.enrol("alice").await;
+    let (mut thief, stolen) = by_recovery(&world, &first.recovery_codes[0]).await;
+    let alice = world.id_of("alice").await;
+    let path = format!("/api/users/{alice}/factors/{}", first.id);
+    world.delete(&path, world.admin().await).await.no_content();
+    has_ended(&world, &mut thief, &stolen).await;
+}
+
+async fn y440_what_rests_on_a_recovery_code_ends_with_new_codes_except_the_session_that_makes_them(
+    world: World,
+) {
+    let first = world.enrol("alice").await;
+    let (mut thief, stolen) = by_recovery(&world, &first.recovery_codes[0]).await;
+    let (mut owner, own) = by_recovery(&world, &first.recovery_codes[1]).await;
+    let made = world.post("/api/me/recovery-codes", &own.access, json!({}));
+    let codes = made.await.texts("recovery_codes");
+    has_ended(&world, &mut thief, &stolen).await;
+    world.get("/api/me", &own.access).await.is(200);
+    assert_eq!(world.silent_error(&mut owner, &[]).await, None);
+    // the last factor is lost: its owner removes it, and adds another one in the same session
+    let (mut other, others) = by_recovery(&world, &codes[0]).await;
+    let path = format!("/api/me/factors/{}", first.id);
+    world.delete(&path, &own.access).await.no_content();
+    has_ended(&world, &mut other, &others).await;
+    world.enrol_with(&own.access).await;
 }
 
 async fn y310_a_sign_in_under_way_begins_again_when_a_factor_goes(world: World) {
