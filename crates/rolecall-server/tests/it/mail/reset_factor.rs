@@ -104,6 +104,7 @@ async fn i050_a_link_asks_for_the_second_factor_and_a_wrong_code_spends_nothing(
     assert_eq!(refused.is(400).text("error_description"), why);
     // the factor stays, and its code was used up
     assert_eq!(site.db.count("factors").await, 1);
+    site.all_done().await;
     let token = site.link(4).await;
     let page = site.choose_with(&token, PASSWORD, &right).await;
     shows(&page, 401, "role=\"alert\"");
@@ -213,5 +214,6 @@ async fn i052_of_two_with_one_code_one_changes_the_password(site: Mailing) {
     );
     let mut statuses = [one.status.as_u16(), two.status.as_u16()];
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 400]);
+    // the other one finds the link used, or the code
+    assert!([[303, 400], [303, 401]].contains(&statuses), "{statuses:?}");
 }
