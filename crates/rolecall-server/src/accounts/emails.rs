@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     app::App,
+    authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
     store::{Change, Conn},
 };
@@ -80,28 +81,56 @@ pub(crate) async fn refuse_name(
     Ok(())
 }
 
-/// Says when the address of a user was verified, after a change: a new address is not verified unless `wanted` says so.
+/// The verification of an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Verified {
+    pub(super) at: Option<Timestamp>,
+    /// The administrator within the delegation limit who says so; `None` if it was proven.
+    pub(super) by: Option<String>,
+}
+
+/// Returns who answers for the address that a caller says to be verified: nobody has to where the delegation limit does not
+/// apply.
+pub(crate) fn declarer(rights: &Rights, caller: Caller<'_>) -> Option<String> {
+    let is_limited = !rights.authority.is_unlimited();
+    is_limited.then(|| caller.actor().to_string())
+}
+
+/// Says when the address of a user was verified, and by whom, after a change by `declarer`: a new address is not verified
+/// unless `wanted` says so, and what was proven stays proven.
 ///
 /// # Errors
 ///
 /// Refused if there is no address to verify.
-pub(super) fn verified_at(
+pub(super) fn verified(
     before: Option<&User>,
     email: Option<&str>,
     wanted: Option<bool>,
     now: Timestamp,
-) -> Result<Option<Timestamp>, ApiError> {
+    declarer: Option<String>,
+) -> Result<Verified, ApiError> {
     let kept = before.filter(|before| before.email.as_deref() == email);
-    let kept = kept.and_then(|before| before.email_verified_at);
+    let kept = kept.filter(|before| before.email_verified_at.is_some());
+    let (at, by) = kept.map_or((None, None), |before| {
+        (before.email_verified_at, before.email_verified_by.clone())
+    });
     match (wanted, email) {
         (Some(true), None) => Err(ApiError::Invalid(FieldError::body(
             "email_verified",
             "value_error",
             "email_verified: the user has no e-mail address to verify; set `email` too",
         ))),
-        (Some(true), Some(_)) => Ok(kept.or(Some(now))),
-        (Some(false), _) => Ok(None),
-        (None, _) => Ok(kept),
+        // above the limit, the word of the caller makes a proven one of it
+        (Some(true), Some(_)) => Ok(Verified {
+            at: at.or(Some(now)),
+            by: if kept.is_some() {
+                by.and(declarer)
+            } else {
+                declarer
+            },
+        }),
+        (Some(false), _) => Ok(Verified::default()),
+        (None, _) => Ok(Verified { at, by }),
     }
 }
 
@@ -110,12 +139,13 @@ mod tests {
     use super::*;
     use crate::authority::subject::Status;
 
-    fn user(email: Option<&str>, email_verified_at: Option<Timestamp>) -> User {
+    fn user(email: Option<&str>, at: Option<Timestamp>, by: Option<&str>) -> User {
         User {
             id: "u".to_owned(),
             username: "alice".to_owned(),
             email: email.map(str::to_owned),
-            email_verified_at,
+            email_verified_at: at,
+            email_verified_by: by.map(str::to_owned),
             status: Status::Active,
             profile: crate::profile::stored::StoredProfile::default(),
             roles: Vec::new(),
@@ -125,27 +155,62 @@ mod tests {
     }
 
     #[test]
-    fn a_new_address_is_not_verified_and_a_verified_one_stays_so() {
+    fn y430_a_new_address_is_not_verified_and_a_proven_one_stays_so() {
         let (then, now) = (Timestamp::from_seconds(1), Timestamp::from_seconds(2));
-        let verified = user(Some("a@b.example"), Some(then));
-        let other = user(Some("a@b.example"), None);
-        for (before, email, wanted, expected) in [
-            (Some(&verified), Some("a@b.example"), None, Some(then)),
-            (Some(&verified), Some("a@b.example"), Some(true), Some(then)),
-            (Some(&verified), Some("a@b.example"), Some(false), None),
-            (Some(&verified), Some("A@b.example"), None, None),
-            (Some(&verified), Some("c@b.example"), None, None),
-            (Some(&verified), Some("c@b.example"), Some(true), Some(now)),
-            (Some(&verified), None, None, None),
-            (Some(&verified), None, Some(false), None),
-            (Some(&other), Some("a@b.example"), None, None),
-            (Some(&other), Some("a@b.example"), Some(true), Some(now)),
-            (None, Some("a@b.example"), None, None),
-            (None, Some("a@b.example"), Some(true), Some(now)),
+        let (own, new) = (Some("a@b.example"), Some("c@b.example"));
+        let proven = user(own, Some(then), None);
+        let declared = user(own, Some(then), Some("user:x"));
+        let other = user(own, None, None);
+        let (none, yes, no) = (None, Some(true), Some(false));
+        for (before, email, wanted, declarer, at, by) in [
+            (Some(&proven), own, none, Some("user:y"), Some(then), None),
+            (Some(&proven), own, yes, Some("user:y"), Some(then), None),
+            (Some(&proven), own, no, None, None, None),
+            (Some(&proven), Some("A@b.example"), none, None, None, None),
+            (Some(&proven), new, none, None, None, None),
+            (Some(&proven), new, yes, None, Some(now), None),
+            (
+                Some(&proven),
+                new,
+                yes,
+                Some("user:y"),
+                Some(now),
+                Some("user:y"),
+            ),
+            (Some(&proven), None, none, None, None, None),
+            (Some(&proven), None, no, None, None, None),
+            (Some(&declared), own, none, None, Some(then), Some("user:x")),
+            (
+                Some(&declared),
+                own,
+                yes,
+                Some("user:y"),
+                Some(then),
+                Some("user:y"),
+            ),
+            (Some(&declared), own, yes, None, Some(then), None),
+            (Some(&other), own, none, None, None, None),
+            (
+                Some(&other),
+                own,
+                yes,
+                Some("user:y"),
+                Some(now),
+                Some("user:y"),
+            ),
+            (None, own, none, Some("user:y"), None, None),
+            (None, own, yes, None, Some(now), None),
         ] {
-            let found = verified_at(before, email, wanted, now).unwrap();
-            assert_eq!(found, expected, "{before:?} {email:?} {wanted:?}");
+            let found = verified(before, email, wanted, now, declarer.map(str::to_owned));
+            let expected = Verified {
+                at,
+                by: by.map(str::to_owned),
+            };
+            assert_eq!(found.unwrap(), expected, "{before:?} {email:?} {wanted:?}");
         }
-        assert!(verified_at(Some(&verified), None, Some(true), now).is_err());
+        assert!(verified(Some(&proven), None, Some(true), now, None).is_err());
+        assert_eq!(proven.proven_email(), own);
+        assert_eq!(declared.proven_email(), None);
+        assert_eq!(other.proven_email(), None);
     }
 }

@@ -9,14 +9,14 @@ use crate::{
 };
 
 queries! {
-    FIND_USERS = "SELECT u.id, u.username, u.email, u.email_verified_at, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+    FIND_USERS = "SELECT u.id, u.username, u.email, u.email_verified_at, u.email_verified_by, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
         FROM users u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $1) AND (a.expires_at IS NULL OR a.expires_at > $1) \
         WHERE u.id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
         ORDER BY u.id, a.role";
-    FIND_BY_EMAIL = "SELECT u.id, u.username, u.email, u.email_verified_at, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
-        FROM (SELECT id, username, email, email_verified_at, disabled, must_change_password, profile, created_at, updated_at FROM users \
+    FIND_BY_EMAIL = "SELECT u.id, u.username, u.email, u.email_verified_at, u.email_verified_by, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+        FROM (SELECT id, username, email, email_verified_at, email_verified_by, disabled, must_change_password, profile, created_at, updated_at FROM users \
               WHERE email_key = $2 ORDER BY id LIMIT $3) u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $1) AND (a.expires_at IS NULL OR a.expires_at > $1) \

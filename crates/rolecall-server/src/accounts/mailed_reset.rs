@@ -17,7 +17,7 @@ use crate::{
     roles::request_ending,
 };
 
-/// Takes the password away and sends a link to the verified address of the user; sessions end at once. Returns when the
+/// Takes the password away and sends a link to the proven address of the user; sessions end at once. Returns when the
 /// link expires, or `None` if no mail is sent or the user has no such address: then nothing has changed.
 pub(crate) async fn start(
     app: &App,
@@ -36,8 +36,7 @@ pub(crate) async fn start(
     let sent = app
         .change(caller, async |change| {
             let user = service::require_authority_over(app, change, caller, id).await?;
-            let is_verified = user.email_verified_at.is_some();
-            let address = user.email.clone().filter(|_| is_verified);
+            let address = user.proven_email().map(str::to_owned);
             let Some(address) = address.filter(|_| user.status != Status::Disabled) else {
                 return Ok(None);
             };

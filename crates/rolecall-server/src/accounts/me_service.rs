@@ -88,6 +88,7 @@ pub(crate) async fn update(
                 &User {
                     email: email.clone(),
                     email_verified_at: None,
+                    email_verified_by: None,
                     ..before
                 },
             )

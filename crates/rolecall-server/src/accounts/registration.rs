@@ -164,16 +164,12 @@ async fn create_with(
         None
     };
     let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
-    let mut user = NewUser {
+    let user = NewUser {
         id: &id,
         username: username.as_str(),
         email: email.as_deref(),
-        email_verified_at: emails::verified_at(
-            None,
-            email.as_deref(),
-            wanted.email_verified.then_some(true),
-            app.now(),
-        )?,
+        email_verified_at: None,
+        email_verified_by: None,
         password_hash: hash.as_deref(),
         reset_code_hash: reset.as_ref().map(|reset| reset.hash.as_str()),
         reset_expires_at: reset.as_ref().map(|reset| reset.expires_at),
@@ -186,9 +182,17 @@ async fn create_with(
             if !wanted.roles.is_empty() {
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
+            let is_wanted = wanted.email_verified.then_some(true);
+            let declarer = emails::declarer(&rights, caller);
+            let verified = emails::verified(None, user.email, is_wanted, change.now(), declarer)?;
+            let user = NewUser {
+                email_verified_at: verified.at,
+                email_verified_by: verified.by.as_deref(),
+                must_change_password: user.must_change_password || !rights.authority.is_unlimited(),
+                ..user
+            };
             emails::refuse_taken(app, change, user.email, &id).await?;
             emails::refuse_verified(change, user.email, user.email_verified_at, &id).await?;
-            user.must_change_password |= !rights.authority.is_unlimited();
             let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
             if user.must_change_password {
                 let origin = ResetOrigin {

@@ -19,6 +19,7 @@ use crate::{
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
     login::known,
+    mail::notices,
     patch::Patch,
     profile::{
         input::ProfileInput,
@@ -137,12 +138,15 @@ pub(crate) async fn update(
             if changes.email != Patch::Keep {
                 after.email.clone_from(&email);
             }
-            after.email_verified_at = emails::verified_at(
+            let verified = emails::verified(
                 Some(&before),
                 after.email.as_deref(),
                 changes.email_verified,
                 change.now(),
+                emails::declarer(&rights, caller),
             )?;
+            after.email_verified_at = verified.at;
+            after.email_verified_by = verified.by;
             after.status = changes.status.unwrap_or(after.status);
             let mut entry =
                 json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
@@ -183,6 +187,10 @@ async fn write_account(
     emails::refuse_verified(change, email, verified_at, id).await?;
     if after.email != before.email {
         emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
+    }
+    // the owner of the address before hears of it, whoever takes it away
+    if after.email != before.email || after.email_verified_at.is_none() {
+        notices::queue(app, change.conn(), id, notices::Notice::AddressChanged).await?;
     }
     let lasting = assigning::count_lasting_admins(change).await?;
     store::update_user(change, after).await?;

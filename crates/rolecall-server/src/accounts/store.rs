@@ -13,17 +13,17 @@ use crate::{
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
     INSERT_USER = "INSERT INTO users (id, username, email, disabled, must_change_password, password_hash, \
-        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key, profile, email_verified_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
-    LIST_USERS = "SELECT u.id, u.username, u.email, u.email_verified_at, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
-        FROM (SELECT id, username, email, email_verified_at, disabled, must_change_password, profile, created_at, updated_at FROM users \
+        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key, profile, email_verified_at, email_verified_by) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
+    LIST_USERS = "SELECT u.id, u.username, u.email, u.email_verified_at, u.email_verified_by, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+        FROM (SELECT id, username, email, email_verified_at, email_verified_by, disabled, must_change_password, profile, created_at, updated_at FROM users \
               WHERE id > $1 AND ($2 = '' OR username = $2) \
               AND ($3 = '' OR username LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!') \
               ORDER BY id LIMIT $4) u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $5) AND (a.expires_at IS NULL OR a.expires_at > $5) \
         ORDER BY u.id, a.role";
-    FIND_USER = "SELECT u.id, u.username, u.email, u.email_verified_at, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+    FIND_USER = "SELECT u.id, u.username, u.email, u.email_verified_at, u.email_verified_by, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
         FROM users u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
@@ -32,7 +32,7 @@ queries! {
     SAMPLE_HASHES = "SELECT password_hash FROM users WHERE password_hash IS NOT NULL ORDER BY RANDOM() LIMIT $1";
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
-    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, email_key = $8, email_verified_at = $9, disabled = $4, \
+    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, email_key = $8, email_verified_at = $9, email_verified_by = $10, disabled = $4, \
         updated_at = $6, \
         legacy_name = CASE WHEN username = $2 THEN legacy_name ELSE NULL END, \
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
@@ -63,6 +63,8 @@ pub(crate) struct User {
     pub(crate) email: Option<String>,
     /// When the address was verified.
     pub(crate) email_verified_at: Option<Timestamp>,
+    /// The administrator within the delegation limit who says so; `None` if the address was proven.
+    pub(crate) email_verified_by: Option<String>,
     pub(crate) status: Status,
     pub(crate) profile: StoredProfile,
     /// The global roles that are valid now.
@@ -71,12 +73,24 @@ pub(crate) struct User {
     pub(crate) updated_at: Timestamp,
 }
 
+impl User {
+    /// Returns the address to which mails may go that let their reader act for the account, such as links to a new
+    /// password: it was proven, or somebody above the delegation limit says that it is the user's. An administrator within
+    /// the limit could otherwise declare an address of their own, and open the account with roles that others give it.
+    pub(crate) fn proven_email(&self) -> Option<&str> {
+        let is_proven = self.email_verified_at.is_some() && self.email_verified_by.is_none();
+        self.email.as_deref().filter(|_| is_proven)
+    }
+}
+
 /// A user to create.
 pub(crate) struct NewUser<'a> {
     pub(crate) id: &'a str,
     pub(crate) username: &'a str,
     pub(crate) email: Option<&'a str>,
     pub(crate) email_verified_at: Option<Timestamp>,
+    /// As in [`User`].
+    pub(crate) email_verified_by: Option<&'a str>,
     pub(crate) password_hash: Option<&'a str>,
     pub(crate) reset_code_hash: Option<&'a str>,
     pub(crate) reset_expires_at: Option<Timestamp>,
@@ -92,6 +106,7 @@ rows! {
         username: String,
         email: Option<String>,
         email_verified_at: Option<Timestamp>,
+        email_verified_by: Option<String>,
         status: Status,
         profile: StoredProfile,
         created_at: Timestamp,
@@ -131,6 +146,7 @@ pub(super) fn collect(rows: Vec<UserRow>) -> Vec<User> {
                 username: row.username,
                 email: row.email,
                 email_verified_at: row.email_verified_at,
+                email_verified_by: row.email_verified_by,
                 status: row.status,
                 profile: row.profile,
                 roles: Vec::new(),
@@ -237,6 +253,7 @@ pub(crate) async fn insert_user(
         .bind(user.email.map(folded))
         .bind(user.profile.text())
         .bind(user.email_verified_at)
+        .bind(user.email_verified_by)
         .execute(conn)
         .await?;
     Ok(rows > 0)
@@ -257,6 +274,7 @@ pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<
         .bind(folded(&user.username))
         .bind(user.email.as_deref().map(folded))
         .bind(user.email_verified_at)
+        .bind(user.email_verified_by.as_deref())
         .execute(change.conn())
         .await?;
     Ok(())

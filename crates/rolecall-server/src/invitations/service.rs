@@ -250,6 +250,7 @@ pub(crate) async fn accept(
         username: username.as_str(),
         email: Some(&invitation.address),
         email_verified_at: Some(app.now()),
+        email_verified_by: None,
         password_hash: Some(&hash),
         reset_code_hash: None,
         reset_expires_at: None,

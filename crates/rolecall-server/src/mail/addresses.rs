@@ -213,6 +213,7 @@ pub(crate) async fn confirm(
         let after = User {
             email: Some(link.address.clone()),
             email_verified_at: Some(now),
+            email_verified_by: None,
             ..before
         };
         accounts::update_user(change, &after).await?;

@@ -172,7 +172,7 @@ pub(crate) async fn send(
     Ok(Some(expires_at))
 }
 
-/// Finds the user whom somebody means, with the verified address. Users who may not sign in get no link.
+/// Finds the user whom somebody means, with the proven address. Users who may not sign in get no link.
 async fn find_user(
     app: &App,
     conn: &mut Conn,
@@ -192,15 +192,9 @@ async fn find_user(
     let user = accounts::find_user(conn, &found.id, app.now()).await?;
     let user = user.filter(|user| user.status != Status::Disabled);
     Ok(user.and_then(|user| {
-        let address = verified(&user)?.to_owned();
+        let address = user.proven_email()?.to_owned();
         Some((user, address))
     }))
-}
-
-fn verified(user: &User) -> Option<&str> {
-    user.email
-        .as_deref()
-        .filter(|_| user.email_verified_at.is_some())
 }
 
 /// Returns the user for whom a link works, and what its page asks for. It stays as it is: programs open links of mails, too.
@@ -225,7 +219,7 @@ async fn find(app: &App, token: &str) -> Result<User, ResetError> {
 async fn user_of(app: &App, conn: &mut Conn, link: &Link) -> Result<User, ResetError> {
     let user = accounts::find_user(conn, &link.subject_id, app.now()).await?;
     let is_same = |user: &User| {
-        user.status != Status::Disabled && verified(user) == Some(link.address.as_str())
+        user.status != Status::Disabled && user.proven_email() == Some(link.address.as_str())
     };
     user.filter(is_same).ok_or(ResetError::Ended)
 }

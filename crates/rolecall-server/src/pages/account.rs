@@ -174,7 +174,7 @@ fn page(
         language,
         values: context! {
             sends_mail => app.settings().mail.is_some(),
-            verified => overview.user.email_verified_at.is_some(),
+            verified => overview.user.proven_email().is_some(),
             notice => entered.notice.unwrap_or_default(),
             error => entered.error.unwrap_or_default(),
             problem => entered.problem.as_deref().unwrap_or_default(),

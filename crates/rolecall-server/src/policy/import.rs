@@ -297,11 +297,14 @@ impl Work<'_, '_> {
             Some(id) => id.clone(),
             None => ids::new_id(self.change.now()).map_err(ApiError::internal)?,
         };
+        let declarer = emails::declarer(rights, self.caller);
+        let declarer = declarer.filter(|_| person.email_verified);
         let user = NewUser {
             id: &id,
             username: &person.username,
             email: person.email.as_deref(),
             email_verified_at: person.email_verified.then(|| self.change.now()),
+            email_verified_by: declarer.as_deref(),
             password_hash: person.hash.as_deref(),
             reset_code_hash: None,
             reset_expires_at: None,

@@ -176,16 +176,8 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 33",
-                    "DROP INDEX logout_notices_by_client_and_time",
-                    "DROP INDEX logout_notices_by_age",
-                    "CREATE INDEX logout_notices_by_client ON logout_notices (client_id)",
-                    "DROP INDEX sign_in_flows_by_subject",
-                    "DROP INDEX sign_in_flows_by_client",
-                    "DROP INDEX authorization_codes_by_subject",
-                    "DROP INDEX authorization_codes_by_client",
-                    "DROP INDEX consents_by_client",
-                    "DROP INDEX signed_in_clients_by_client",
+                    "DELETE FROM rolecall_migrations WHERE version = 38",
+                    "ALTER TABLE users DROP COLUMN email_verified_by",
                 ] {
                     db.execute(undo).await;
                 }

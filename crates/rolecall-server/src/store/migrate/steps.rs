@@ -168,4 +168,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "remembered devices",
         include_str!("../../../migrations/0035_remembered_devices.sql"),
     ),
+    (
+        38,
+        "declared addresses",
+        include_str!("../../../migrations/0038_declared_addresses.sql"),
+    ),
 ];
