@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::caller::Caller,
     error::ApiError,
+    factors::owner::Owner,
     http::{ClientAddress, DeviceToken},
     login::known::Origin,
     patch::Patch,
@@ -81,12 +81,15 @@ pub(crate) async fn get_me(
 }
 
 /// Change the own account.
+///
+/// The address needs a fresh sign-in.
 #[utoipa::path(patch, path = "/api/me", tag = "account", request_body = MyChanges, responses(
     (status = 200, description = "The account as changed", body = MeView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn update_me(
     caller: Authenticated,
     State(app): State<App>,
+    address: ClientAddress,
     Body(changes): Body<MyChanges>,
 ) -> Result<Json<MeView>, ApiError> {
     require_not_narrowed(&caller)?;
@@ -94,7 +97,8 @@ pub(crate) async fn update_me(
         email: changes.email,
         profile: changes.profile,
     };
-    me_service::update(&app, Caller::Token(&caller), caller.subject(), changes).await?;
+    let owner = Owner::by_token(&caller, address.as_str());
+    me_service::update(&app, &owner, changes).await?;
     show(&app, &caller).await
 }
 

@@ -16,7 +16,7 @@ use crate::{
     audit::events,
     authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
-    factors::store as factors,
+    factors::{owner::Owner, store as factors},
     ids::canonical_reset_code,
     login::{
         known::{self, Origin},
@@ -45,13 +45,14 @@ pub(crate) struct OwnChanges {
     pub(crate) profile: ProfileInput,
 }
 
-/// Changes the caller's own e-mail address and profile.
+/// Changes the own e-mail address and profile. The address needs a fresh sign-in, as second factors do: mails to it open the
+/// account, so that whoever has got hold of a token or a browser must not be able to replace it.
 pub(crate) async fn update(
     app: &App,
-    caller: Caller<'_>,
-    id: &str,
+    owner: &Owner<'_>,
     mut changes: OwnChanges,
 ) -> Result<(), ApiError> {
+    let (caller, id) = (owner.caller(), owner.subject);
     let email = match &changes.email {
         Patch::Set(email) => Some(parse_email(email)?),
         Patch::Keep | Patch::Clear => None,
@@ -63,6 +64,11 @@ pub(crate) async fn update(
     let is_same_email = changes.email == Patch::Keep || before.email == email;
     if is_same_email && profile.apply(fields, &before.profile)?.is_none() {
         return Ok(());
+    }
+    if !is_same_email {
+        owner
+            .prove(app, &mut app.store().read().await?, None)
+            .await?;
     }
     // a new address takes effect when it is proven
     let is_proven = addresses::are_proven(app.settings().mail.as_ref());

@@ -25,8 +25,8 @@ use crate::{
         shown::ShownUser,
     },
     app::App,
-    authority::caller::Caller,
     error::{ApiError, FieldError},
+    factors::owner::Owner,
     login::browser::store::BrowserSession,
     patch::Patch,
     profile::{FieldAccess, ProfileField, field::FieldKind, input::ProfileInput, rules::Party},
@@ -80,7 +80,7 @@ pub(crate) async fn post_profile(
         Err(response) => return response,
     };
     let typed = typed(&app, &form);
-    let fault = match save(&app, &current, &typed).await {
+    let fault = match save(&app, &current, browser.address(), &typed).await {
         Ok(()) => return see_other(&format!("{PATH}?notice=saved")),
         Err(ApiError::Invalid(wrong)) => {
             let field = wrong.loc.last().map(ToString::to_string);
@@ -119,6 +119,7 @@ fn typed(app: &App, form: &Submitted) -> BTreeMap<String, String> {
 async fn save(
     app: &App,
     current: &BrowserSession,
+    address: &str,
     typed: &BTreeMap<String, String>,
 ) -> Result<(), ApiError> {
     let mut values = BTreeMap::new();
@@ -136,12 +137,11 @@ async fn save(
         };
         values.insert(field.name.clone(), value);
     }
-    let subject = current.subject_id.as_str();
     let changes = OwnChanges {
         email: Patch::Keep,
         profile: ProfileInput(values),
     };
-    me_service::update(app, Caller::As { user_id: subject }, subject, changes).await
+    me_service::update(app, &Owner::in_browser(current, address), changes).await
 }
 
 async fn show(

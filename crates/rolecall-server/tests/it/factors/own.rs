@@ -12,6 +12,7 @@ on_both![
     i129_no_secret_is_ever_read_back,
     i082_an_enrolment_needs_a_fresh_sign_in_with_all_factors,
     i083_a_password_alone_removes_no_factor,
+    y432_the_address_needs_a_fresh_sign_in_with_all_factors,
     i082_a_narrowed_token_changes_no_factor,
     i084_the_factor_of_somebody_else_does_not_exist,
     an_enrolment_that_is_not_confirmed_is_none,
@@ -191,6 +192,38 @@ async fn i083_a_password_alone_removes_no_factor(world: World) {
     assert_eq!(world.db.texts("SELECT name FROM factors").await, ["Phone"]);
     let both = world.token_with("alice", &enrolled.phone).await;
     world.delete(&path, &both).await.no_content();
+}
+
+async fn y432_the_address_needs_a_fresh_sign_in_with_all_factors(world: World) {
+    let set = json!({ "email": "alice@mail.example" });
+    let changes = [
+        json!({ "email": "thief@evil.example" }),
+        json!({ "email": null }),
+        json!({ "email": null, "profile": {} }),
+    ];
+    let refuses = async |token: &str, parameters: &str| {
+        for body in &changes {
+            let refused = world.patch("/api/me", token, body.clone()).await;
+            asks_for_sign_in(&refused, parameters);
+        }
+        // what changes nothing needs no proof
+        world.patch("/api/me", token, set.clone()).await.is(200);
+        let unchanged = world.patch("/api/me", token, json!({ "profile": {} })).await;
+        assert_eq!(unchanged.is(200).json["email"], set["email"]);
+    };
+    let token = world.log_in("alice").await;
+    world.patch("/api/me", &token, set.clone()).await.is(200);
+    world.pass_time(STALE);
+    refuses(&token, ", max_age=\"300\"").await;
+    let enrolled = world.enrol("alice").await;
+    world.pass_time(STEP);
+    let both = world.token_with("alice", &enrolled.phone).await;
+    for body in changes.iter().chain([&set]) {
+        world.patch("/api/me", &both, body.clone()).await.is(200);
+    }
+    // as a browser gets one without asking its user
+    world.pass_time(STALE);
+    refuses(&both, ", acr_values=\"aal2\", max_age=\"300\"").await;
 }
 
 async fn i082_a_narrowed_token_changes_no_factor(world: World) {
