@@ -20,7 +20,7 @@ use crate::{
     error::ApiError,
     ids,
     login::secret::{self, Kind},
-    mail::outbox::{self, ASKED_FOR, NewMail, Values},
+    mail::outbox::{self, NewMail, Values},
     profile::stored::StoredProfile,
     roles::{
         assigning::{Assignee, Validity},
@@ -153,7 +153,7 @@ async fn send(
         return Ok(());
     }
     let address = invitation.address.as_str();
-    if !outbox::count(app, change.conn(), ASKED_FOR, address).await? {
+    if !outbox::count(app, change.conn(), PAGE, address).await? {
         return Err(ApiError::TooMany {
             retry_after: outbox::COUNTED,
         });

@@ -16,7 +16,7 @@ use crate::{
         secret::{self, Kind},
     },
     mail::{
-        outbox::{self, ASKED_FOR, NewMail, SIGN_UP_REQUEST, Values},
+        outbox::{self, NewMail, SIGN_UP_REQUEST, Values},
         store::{self as mails, Due},
     },
     roles::open_roles,
@@ -108,12 +108,13 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         return Ok(None);
     };
     let address = asked.name;
-    if !outbox::count(app, conn, ASKED_FOR, &address).await? {
+    let is_known = email_store::is_email_verified(conn, &address, "").await?;
+    let kind = if is_known { KNOWN } else { KIND };
+    if !outbox::count(app, conn, kind, &address).await? {
         mails::delete(conn, &due.id).await?;
         return Ok(None);
     }
     let mut values = Values::default();
-    let is_known = email_store::is_email_verified(conn, &address, "").await?;
     let expires_at = app.now().plus(settings.lifetimes.verify);
     if !is_known {
         let token = secret::generate()?;
@@ -134,7 +135,6 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         values.flow = asked.flow;
         "invite".clone_into(&mut values.page);
     }
-    let kind = if is_known { KNOWN } else { KIND };
     let due = Due {
         kind: kind.to_owned(),
         recipient: address,

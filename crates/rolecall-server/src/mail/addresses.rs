@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     notices::{self, Notice},
-    outbox::{self, ASKED_FOR, NewMail, Values},
+    outbox::{self, NewMail, Values},
     settings::MailSettings,
     token_store::{Link, Purpose},
     tokens,
@@ -23,6 +23,8 @@ use crate::{
     store::{Conn, gate},
 };
 
+/// The sort of links to an address that is to be proven.
+const TO_PROVE: &str = "to prove";
 /// The sort of mails that one account asks for, to whatever addresses.
 const OF_ACCOUNT: &str = "asked by";
 
@@ -62,7 +64,7 @@ pub(crate) async fn send(
         return Ok(());
     };
     gate::hold(conn, &user.id).await?;
-    for (sort, key) in [(ASKED_FOR, address), (OF_ACCOUNT, user.id.as_str())] {
+    for (sort, key) in [(TO_PROVE, address), (OF_ACCOUNT, user.id.as_str())] {
         if !outbox::count(app, conn, sort, key).await? {
             return Err(ApiError::TooMany {
                 retry_after: outbox::COUNTED,

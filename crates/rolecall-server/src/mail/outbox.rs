@@ -130,6 +130,8 @@ pub(crate) async fn reseal_all(
 
 /// Counts a mail of a sort to an address. Returns false if the address has had three of them in an hour: then none may be
 /// sent, and whatever it would replace must stay.
+///
+/// Each kind of mail is a sort of its own: whoever asks for mails of one kind keeps nobody from those of another.
 pub(crate) async fn count(
     app: &App,
     conn: &mut Conn,
@@ -143,9 +145,6 @@ pub(crate) async fn count(
     let now = app.database_now();
     store::count(conn, &key, now, now.minus(COUNTED)).await
 }
-
-/// The sort of mails that somebody asks for, which may be a stranger.
-pub(crate) const ASKED_FOR: &str = "asked for";
 
 /// Deletes up to `limit` rows that are of no use any more, and returns their number.
 pub(crate) async fn prune(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<u64, StoreError> {

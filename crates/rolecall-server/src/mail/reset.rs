@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     notices::{self, Notice},
-    outbox::{self, ASKED_FOR, NewMail, RESET_REQUEST, Values},
+    outbox::{self, NewMail, RESET_REQUEST, Values},
     reset_error::ResetError,
     reset_factor::{self, Asked, Second},
     store::{self as mails, Due},
@@ -101,7 +101,7 @@ pub(super) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
     };
     gate::hold(conn, &user.id).await?;
     // before the link is made, which would end the one before
-    if !outbox::count(app, conn, ASKED_FOR, &recipient).await? {
+    if !outbox::count(app, conn, KIND, &recipient).await? {
         mails::delete(conn, &due.id).await?;
         return Ok(None);
     }

@@ -6,14 +6,15 @@ use serde_json::json;
 
 use super::{ADDRESS, Mailing, shows};
 use crate::support::{
-    Browser, Credentials, Database, Fixture as _, MailServer, PASSWORD, Response, SignInAnswer,
-    TestApp, command, on_both, output_of, run,
+    Browser, Credentials, Database, Fixture as _, MailServer, NEW_PASSWORD, PASSWORD, Response,
+    SignInAnswer, TestApp, command, on_both, output_of, run,
 };
 
 on_both![
     i066_an_account_is_made_when_its_address_is_proven,
     i041_the_answer_is_the_same_whether_there_is_an_account,
-    i060_an_address_gets_three_links_an_hour_whatever_they_are_for,
+    i060_an_address_gets_three_mails_of_a_kind_an_hour,
+    y433_no_mail_of_one_kind_keeps_those_of_another_from_being_sent,
     i064_a_link_to_sign_up_works_once_and_ends_with_registration,
     an_invitation_of_a_person_outlives_a_request_of_a_stranger,
     where_nobody_can_sign_up_the_page_is_hidden,
@@ -101,17 +102,56 @@ async fn i041_the_answer_is_the_same_whether_there_is_an_account(site: Mailing) 
     assert_eq!(subject("bob@mail.example"), "Make your account");
 }
 
-async fn i060_an_address_gets_three_links_an_hour_whatever_they_are_for(site: Mailing) {
-    ask(&site.app, ADDRESS).await.is(303);
-    site.ask("alice").await.is(303);
-    ask(&site.app, &ADDRESS.to_uppercase()).await.is(303);
-    site.server.count(3).await;
-    for _ in 0..3 {
-        ask(&site.app, ADDRESS).await.is(303);
-        site.ask("alice").await.is(303);
+async fn i060_an_address_gets_three_mails_of_a_kind_an_hour(site: Mailing) {
+    for address in [ADDRESS, &ADDRESS.to_uppercase(), GUEST] {
+        for _ in 0..4 {
+            ask(&site.app, address).await.is(303);
+            site.ask("alice").await.is(303);
+        }
     }
     site.all_done().await;
-    assert_eq!(site.server.mails().len(), 3);
+    let mails = site.server.mails();
+    let count = |subject: &str| {
+        let same = mails
+            .iter()
+            .filter(|mail| mail.header("subject") == subject);
+        same.count()
+    };
+    assert_eq!(count("You have an account"), 3);
+    assert_eq!(count("Make your account"), 3);
+    assert_eq!(count("Choose a new password"), 3);
+    assert_eq!(mails.len(), 9);
+}
+
+async fn y433_no_mail_of_one_kind_keeps_those_of_another_from_being_sent(site: Mailing) {
+    // a user who wants to have the address of another one, and a stranger who signs up with it
+    let token = site.log_in("bob").await;
+    for count in 0..4 {
+        let body = json!({ "email": ADDRESS });
+        let asked = site.patch("/api/me", &token, body).await;
+        asked.is(if count < 3 { 200 } else { 429 });
+        ask(&site.app, ADDRESS).await.is(303);
+    }
+    // nor does a stranger who asks for links keep people from being invited
+    for _ in 0..4 {
+        ask(&site.app, GUEST).await.is(303);
+    }
+    site.all_done().await;
+    assert_eq!(site.server.mails().len(), 9);
+    let body = json!({ "email": GUEST });
+    site.post("/api/invitations", site.admin().await, body)
+        .await
+        .is(201);
+    site.ask("alice").await.is(303);
+    site.all_done().await;
+    let mails = site.server.mails();
+    assert_eq!(mails.len(), 11);
+    let link = mails
+        .iter()
+        .find(|mail| mail.header("subject") == "Choose a new password");
+    site.choose(&link.unwrap().token(), NEW_PASSWORD)
+        .await
+        .is(303);
 }
 
 async fn i064_a_link_to_sign_up_works_once_and_ends_with_registration(site: Mailing) {
