@@ -27,7 +27,8 @@ queries! {
     // the row is locked from the first mail on, so that two at once are counted one after the other
     COUNT = "INSERT INTO rolecall_mail_counts (key, newest, middle, oldest) VALUES ($1, $2, 0, 0) \
         ON CONFLICT (key) DO UPDATE SET oldest = rolecall_mail_counts.middle, middle = rolecall_mail_counts.newest, newest = $2 \
-        WHERE rolecall_mail_counts.oldest <= $3";
+        WHERE rolecall_mail_counts.oldest <= $3 OR rolecall_mail_counts.newest > $4 \
+        OR rolecall_mail_counts.middle > $4 OR rolecall_mail_counts.oldest > $4";
     PRUNE_COUNTS = "DELETE FROM rolecall_mail_counts WHERE key IN \
         (SELECT key FROM rolecall_mail_counts WHERE newest < $1 ORDER BY newest LIMIT $2)";
 }
@@ -196,9 +197,9 @@ pub(crate) async fn count(
     conn: &mut Conn,
     key: &str,
     now: Timestamp,
-    since: Timestamp,
+    (since, ahead): (Timestamp, Timestamp),
 ) -> Result<bool, StoreError> {
-    let count = query(COUNT).bind(key).bind(now).bind(since);
+    let count = query(COUNT).bind(key).bind(now).bind(since).bind(ahead);
     Ok(count.execute(conn).await? == 1)
 }
 

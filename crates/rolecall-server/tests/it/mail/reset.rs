@@ -20,6 +20,7 @@ on_both![
     i041_the_answer_is_the_same_for_all_names,
     i057_i056_mail_goes_to_the_stored_verified_address_only,
     i060_an_address_gets_three_mails_an_hour,
+    y434_mails_that_a_clock_ahead_has_counted_keep_none_from_being_sent,
     i018_no_link_can_be_made_of_a_copy_of_the_database,
     a_refused_password_leaves_the_link_and_a_broken_link_changes_nothing,
     an_administrator_s_reset_goes_to_the_owner_of_the_account,
@@ -259,6 +260,29 @@ async fn i060_an_address_gets_three_mails_an_hour(site: Mailing) {
     site.server.count(4).await;
     site.pass_time(Duration::from_mins(57));
     site.link(5).await;
+}
+
+async fn y434_mails_that_a_clock_ahead_has_counted_keep_none_from_being_sent(site: Mailing) {
+    for count in 1..=3 {
+        site.link(count).await;
+    }
+    // as if a clock had been ten days ahead, for all of the mails and for the last one
+    for (sent, times) in [
+        (3, ["newest", "middle", "oldest"].as_slice()),
+        (6, &["newest"]),
+    ] {
+        for time in times {
+            let ahead = format!("UPDATE rolecall_mail_counts SET {time} = {time} + 864000000000");
+            site.db.execute(&ahead).await;
+        }
+        for count in sent + 1..=sent + 3 {
+            site.link(count).await;
+        }
+        // as many as ever, and no more
+        site.ask("alice").await.is(303);
+        site.all_done().await;
+        assert_eq!(site.server.mails().len(), sent + 3);
+    }
 }
 
 async fn i018_no_link_can_be_made_of_a_copy_of_the_database(site: Mailing) {
