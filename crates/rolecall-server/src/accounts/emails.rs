@@ -59,7 +59,8 @@ pub(crate) async fn refuse_verified(
     // names are looked up first: the owner of the address could not sign in with it
     let named = find_alike(change.conn(), email).await?;
     if named.is_some_and(|named| named != own) {
-        let detail = "this is the name of another user: rename that one first";
+        let detail =
+            "this is the name of another user: an administrator has to rename that one first";
         return Err(ApiError::rule("email_taken", detail, Vec::new()));
     }
     Ok(())

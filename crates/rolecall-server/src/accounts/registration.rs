@@ -192,7 +192,6 @@ async fn create_with(
                 ..user
             };
             emails::refuse_taken(app, change, user.email, &id).await?;
-            emails::refuse_verified(change, user.email, user.email_verified_at, &id).await?;
             let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
             if user.must_change_password {
                 let origin = ResetOrigin {
@@ -215,6 +214,7 @@ pub(crate) async fn create_in(
     user: &NewUser<'_>,
     roles: &[RoleName],
 ) -> Result<User, ApiError> {
+    emails::refuse_verified(change, user.email, user.email_verified_at, user.id).await?;
     emails::refuse_name(change.conn(), user.username, user.id).await?;
     if !store::insert_user(change, user).await? {
         return Err(ApiError::already_there("user", &user.username));

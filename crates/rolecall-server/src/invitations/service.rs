@@ -11,13 +11,13 @@ use super::{
 };
 use crate::{
     accounts::{
-        email_store,
+        email_store, emails,
         registration::{create_in, hash_new, parse_email, parse_username},
         store::NewUser,
     },
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
-    error::ApiError,
+    error::{ApiError, FieldError},
     ids,
     login::secret::{self, Kind},
     mail::outbox::{self, NewMail, Values},
@@ -28,7 +28,7 @@ use crate::{
     },
     store::{Actor, Change},
     throttle::network_lane,
-    usernames::folded,
+    usernames::{Username, folded},
 };
 
 /// The name of the page that a link leads to, and the kind of the mail.
@@ -109,6 +109,8 @@ pub(crate) async fn create(
             let detail = "a user has this verified e-mail address: assign the roles to that user";
             return Err(ApiError::rule("email_taken", detail, Vec::new()));
         }
+        // nobody could accept it
+        emails::refuse_verified(change, Some(address), Some(change.now()), "").await?;
         store::replace(change, (&hash, &folded(address)), &invitation).await?;
         send(app, change, &invitation, &token, wanted.language).await?;
         change.record(json!({
@@ -238,6 +240,7 @@ pub(crate) async fn accept(
 ) -> Result<(), AcceptError> {
     let invitation = find(app, token).await?;
     let username = parse_username(username)?;
+    refuse_foreign_address(&username, &invitation.address)?;
     let lane = Lane {
         source: network_lane(address),
         account: 0,
@@ -279,6 +282,23 @@ pub(crate) async fn accept(
         }
         done => done,
     }
+}
+
+/// Refuses a name that is an address, but not the one that was proven: names are looked up first, so that the owner of the
+/// address could not sign in with it any more.
+fn refuse_foreign_address(username: &Username, proven: &str) -> Result<(), ApiError> {
+    let name = username.as_str();
+    if parse_email(name).is_err() || folded(name) == folded(proven) {
+        return Ok(());
+    }
+    let msg = format!(
+        "username: an address can be the name of its owner only; use `{proven}` or another name"
+    );
+    Err(ApiError::Invalid(FieldError::body(
+        "username",
+        "foreign_address",
+        msg,
+    )))
 }
 
 async fn accept_in(
@@ -333,8 +353,8 @@ fn is_outgrown(error: &ApiError) -> bool {
         ApiError::Denied(_)
         | ApiError::Lacks(_)
         | ApiError::Exceeds(_)
-        | ApiError::Separation(_)
-        | ApiError::Rule { .. } => true,
+        | ApiError::Separation(_) => true,
+        ApiError::Rule { rule, .. } => *rule != "email_taken",
         ApiError::Unknown { kind, .. } => *kind == "role",
         _ => false,
     }

@@ -71,6 +71,10 @@ pub(crate) async fn post_invite(
             entered.problem = Some(fault.msg);
             entered.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
+        Err(AcceptError::Failed(ApiError::Rule { detail, .. })) => {
+            entered.problem = Some(detail);
+            entered.status = StatusCode::CONFLICT;
+        }
         Err(AcceptError::Failed(ApiError::AlreadyThere { .. })) => {
             entered.fault("name-taken", StatusCode::CONFLICT);
         }

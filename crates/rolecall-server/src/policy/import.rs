@@ -312,7 +312,6 @@ impl Work<'_, '_> {
             must_change_password: false,
         };
         emails::refuse_taken(self.app, self.change, user.email, &id).await?;
-        emails::refuse_verified(self.change, user.email, user.email_verified_at, &id).await?;
         let mut made =
             registration::create_in(self.change, rights, self.caller, &user, &[]).await?;
         let status = if person.disabled {

@@ -15,6 +15,7 @@ on_both![
     i041_the_answer_is_the_same_whether_there_is_an_account,
     i060_an_address_gets_three_mails_of_a_kind_an_hour,
     y433_no_mail_of_one_kind_keeps_those_of_another_from_being_sent,
+    y435_whoever_proves_an_address_is_not_hidden_behind_a_name,
     i064_a_link_to_sign_up_works_once_and_ends_with_registration,
     an_invitation_of_a_person_outlives_a_request_of_a_stranger,
     where_nobody_can_sign_up_the_page_is_hidden,
@@ -152,6 +153,50 @@ async fn y433_no_mail_of_one_kind_keeps_those_of_another_from_being_sent(site: M
     site.choose(&link.unwrap().token(), NEW_PASSWORD)
         .await
         .is(303);
+}
+
+async fn y435_whoever_proves_an_address_is_not_hidden_behind_a_name(site: Mailing) {
+    const VICTIM: &str = "victim@corp.example";
+    // mallory wants the address of somebody else as a name
+    let token = link(&site, GUEST, 1).await;
+    for name in [VICTIM, "Victim@Corp.Example", "bob@mail.example"] {
+        let refused = accept(&site.app, &token, name).await;
+        shows(
+            &refused,
+            422,
+            "an address can be the name of its owner only",
+        );
+    }
+    // one that is no address, and the own one
+    accept(&site.app, &token, &GUEST.to_uppercase())
+        .await
+        .is(303);
+    // a user who has such a name from before
+    let mallory = site.create_user("VICTIM@corp.example", &[]).await;
+    let refused = site
+        .post(
+            "/api/invitations",
+            site.admin().await,
+            json!({ "email": VICTIM }),
+        )
+        .await;
+    assert_eq!(refused.is(409).json["rule"], "email_taken");
+    let token = link(&site, VICTIM, 2).await;
+    let refused = accept(&site.app, &token, "victim").await;
+    shows(
+        &refused,
+        409,
+        "an administrator has to rename that one first",
+    );
+    // the link waits until that is done
+    let path = format!("/api/users/{mallory}");
+    let renamed = json!({ "username": "mallory" });
+    site.patch(&path, site.admin().await, renamed).await.is(200);
+    accept(&site.app, &token, "victim").await.is(303);
+    site.ask(VICTIM).await.is(303);
+    let mail = site.server.count(3).await.remove(2);
+    assert_eq!(mail.to, [format!("<{VICTIM}>")]);
+    assert!(mail.text().contains("victim,"), "{}", mail.text());
 }
 
 async fn i064_a_link_to_sign_up_works_once_and_ends_with_registration(site: Mailing) {
