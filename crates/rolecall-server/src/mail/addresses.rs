@@ -83,8 +83,8 @@ pub(crate) async fn send(
     };
     let lifetime = settings.lifetimes.verify;
     let token = tokens::issue(app, conn, purpose, &link, lifetime).await?;
+    // without the name, which its user has chosen: nobody sends strangers a text of their own in our mails
     let values = Values {
-        name: user.username.clone(),
         token,
         page: "verify".to_owned(),
         ..Values::default()

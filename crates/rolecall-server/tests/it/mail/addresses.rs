@@ -18,6 +18,7 @@ on_both![
     i059_an_address_of_another_user_is_not_verified_and_nobody_learns_of_it_before,
     i062_the_page_asks_for_the_present_password,
     i060_an_account_asks_for_three_links_an_hour,
+    y436_no_text_of_a_user_reaches_an_address_that_nobody_has_proven,
     a_sign_in_from_elsewhere_is_told_to_the_owner,
     an_address_that_is_removed_hears_of_it,
 ];
@@ -252,6 +253,25 @@ async fn i060_an_account_asks_for_three_links_an_hour(site: Mailing) {
     let token = site.log_in("alice").await;
     site.patch("/api/me", &token, body).await.is(200);
     site.server.count(4).await;
+}
+
+async fn y436_no_text_of_a_user_reaches_an_address_that_nobody_has_proven(site: Mailing) {
+    for (count, name) in [(1, "https://evil.example/login"), (2, "Visit evil.example")] {
+        create(&site, name, "mallory@mail.example", false).await;
+        let token = site.log_in(name).await;
+        let body = json!({ "email": "victim@mail.example" });
+        site.patch("/api/me", &token, body).await.is(200);
+        let mail = site.server.count(count).await.remove(count - 1);
+        assert_eq!(mail.to, ["<victim@mail.example>"]);
+        for text in [mail.raw.as_str(), &mail.text(), &mail.html()] {
+            assert!(!text.contains("evil"), "{text}");
+        }
+        assert!(mail.link().starts_with("/verify?token="), "{}", mail.text());
+    }
+    // the page names the account, to whoever opens the link
+    let mail = site.server.mails().remove(1);
+    let page = Browser::new(&site).open(&mail.link()).await;
+    shows(&page, 200, "Visit evil.example");
 }
 
 async fn a_sign_in_from_elsewhere_is_told_to_the_owner(site: Mailing) {
