@@ -67,6 +67,10 @@ pub(crate) enum Missing {
     )]
     Key,
     #[error(
+        "the first start of the server has not ended: wait until it is ready, or start `rolecall serve` again"
+    )]
+    FirstStart,
+    #[error(
         "the built-in {0} `{1}` is missing: start `rolecall serve`, which creates it again, and find out who can write to the database"
     )]
     Builtin(&'static str, &'static str),
@@ -145,6 +149,23 @@ async fn has_lost_head(conn: &mut Conn) -> Result<bool, StoreError> {
     Ok(heads == 0 && keys + secrets > 0)
 }
 
+/// Returns what a database without a key lacks; `None` if it has one.
+async fn find_missing_key(conn: &mut Conn) -> Result<Option<Missing>, StoreError> {
+    // the first start commits built-in roles and keys together: read before the keys, which it may commit meanwhile
+    let roles: Vec<String> = query(LIST_ROLES).fetch_all(conn).await?;
+    let listed = keys::store::list(conn).await?;
+    if listed.one(Slot::Access, State::Active).is_some() {
+        return Ok(None);
+    }
+    let is_builtin = |role: &String| builtin::ROLES.iter().any(|(name, _)| name == role);
+    let has_started = roles.iter().any(is_builtin);
+    Ok(Some(if has_started {
+        Missing::Key
+    } else {
+        Missing::FirstStart
+    }))
+}
+
 /// Returns the rows that a prepared database lacks. `None` if it was never prepared.
 pub(crate) async fn find_missing(conn: &mut Conn) -> Result<Option<Vec<Missing>>, StoreError> {
     let heads: i64 = query(COUNT_HEADS).fetch_one(conn).await?;
@@ -158,9 +179,9 @@ pub(crate) async fn find_missing(conn: &mut Conn) -> Result<Option<Vec<Missing>>
             missing.push(Missing::Secret(name));
         }
     }
-    let listed = keys::store::list(conn).await?;
-    if listed.one(Slot::Access, State::Active).is_none() {
-        missing.push(Missing::Key);
+    missing.extend(find_missing_key(conn).await?);
+    if missing.contains(&Missing::FirstStart) {
+        return Ok(Some(missing));
     }
     let permissions: Vec<String> = query(LIST_PERMISSIONS).fetch_all(conn).await?;
     let roles: Vec<String> = query(LIST_ROLES).fetch_all(conn).await?;
@@ -184,10 +205,7 @@ async fn find_essential(conn: &mut Conn) -> Result<Vec<Missing>, StoreError> {
             missing.push(Missing::Secret(name));
         }
     }
-    let listed = keys::store::list(conn).await?;
-    if listed.one(Slot::Access, State::Active).is_none() {
-        missing.push(Missing::Key);
-    }
+    missing.extend(find_missing_key(conn).await?);
     Ok(missing)
 }
 
@@ -356,6 +374,45 @@ async fn create_builtins(change: &mut Change<'_>) -> Result<(), ApiError> {
 mod tests {
     use super::*;
     use rolecall::token::Algorithm;
+
+    #[tokio::test]
+    async fn a_first_start_that_has_not_ended_is_no_lost_key() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let masters = MasterKeys::new(MasterKey::generate().unwrap(), None).unwrap();
+        let start = Start {
+            store: &store,
+            masters: &masters,
+            keys: Configured {
+                algorithm: Algorithm::Es256,
+                secret: None,
+                serves: true,
+            },
+            access_ttl: std::time::Duration::from_mins(30),
+            origin: Origin::NotDev,
+            now: Timestamp::from_seconds(1_900_000_000),
+        };
+        let missing = async || match load(&store, &masters).await {
+            Err(BootstrapError::Missing(missing)) => Some(missing),
+            _ => None,
+        };
+        let all = async || find_missing(&mut store.read().await.unwrap()).await;
+        // as another process sees it between the two transactions of a first start
+        store
+            .write(async |conn: &mut Conn| prepare_head(conn, &start).await)
+            .await
+            .unwrap();
+        assert_eq!(missing().await, Some(Missing::FirstStart));
+        assert_eq!(all().await.unwrap(), Some(vec![Missing::FirstStart]));
+        prepare(&start).await.unwrap();
+        assert_eq!(missing().await, None);
+        assert_eq!(all().await.unwrap(), Some(Vec::new()));
+        store
+            .write(async |conn: &mut Conn| query("DELETE FROM signing_keys").execute(conn).await)
+            .await
+            .unwrap();
+        assert_eq!(missing().await, Some(Missing::Key));
+        assert_eq!(all().await.unwrap(), Some(vec![Missing::Key]));
+    }
 
     #[tokio::test]
     async fn a_replaced_secret_no_longer_verifies_tokens() {

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use rolecall_core::document::{PolicyChange, RoleEffect};
+use rolecall_core::{
+    Acr,
+    document::{PolicyChange, RoleEffect},
+};
 
 use super::{
     error::CliError,
@@ -58,7 +61,7 @@ fn print_effects(kind: &str, rows: Vec<Vec<String>>) -> Result<(), CliError> {
 }
 
 fn effect_row(name: String, effect: &RoleEffect) -> Vec<String> {
-    let [gains, mut loses] = [
+    let [mut gains, mut loses] = [
         (&effect.gains, &effect.gains_roles),
         (&effect.loses, &effect.loses_roles),
     ]
@@ -68,10 +71,16 @@ fn effect_row(name: String, effect: &RoleEffect) -> Vec<String> {
         permissions.chain(roles).collect::<Vec<_>>().join("\n")
     });
     for (role, acr) in &effect.needs_acr {
-        if !loses.is_empty() {
-            loses.push('\n');
+        // no session is below the lowest
+        let (column, what) = if *acr == Acr::Aal1 {
+            (&mut gains, "in every session".to_owned())
+        } else {
+            (&mut loses, format!("in sessions below {acr}"))
+        };
+        if !column.is_empty() {
+            column.push('\n');
         }
-        let _ = write!(loses, "role {role} in sessions below {acr}");
+        let _ = write!(column, "role {role} {what}");
     }
     vec![name, gains, loses]
 }

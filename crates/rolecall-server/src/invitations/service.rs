@@ -20,7 +20,10 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     login::secret::{self, Kind},
-    mail::outbox::{self, NewMail, Values},
+    mail::{
+        outbox::{self, NewMail, Values},
+        recipients,
+    },
     profile::stored::StoredProfile,
     roles::{
         assigning::{Assignee, Validity},
@@ -86,7 +89,7 @@ pub(crate) async fn create(
         let detail = "a client cannot invite: a person must, whose rights count when the invitation is accepted";
         return Err(ApiError::rule("not_for_clients", detail, Vec::new()));
     }
-    let address = parse_email(wanted.address)?;
+    let address = recipients::parse(wanted.address)?;
     let token = secret::generate()?;
     let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
     let lifetime = app.settings().mail.as_ref().map_or_else(

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::store::{self, Invitation};
 use crate::{
-    accounts::{email_store, registration::parse_email},
+    accounts::email_store,
     app::App,
     error::{ApiError, FieldError},
     ids,
@@ -17,6 +17,7 @@ use crate::{
     },
     mail::{
         outbox::{self, NewMail, SIGN_UP_REQUEST, Values},
+        recipients,
         store::{self as mails, Due},
     },
     roles::open_roles,
@@ -56,7 +57,7 @@ pub(crate) async fn request(
     let Some(settings) = app.settings().mail.as_ref().filter(|_| is_offered(app)) else {
         return Err(ApiError::Forbidden("Registration is closed"));
     };
-    let address = parse_email(typed.trim())?;
+    let address = recipients::parse(typed.trim())?;
     check_domain(&app.settings().registration_domains, &address)?;
     let parts = app.parts();
     let now = parts.clock.monotonic();

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     notices::{self, Notice},
     outbox::{self, NewMail, Values},
+    recipients,
     settings::MailSettings,
     token_store::{Link, Purpose},
     tokens,
@@ -104,19 +105,20 @@ pub(crate) async fn send(
 ///
 /// # Errors
 ///
-/// As [`send`], and if another user has the address where addresses are unique.
+/// As [`send`], for an address that mail cannot be sent to, and if another user has the address where addresses are unique.
 pub(crate) async fn ask(
     app: &App,
     subject: &str,
     address: &str,
     language: &str,
 ) -> Result<(), ApiError> {
+    let address = recipients::parse(address)?;
     app.store()
         .write(async |conn: &mut Conn| {
             let user = accounts::find_user(conn, subject, app.now()).await?;
             let user = user.ok_or_else(|| ApiError::unknown("user", &subject))?;
-            emails::refuse_used(app, conn, Some(address), subject).await?;
-            send(app, conn, &user, address, language).await
+            emails::refuse_used(app, conn, Some(&address), subject).await?;
+            send(app, conn, &user, &address, language).await
         })
         .await?;
     app.parts().mail_now.notify_one();

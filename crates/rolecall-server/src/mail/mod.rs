@@ -3,6 +3,7 @@
 pub(crate) mod addresses;
 pub(crate) mod notices;
 pub(crate) mod outbox;
+pub(crate) mod recipients;
 pub(crate) mod reset;
 pub(crate) mod reset_error;
 pub(crate) mod reset_factor;

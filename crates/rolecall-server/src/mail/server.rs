@@ -53,6 +53,11 @@ impl SmtpServer {
         if host.is_empty() || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(shape.to_owned());
         }
+        // a port that is none is not there for `Uri`
+        let (port, is_left_out) = (authority.port_u16(), authority.as_str().ends_with(host));
+        if !is_left_out && port.is_none_or(|port| port == 0) {
+            return Err("`mail.url`: the port must be a number from 1 to 65535".to_owned());
+        }
         let login = authority.as_str().rsplit_once('@').map(|(login, _)| login);
         let login = login.map(|login| login_of(login, password)).transpose()?;
         if login.is_none() && password.is_some() {
@@ -66,10 +71,10 @@ impl SmtpServer {
             (false, false) => Security::StartTls,
             (false, true) => Security::Plain,
         };
-        let port = if is_tls { SMTPS_PORT } else { SMTP_PORT };
+        let usual = if is_tls { SMTPS_PORT } else { SMTP_PORT };
         Ok(Self {
             host: bare(host).to_owned(),
-            port: authority.port_u16().unwrap_or(port),
+            port: port.unwrap_or(usual),
             security,
             login,
         })
@@ -133,6 +138,22 @@ mod tests {
     fn parse(url: &str, password: Option<&str>, is_insecure: bool) -> Result<SmtpServer, String> {
         let password = password.map(SecretString::from);
         SmtpServer::parse(&SecretString::from(url), password.as_ref(), is_insecure)
+    }
+
+    #[test]
+    fn y437_a_port_is_a_number_that_a_server_can_have() {
+        for port in ["99999", "65536", "0", "", "-1", "587x"] {
+            let fault = parse(&format!("smtp://mail.example:{port}"), None, false).unwrap_err();
+            assert!(fault.starts_with("`mail.url`"), "{port}: {fault}");
+        }
+        for (url, port) in [
+            ("smtps://mail.example:65535", 65535),
+            ("smtps://a:1@mail.example", SMTPS_PORT),
+            ("smtp://[::1]", SMTP_PORT),
+            ("smtp://[::1]:25", 25),
+        ] {
+            assert_eq!(parse(url, None, false).unwrap().port, port, "{url}");
+        }
     }
 
     #[expect(clippy::too_many_lines, reason = "a table")]

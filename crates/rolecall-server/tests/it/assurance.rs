@@ -422,4 +422,11 @@ async fn a_plan_names_the_holders_that_lose_the_role_in_sessions_below(app: Test
         printed.contains("role payer in sessions below aal2"),
         "{printed}"
     );
+    // and back again: nobody loses anything
+    set_acr(&app, "payer", "aal2").await.is(200);
+    std::fs::write(&file, exported).unwrap();
+    let planned = crate::support::rolecall(&app, &["policy", "plan", file.to_str().unwrap()]).await;
+    let printed = String::from_utf8(planned.stdout).unwrap();
+    assert!(printed.contains("role payer in every session"), "{printed}");
+    assert!(!printed.contains("below"), "{printed}");
 }

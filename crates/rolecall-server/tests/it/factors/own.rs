@@ -208,7 +208,9 @@ async fn y432_the_address_needs_a_fresh_sign_in_with_all_factors(world: World) {
         }
         // what changes nothing needs no proof
         world.patch("/api/me", token, set.clone()).await.is(200);
-        let unchanged = world.patch("/api/me", token, json!({ "profile": {} })).await;
+        let unchanged = world
+            .patch("/api/me", token, json!({ "profile": {} }))
+            .await;
         assert_eq!(unchanged.is(200).json["email"], set["email"]);
     };
     let token = world.log_in("alice").await;

@@ -13,6 +13,7 @@ on_both![
     i065_roles_are_given_as_far_as_the_inviter_may_still_give_them,
     i066_the_owner_of_an_address_takes_it_from_one_who_never_proved_it,
     i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it,
+    y437_an_address_that_mail_does_not_carry_is_refused_at_once,
     nobody_invites_beyond_what_they_hold,
     without_mail_the_command_line_prints_the_link,
 ];
@@ -210,6 +211,27 @@ async fn i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it(
         "differ",
     );
     accept(&site.app, &token, "guest").await.is(303);
+}
+
+async fn y437_an_address_that_mail_does_not_carry_is_refused_at_once(site: Mailing) {
+    let token = site.log_in("alice").await;
+    for address in ["a@c.example,d", "a;b@c", "a@b..c"] {
+        let body = json!({ "email": address });
+        let refused = invite(&site, site.admin().await, body.clone()).await;
+        let why = refused.is(422).json.to_string();
+        assert!(
+            why.contains("email") && why.contains("mail cannot be sent"),
+            "{why}"
+        );
+        site.patch("/api/me", &token, body).await.is(422);
+        Browser::new(&site)
+            .submit("/signup", &[("email", address)])
+            .await
+            .is(422);
+    }
+    site.all_done().await;
+    assert!(site.server.mails().is_empty());
+    assert_eq!(site.db.count("rolecall_invitations").await, 0);
 }
 
 async fn nobody_invites_beyond_what_they_hold(site: Mailing) {
