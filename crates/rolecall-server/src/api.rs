@@ -304,6 +304,8 @@ fn sign_in_routes(api: Api, public_url: &str) -> Api {
         pages::handlers::post_continue,
         pages::handlers::post_other,
         pages::handlers::post_choice,
+        pages::mail_code::post_send_code,
+        pages::mail_code::post_code,
         pages::second::post_second,
         pages::second::post_enrol,
         pages::handlers::get_password,

@@ -109,6 +109,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         },
         factors: FactorRules {
             mfa: config.login.mfa,
+            mail_code: config.login.mail_code,
             fresh: config.login.fresh,
             remember: config.login.remember_device,
         },

@@ -96,6 +96,13 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
+/// Generates a number with so many random digits, at most 10, which may begin with zeros.
+pub(crate) fn digits(count: u32) -> Result<String, NoRandomness> {
+    let number = u64::from_le_bytes(random_bytes()?) % 10_u64.pow(count.min(10));
+    let width = usize::try_from(count.min(10)).unwrap_or_default();
+    Ok(format!("{number:0width$}"))
+}
+
 /// Generates a one-time code of 130 random bits that is easy to read and type, such as `7k2m9-q4xta-...`;
 /// [`canonical_reset_code`] parses it.
 ///

@@ -153,10 +153,19 @@ pub(crate) struct BrowserLimits {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FactorRules {
     pub(crate) mfa: Mfa,
+    /// People can sign in with a code by mail, if mails are sent.
+    pub(crate) mail_code: bool,
     /// The time for which a sign-in counts as fresh enough to change them.
     pub(crate) fresh: Duration,
     /// The time for which a device can be remembered; `None` if none is.
     pub(crate) remember: Option<Duration>,
+}
+
+impl Settings {
+    /// Returns true if people can sign in with a code by mail.
+    pub(crate) fn offers_mail_code(&self) -> bool {
+        self.factors.mail_code && self.mail.is_some()
+    }
 }
 
 impl Default for FactorRules {
@@ -164,6 +173,7 @@ impl Default for FactorRules {
         let login = crate::config::Login::default();
         Self {
             mfa: login.mfa,
+            mail_code: login.mail_code,
             fresh: login.fresh,
             remember: login.remember_device,
         }

@@ -53,6 +53,7 @@ pub(super) const KEYS: &[&str] = &[
     "login.fresh",
     "login.idle",
     "login.max",
+    "login.mail_code",
     "login.mfa",
     "login.remember_device",
     "login.stay",

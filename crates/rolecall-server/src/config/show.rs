@@ -146,6 +146,7 @@ fn login(login: &Login, key: &str) -> Option<String> {
         "login.failures_per_minute" => login.failures_per_minute.to_string(),
         "login.idle" => quoted(show_duration(login.idle)),
         "login.max" => quoted(show_duration(login.max)),
+        "login.mail_code" => login.mail_code.to_string(),
         "login.mfa" => quoted(login.mfa),
         "login.fresh" => quoted(show_duration(login.fresh)),
         "login.remember_device" => or_off(login.remember_device),

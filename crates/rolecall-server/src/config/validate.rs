@@ -153,7 +153,11 @@ fn login(config: &Config) -> Vec<String> {
     });
     let fresh = Duration::from_secs(30)..=Duration::from_hours(1);
     let fresh = bounds::duration("login.fresh", config.login.fresh, fresh, "30s and 1h");
-    number.into_iter().chain(durations).chain(fresh).collect()
+    let unsent = config.login.mail_code && config.mail.url.is_none();
+    let unsent = unsent
+        .then(|| "`login.mail_code`: no code is sent without `mail.url`; set it too".to_owned());
+    let faults = number.into_iter().chain(durations).chain(fresh);
+    faults.chain(unsent).collect()
 }
 
 fn others(config: &Config) -> Vec<String> {

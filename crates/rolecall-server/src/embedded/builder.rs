@@ -344,6 +344,13 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Sets whether people can sign in with a code that is sent to their verified address, in place of the password. They
+    /// cannot by default, nor without [mail](Self::mail).
+    pub fn mail_code(mut self, offered: bool) -> Self {
+        self.factors.mail_code = offered;
+        self
+    }
+
     /// Sets whether people who register prove their address by mail before they have an account, which they do by default
     /// where [mail](Self::mail) is sent. `POST /register` is refused then, and `/signup` is the way.
     pub fn verify_registrations(mut self, verify: bool) -> Self {

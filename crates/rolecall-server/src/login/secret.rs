@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     Invitation,
     /// The cookie of a remembered device.
     RememberedDevice,
+    /// A code in a mail to sign in with, with the id of the flow.
+    SignInCode,
+    /// A code in a mail to prove an address with, with the id of the flow.
+    VerifyCode,
     /// The challenge of a passkey, made from the step of a flow.
     PasskeyChallenge,
 }
@@ -44,6 +48,8 @@ impl Kind {
             Self::ChangeLink => b"\xffrolecall change of address\0",
             Self::Invitation => b"\xffrolecall invitation\0",
             Self::RememberedDevice => b"\xffrolecall remembered device\0",
+            Self::SignInCode => b"\xffrolecall sign-in code\0",
+            Self::VerifyCode => b"\xffrolecall verification code\0",
             Self::PasskeyChallenge => b"\xffrolecall passkey challenge\0",
         }
     }

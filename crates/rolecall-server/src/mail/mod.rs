@@ -1,6 +1,8 @@
 //! Mail: an outbox that is written in the transaction of what it tells of, the links in mails, and the sender.
 
 pub(crate) mod addresses;
+pub(crate) mod code_store;
+pub(crate) mod codes;
 pub(crate) mod notices;
 pub(crate) mod outbox;
 pub(crate) mod recipients;

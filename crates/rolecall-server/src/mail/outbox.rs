@@ -34,6 +34,9 @@ pub(crate) const RESET_REQUEST: &str = "reset_request";
 /// As [`RESET_REQUEST`], for somebody who signs up.
 pub(crate) const SIGN_UP_REQUEST: &str = "sign_up_request";
 
+/// As [`RESET_REQUEST`], for a code to sign in with.
+pub(crate) const SIGN_IN_CODE_REQUEST: &str = "sign_in_code_request";
+
 /// The values that a mail is made of. All of them are shown as text.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,8 +49,10 @@ pub(crate) struct Values {
     pub(crate) detail: String,
     /// The name of the page that a link leads to.
     pub(crate) page: String,
-    /// The sign-in that the link leads back to; empty for none.
+    /// The sign-in that the mail is about; empty for none.
     pub(crate) flow: String,
+    /// When a code was asked for in it.
+    pub(crate) asked_at: i64,
 }
 
 /// A mail to write into the outbox.

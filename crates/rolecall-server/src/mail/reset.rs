@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        email_store,
+        email_store::{self, verified_of},
         registration::{hash_new, parse_email, parse_username},
         store::{self as accounts, User},
     },
@@ -173,7 +173,7 @@ pub(crate) async fn send(
 }
 
 /// Finds the user whom somebody means, with the proven address. Users who may not sign in get no link.
-async fn find_user(
+pub(super) async fn find_user(
     app: &App,
     conn: &mut Conn,
     typed: &str,

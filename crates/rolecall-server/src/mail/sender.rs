@@ -11,7 +11,7 @@ use std::{
 use tokio::task::JoinSet;
 
 use super::{
-    outbox, reset,
+    codes, outbox, reset,
     smtp::{Letter, Mailer, SendError},
     store::{self, Due},
 };
@@ -156,6 +156,7 @@ async fn claim(app: &App, due: Due) -> Result<Option<Due>, ApiError> {
             };
             match due.kind.as_str() {
                 outbox::RESET_REQUEST => reset::address(app, conn, due).await,
+                outbox::SIGN_IN_CODE_REQUEST => codes::address(app, conn, due).await,
                 outbox::SIGN_UP_REQUEST => sign_up::address(app, conn, due).await,
                 _ => Ok(Some(due)),
             }

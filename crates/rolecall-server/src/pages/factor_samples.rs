@@ -7,6 +7,12 @@ use super::sample_values::{ERRORS, TEXT, with_empty};
 /// Returns the variables of a template, as full and as empty as they can be.
 pub(super) fn samples(name: &str) -> Vec<Value> {
     match name {
+        "mail_code.html" => with_empty(
+            ERRORS.map(|error| {
+                context! { flow => TEXT, username => TEXT, asked => true, may_stay => true, stays => true, error => error, seconds => 3 }
+            }),
+            context! { flow => "x", username => "", asked => false, may_stay => false, stays => false, error => "", seconds => 0 },
+        ),
         "second.html" => with_empty(
             ERRORS.map(|error| {
                 context! { flow => TEXT, username => TEXT, error => error, seconds => 3, by_recovery => error == "wrong-recovery-code", has_application => true, may_remember => true, passkey => TEXT }

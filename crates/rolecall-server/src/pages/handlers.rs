@@ -10,7 +10,7 @@ use rolecall::Public;
 
 use super::{
     answers::{failed, go, go_to, keep, message, refuse, see_other, send},
-    choice, second,
+    choice, mail_code, second,
     steps::{Entered, answer, change_page, show, show_change},
     submitted::{Browser, Submitted},
 };
@@ -128,6 +128,7 @@ pub(crate) async fn get_login(
     let entered = Entered {
         notice: notices.into_iter().find(|known| *known == notice),
         by_recovery: query.get("by") == second::RECOVERY,
+        by_mail: query.get("by") == mail_code::MAIL,
         ..Entered::default()
     };
     show(&app, &browser, query.get("flow"), &entered).await

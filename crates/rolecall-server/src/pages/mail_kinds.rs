@@ -10,6 +10,7 @@ pub(super) fn keys(kind: &str) -> Value {
         "sign-up-known" => ("", "mail-not-you"),
         "sign-up" | "invite" => ("make-account", "mail-not-you"),
         "verify" | "change" => ("verify-button", "mail-not-you"),
+        "sign-in-code" => ("", "sign-in-code-foot"),
         "test" => ("", "test-foot"),
         _ => ("", "mail-notice-foot"),
     };
@@ -22,8 +23,9 @@ pub(super) fn keys(kind: &str) -> Value {
 }
 
 /// The kinds of mails, each of which is tried with sample data.
-pub(super) const KINDS: [&str; 17] = [
+pub(super) const KINDS: [&str; 18] = [
     "reset-started",
+    "sign-in-code",
     "sign-up",
     "sign-up-known",
     "invite",

@@ -20,6 +20,7 @@ mod languages;
 mod locales;
 pub(crate) mod logout;
 pub(crate) mod look;
+pub(crate) mod mail_code;
 mod mail_kinds;
 pub(crate) mod mails;
 mod markup;
@@ -43,7 +44,7 @@ use rolecall::RouteAccess;
 pub(crate) use submitted::OwnForms;
 
 /// The paths of the pages where it is not known below which prefix they are.
-pub(crate) const PATHS: [&str; 34] = [
+pub(crate) const PATHS: [&str; 36] = [
     "/account",
     "/account/address",
     "/account/delete",
@@ -66,6 +67,8 @@ pub(crate) const PATHS: [&str; 34] = [
     "/invite",
     "/login",
     "/login/choice",
+    "/login/code",
+    "/login/code/send",
     "/login/continue",
     "/login/enrol",
     "/login/enrol/passkey",

@@ -8,7 +8,8 @@ use super::markup::HOSTILE;
 pub(super) const TEXT: &str = HOSTILE;
 
 /// The faults that a form can show, by the keys of their texts.
-pub(super) const ERRORS: [&str; 13] = [
+pub(super) const ERRORS: [&str; 14] = [
+    "wrong-mail-code",
     "wrong-passkey",
     "second-factor-required",
     "wrong-code",

@@ -89,14 +89,14 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "sign_in.html" => {
             let errors = ERRORS.map(|error| {
                 context! {
-                    client => TEXT, flow => TEXT, username => TEXT, passkey => TEXT, signed_in => TEXT, may_stay => true, may_reset => true, may_sign_up => true,
+                    client => TEXT, flow => TEXT, username => TEXT, passkey => TEXT, signed_in => TEXT, may_stay => true, may_reset => true, may_sign_up => true, may_mail => true,
                     stays => true, error => error, notice => "password-changed", seconds => 3,
                 }
             });
             with_empty(
                 errors,
                 context! {
-                    client => "", flow => "x", username => "", passkey => "", signed_in => "", may_stay => false, may_reset => false, may_sign_up => false,
+                    client => "", flow => "x", username => "", passkey => "", signed_in => "", may_stay => false, may_reset => false, may_sign_up => false, may_mail => false,
                     stays => false, error => "", notice => "", seconds => 0,
                 },
             )
@@ -285,6 +285,7 @@ fn events() -> Vec<Value> {
         "event-log-in",
         "event-log-in-failed",
         "event-password-proven",
+        "event-mail-code-proven",
         "event-password-changed",
         "event-reset-refused",
         "event-replayed",

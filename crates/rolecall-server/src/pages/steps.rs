@@ -21,7 +21,7 @@ use crate::{
     invitations::sign_up,
     login::flow::{
         showing,
-        step::{FlowError, Next, Shown, Step},
+        step::{FlowError, MailCode, Next, Shown, Step},
     },
     tokens::identity::IdentityScope,
 };
@@ -33,6 +33,8 @@ pub(super) struct Entered {
     pub(super) stays: bool,
     /// A recovery code is asked for, and not the code of an application.
     pub(super) by_recovery: bool,
+    /// A code by mail is asked for, and not the password.
+    pub(super) by_mail: bool,
     /// The form for a new password asks for the second factor, too.
     pub(super) asks_code: bool,
     /// The key of a text.
@@ -74,6 +76,8 @@ pub(super) async fn answer(
         Err(FlowError::WrongCode) => {
             let error = if entered.by_recovery {
                 "wrong-recovery-code"
+            } else if entered.by_mail {
+                "wrong-mail-code"
             } else {
                 "wrong-code"
             };
@@ -192,9 +196,24 @@ pub(super) fn step_page(
             hint,
             signed_in,
             passkey,
+            mail_code,
         } => {
+            if entered.by_mail && *mail_code != MailCode::Off {
+                let about = (hint.as_deref(), *mail_code == MailCode::Asked);
+                let values = mail_code_values(app, shown, entered, about);
+                return flow_page(
+                    app,
+                    browser,
+                    shown,
+                    "mail_code.html",
+                    entered.status,
+                    values,
+                );
+            }
             let about = (hint.as_deref(), signed_in.as_deref(), passkey.as_str());
             let values = sign_in_values(app, shown, entered, about);
+            let may_mail = *mail_code != MailCode::Off;
+            let values = context! { may_mail => may_mail, ..values };
             flow_page(app, browser, shown, "sign_in.html", entered.status, values)
         }
         Step::Choose { username, open } => {
@@ -246,6 +265,25 @@ fn sign_in_values(
         stays => entered.stays,
         error => entered.error.unwrap_or_default(),
         notice => entered.notice.unwrap_or_default(),
+        seconds => entered.seconds,
+    }
+}
+
+/// Returns what the page shows; `asked` is true if a code was asked for.
+fn mail_code_values(
+    app: &App,
+    shown: &Shown,
+    entered: &Entered,
+    (hint, asked): (Option<&str>, bool),
+) -> Value {
+    let typed = Some(entered.username.as_str()).filter(|typed| !typed.is_empty());
+    context! {
+        flow => shown.flow.id.as_str(),
+        username => typed.or(hint).unwrap_or_default(),
+        asked => asked,
+        may_stay => app.settings().browser.stay.is_some(),
+        stays => entered.stays,
+        error => entered.error.unwrap_or_default(),
         seconds => entered.seconds,
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 26] = [
+pub(super) const NAMES: [&str; 27] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -31,6 +31,7 @@ pub(super) const NAMES: [&str; 26] = [
     "sign_up.html",
     "mail.html",
     "mail.txt",
+    "mail_code.html",
     "second.html",
     "enrol.html",
     "recovery_codes.html",
@@ -47,7 +48,7 @@ pub(super) const NAMES: [&str; 26] = [
 /// to some 128 MB. The samples of the built-in pages take less than a hundredth of it.
 pub(super) const MOST_WORK: u64 = 2_000_000;
 
-pub(super) const TEMPLATES: [(&str, &str); 26] = [
+pub(super) const TEMPLATES: [(&str, &str); 27] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -103,6 +104,10 @@ pub(super) const TEMPLATES: [(&str, &str); 26] = [
     ),
     ("mail.html", include_str!("../../assets/pages/mail.html")),
     ("mail.txt", include_str!("../../assets/pages/mail.txt")),
+    (
+        "mail_code.html",
+        include_str!("../../assets/pages/mail_code.html"),
+    ),
     (
         "second.html",
         include_str!("../../assets/pages/second.html"),

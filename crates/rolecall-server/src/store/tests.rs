@@ -36,6 +36,7 @@ const MODULES: &[Module] = &[
     ("backchannel/store.rs", backchannel::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
     ("invitations/store.rs", invitations::store::ALL),
+    ("mail/code_store.rs", mail::code_store::ALL),
     ("mail/store.rs", mail::store::ALL),
     ("mail/token_store.rs", mail::token_store::ALL),
     ("roles/ended_store.rs", roles::ended_store::ALL),

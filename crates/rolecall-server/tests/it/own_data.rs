@@ -72,6 +72,7 @@ const TABLES: &[(&str, Place)] = &[
     ("role_permissions", POLICY),
     ("role_wildcards", POLICY),
     ("rolecall_invitations", Member("invitations")),
+    ("rolecall_mail_codes", SHORT),
     ("rolecall_mail_counts", HASHED),
     ("rolecall_mail_tokens", Member("mailed_links")),
     ("rolecall_mails", Member("mails")),

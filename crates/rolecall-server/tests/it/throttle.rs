@@ -146,7 +146,7 @@ async fn x023_parallel_guesses_over_http_never_exceed_the_limit(app: RealHashing
 }
 
 /// Polls all futures concurrently.
-async fn join_all<F: Future<Output = Response>>(
+pub(crate) async fn join_all<F: Future<Output = Response>>(
     mut futures: Vec<std::pin::Pin<Box<F>>>,
 ) -> Vec<Response> {
     let mut responses = Vec::new();

@@ -25,6 +25,9 @@ pub struct Login {
     /// The need of a second factor.
     #[serde(deserialize_with = "values::parsed")]
     pub mfa: Mfa,
+    /// Lets people sign in with a code that is sent to their verified address, in place of the password.
+    #[serde(deserialize_with = "values::switch")]
+    pub mail_code: bool,
     /// The time for which a sign-in counts as fresh enough to change the factors of the own account.
     #[serde(deserialize_with = "values::duration")]
     pub fresh: Duration,
@@ -54,6 +57,7 @@ impl Default for Login {
             max: Duration::from_hours(24),
             stay: Some(Duration::from_hours(30 * 24)),
             mfa: Mfa::default(),
+            mail_code: false,
             fresh: Duration::from_mins(5),
             remember_device: None,
         }

@@ -8,14 +8,14 @@ use super::{
     answer::{Answer, AnswerError, Target},
     choice::{Bounds, Choice, beside_others, settle},
     owed,
-    proof::{Proof, fingerprint},
+    proof::{Proof, fingerprint, has_factor},
     proven::Proven,
     remembering,
     request::AuthorizationRequest,
     store::{self as flows, Flow},
 };
 use crate::{
-    accounts::store as accounts,
+    accounts::store::{self as accounts, User},
     app::App,
     authority::{
         caller::Caller,
@@ -285,8 +285,22 @@ async fn confirm_one(
                 return Err(Refusal::Stale);
             }
         }
+        Proof::MailCode {
+            fingerprint: proven,
+            ..
+        } => {
+            let user = accounts::find_user(conn, subject, now).await?;
+            let address = user.as_ref().and_then(User::proven_email);
+            if address.is_none_or(|address| fingerprint(address) != *proven) {
+                return Err(Refusal::Stale);
+            }
+        }
         Proof::BrowserSession {
-            id, amr, at_micros, ..
+            id,
+            amr,
+            with_factor,
+            at_micros,
+            ..
         } => {
             let current = conclusion.current;
             let session = current.filter(|session| session.id == *id);
@@ -294,8 +308,9 @@ async fn confirm_one(
             let session = session.ok_or(Refusal::Stale)?;
             // another window may have renewed it since, and must not have done so with less
             let acr = |amr: &str| Acr::of_methods(amr.split(' '));
-            let is_enough =
-                acr(&session.amr) >= acr(amr) && session.auth_time.micros() >= *at_micros;
+            let is_enough = acr(&session.amr) >= acr(amr)
+                && (has_factor(&session.credentials) || !with_factor)
+                && session.auth_time.micros() >= *at_micros;
             if !is_enough || !browsers::touch(conn, id, now).await? {
                 return Err(Refusal::Stale);
             }

@@ -10,6 +10,7 @@ pub(crate) mod consenting;
 mod describe;
 pub(crate) mod enrolling;
 pub(crate) mod kept;
+pub(crate) mod mailed;
 pub(crate) mod owed;
 pub(crate) mod passkey;
 pub(crate) mod proof;

@@ -144,9 +144,13 @@ impl Owed {
         }
     }
 
-    /// Returns true if these proofs are enough.
+    /// Returns true if these proofs are enough. A code by mail raises no assurance. With a factor of the account it opens
+    /// the account all the same, for what asks for no more.
     pub(in crate::login) fn is_paid_by(&self, proofs: &Proofs) -> bool {
-        proofs.first().is_some() && proofs.acr() >= self.least_for(proofs)
+        let reached = proofs.acr();
+        let is_by_mail = proofs.begin_with_mail() && proofs.have_factor();
+        let is_reached = reached >= self.least_for(proofs) || is_by_mail && reached >= self.asked;
+        proofs.first().is_some() && is_reached
     }
 
     /// Returns the proof that is due after these. The first factor of an account needs a proof that is `fresh`: an open
@@ -157,8 +161,12 @@ impl Owed {
         };
         let reached = proofs.acr();
         let least = self.least_for(proofs);
-        if reached >= least {
+        if self.is_paid_by(proofs) {
             return Due::Nothing;
+        }
+        // no factor beside it would help
+        if proofs.begin_with_mail() && proofs.have_factor() {
+            return Due::First;
         }
         // also where it is not enough: nobody without it learns what would be
         if reached < self.reachable && reached < Acr::Aal2 || self.reachable >= least {
@@ -205,10 +213,19 @@ mod tests {
         proofs
     }
 
+    fn mail(with: &[Proof]) -> Proofs {
+        let mut proofs = Proofs::by(Proof::mail_code("a@b.example", now()));
+        for proof in with {
+            proofs.add(proof.clone());
+        }
+        proofs
+    }
+
     fn session(amr: &str, age: Duration) -> Proofs {
         Proofs::by(Proof::BrowserSession {
             id: "b".to_owned(),
             amr: amr.to_owned(),
+            with_factor: false,
             at_micros: now().minus(age).micros(),
             remembered: None,
         })
@@ -327,6 +344,7 @@ mod tests {
     #[test]
     fn the_proof_that_is_due_by_table() {
         let old = FRESH + Duration::from_secs(1);
+        let code = [Proof::RecoveryCode { at_micros: 0 }];
         for (kinds, mfa, essential, proofs, due) in [
             (&[][..], Mfa::Optional, None, Proofs::default(), Due::First),
             (&[], Mfa::Optional, None, password(), Due::Nothing),
@@ -334,6 +352,29 @@ mod tests {
             (&[Totp], Mfa::Optional, None, password(), Due::Second),
             (&[Totp], Mfa::Off, None, password(), Due::Second),
             (&[Totp], Mfa::Optional, None, both(), Due::Nothing),
+            (&[], Mfa::Optional, None, mail(&[]), Due::Nothing),
+            (&[Totp], Mfa::Optional, None, mail(&[]), Due::Second),
+            (&[Totp], Mfa::Optional, None, mail(&code), Due::Nothing),
+            (&[], Mfa::Required, None, mail(&[]), Due::Enrolment),
+            (&[Totp], Mfa::Required, None, mail(&code), Due::Nothing),
+            // it never reaches more, and the password is asked for
+            (&[Totp], Mfa::Optional, Some(Aal2), mail(&[]), Due::Second),
+            (&[Totp], Mfa::Optional, Some(Aal2), mail(&code), Due::First),
+            (
+                &[Passkey],
+                Mfa::Optional,
+                Some(Phr),
+                mail(&code),
+                Due::First,
+            ),
+            (&[], Mfa::Off, Some(Aal2), mail(&[]), Due::Unmet),
+            (
+                &[Totp],
+                Mfa::Optional,
+                None,
+                session("otp", old),
+                Due::Second,
+            ),
             (&[], Mfa::Required, None, password(), Due::Enrolment),
             (&[], Mfa::Required, None, session("pwd", old), Due::First),
             (

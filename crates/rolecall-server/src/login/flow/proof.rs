@@ -31,7 +31,15 @@ pub(crate) enum Proof {
         id: String,
         #[serde(default)]
         amr: String,
+        /// A factor of the account was part of it.
         #[serde(default)]
+        with_factor: bool,
+        #[serde(default)]
+        at_micros: i64,
+    },
+    /// A code that was sent to the address with this fingerprint. It is no factor beside others.
+    MailCode {
+        fingerprint: String,
         at_micros: i64,
         /// The remembered device that stood for a second factor then.
         #[serde(default)]
@@ -58,8 +66,8 @@ pub(crate) enum Proof {
     },
 }
 
-/// The proofs of a flow. All are about its subject; the first is by a password, a passkey or an earlier sign-in, and
-/// others add to it.
+/// The proofs of a flow. All are about its subject; the first is by a password, a code by mail, a passkey or an earlier
+/// sign-in, and others add to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Proofs(Vec<Proof>);
@@ -111,6 +119,25 @@ impl Proofs {
         })
     }
 
+    /// Returns true if a factor of the account was proven, after whatever came first. A remembered device is none.
+    pub(in crate::login) fn have_factor(&self) -> bool {
+        let mut proofs = self.0.iter();
+        let was_before = match proofs.next() {
+            Some(Proof::BrowserSession { with_factor, .. }) => *with_factor,
+            _ => false,
+        };
+        was_before || proofs.any(Proof::is_factor)
+    }
+
+    /// Returns true if the first is less than a password: a code by mail, or an earlier sign-in with one.
+    pub(in crate::login) fn begin_with_mail(&self) -> bool {
+        match self.first() {
+            Some(Proof::MailCode { .. }) => true,
+            Some(Proof::BrowserSession { amr, .. }) => amr == ONE_TIME_CODE,
+            _ => false,
+        }
+    }
+
     /// Returns the assurance that the proofs reach.
     pub(in crate::login) fn acr(&self) -> Acr {
         Acr::of_methods(self.methods())
@@ -126,11 +153,20 @@ impl Proof {
         }
     }
 
+    /// Returns the proof by a code that was sent to `address`.
+    pub(in crate::login) fn mail_code(address: &str, now: Timestamp) -> Self {
+        Self::MailCode {
+            fingerprint: fingerprint(address),
+            at_micros: now.micros(),
+        }
+    }
+
     /// Returns the proof by an earlier sign-in.
     pub(in crate::login) fn session(session: &BrowserSession) -> Self {
         Self::BrowserSession {
             id: session.id.clone(),
             amr: session.amr.clone(),
+            with_factor: has_factor(&session.credentials),
             at_micros: session.auth_time.micros(),
             remembered: remembered::among(&session.credentials).map(str::to_owned),
         }
@@ -168,6 +204,7 @@ impl Proof {
             Self::Password { at_micros, .. }
             | Self::BrowserSession { at_micros, .. }
             | Self::Totp { at_micros, .. }
+            | Self::MailCode { at_micros, .. }
             | Self::Passkey { at_micros, .. }
             | Self::Remembered { at_micros, .. }
             | Self::RecoveryCode { at_micros } => Timestamp::from_micros(*at_micros),
@@ -178,10 +215,14 @@ impl Proof {
         let methods = match self {
             Self::Password { .. } => PASSWORD,
             Self::BrowserSession { amr, .. } | Self::Passkey { amr, .. } => amr,
-            Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
+            Self::MailCode { .. } | Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
             Self::Remembered { .. } => "",
         };
         methods.split(' ').filter(|method| !method.is_empty())
+    }
+
+    fn is_factor(&self) -> bool {
+        self.credential().is_some() && !matches!(self, Self::Remembered { .. })
     }
 
     /// Returns the id of the factor that was used.
@@ -191,14 +232,20 @@ impl Proof {
             | Self::Passkey { factor: id, .. }
             | Self::Remembered { device: id, .. } => Some(id),
             Self::RecoveryCode { .. } => Some(recovery_codes::CREDENTIAL),
-            Self::Password { .. } | Self::BrowserSession { .. } => None,
+            Self::Password { .. } | Self::MailCode { .. } | Self::BrowserSession { .. } => None,
         }
     }
 }
 
-/// Returns what a flow remembers of a password hash, to notice that the password was changed since.
+/// Returns what a flow remembers of a password hash or an address, to notice that it was changed since.
 pub(crate) fn fingerprint(hash: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, hash.as_bytes()))
+}
+
+/// Returns true if one of the factors on which a sign-in rests is more than a remembered device.
+pub(super) fn has_factor(credentials: &str) -> bool {
+    let mut credentials = credentials.split(' ').filter(|id| !id.is_empty());
+    credentials.any(|id| remembered::among(id).is_none())
 }
 
 #[cfg(test)]
@@ -224,6 +271,7 @@ mod tests {
         Proof::BrowserSession {
             id: "b".to_owned(),
             amr: amr.to_owned(),
+            with_factor: false,
             at_micros: 0,
             remembered: None,
         }
@@ -262,10 +310,22 @@ mod tests {
 
     #[test]
     fn methods_by_table() {
+        let mail = || Proof::mail_code("a@b.example", Timestamp::default());
         let password = || Proof::password("h", Timestamp::default());
         let recovery = || Proof::RecoveryCode { at_micros: 0 };
         for (proofs, amr, acr) in [
             (vec![password()], "pwd", Acr::Aal1),
+            // a code by mail adds nothing to a factor
+            (vec![mail()], "otp", Acr::Aal1),
+            (vec![mail(), totp("f")], "otp", Acr::Aal1),
+            (vec![mail(), recovery()], "otp", Acr::Aal1),
+            (vec![mail(), passkey("hwk")], "otp hwk", Acr::Aal1),
+            (
+                vec![mail(), passkey("hwk user mfa")],
+                "otp hwk user mfa",
+                Acr::Phr,
+            ),
+            (vec![session("otp"), totp("f")], "otp", Acr::Aal1),
             (vec![password(), totp("f")], "pwd otp mfa", Acr::Aal2),
             (vec![password(), recovery()], "pwd otp mfa", Acr::Aal2),
             (vec![passkey("hwk user mfa")], "hwk user mfa", Acr::Phr),
@@ -290,6 +350,40 @@ mod tests {
             assert_eq!(
                 (proofs.methods().join(" ").as_str(), proofs.acr()),
                 (amr, acr)
+            );
+        }
+    }
+
+    #[test]
+    fn factors_by_table() {
+        let mail = || Proof::mail_code("a@b.example", Timestamp::default());
+        let with_factor = |is: bool| Proof::BrowserSession {
+            id: "b".to_owned(),
+            amr: "otp".to_owned(),
+            with_factor: is,
+            at_micros: 0,
+        };
+        for (proofs, by_mail, have_factor) in [
+            (vec![], false, false),
+            (
+                vec![Proof::password("h", Timestamp::default())],
+                false,
+                false,
+            ),
+            (vec![mail()], true, false),
+            (vec![mail(), totp("f")], true, true),
+            (vec![mail(), mail()], true, false),
+            (vec![with_factor(true)], true, true),
+            (vec![with_factor(false)], true, false),
+            (vec![with_factor(false), totp("f")], true, true),
+            // alone, it is what came first
+            (vec![passkey("hwk")], false, false),
+        ] {
+            let proofs = Proofs(proofs);
+            assert_eq!(
+                (proofs.begin_with_mail(), proofs.have_factor()),
+                (by_mail, have_factor),
+                "{proofs:?}"
             );
         }
     }

@@ -90,6 +90,7 @@ mod tests {
         let session = Proof::BrowserSession {
             id: "b".to_owned(),
             amr: "pwd otp mfa".to_owned(),
+            with_factor: true,
             at_micros: 0,
             remembered: None,
         };

@@ -5,6 +5,7 @@ use super::{
     describe::{describe, described, name_resource},
     enrolling,
     kept::find,
+    mailed,
     owed::Due,
     passkey,
     service::{due, fits, is_consent_due, settle},
@@ -83,6 +84,7 @@ async fn sign_in_step(app: &App, flow: &Flow, visitor: &Visitor<'_>) -> Result<S
         hint: flow.request.login_hint.clone(),
         signed_in: fitting.map(|session| session.username),
         passkey: passkey::options(app, flow, None).await?,
+        mail_code: mailed::offered(app, flow).await?,
     })
 }
 

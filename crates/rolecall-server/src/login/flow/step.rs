@@ -64,6 +64,16 @@ impl Next {
     }
 }
 
+/// What the first step offers of codes by mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MailCode {
+    /// None: they are off, or not enough for what is asked.
+    Off,
+    Offered,
+    /// One was asked for, and can be typed.
+    Asked,
+}
+
 /// The step that is due.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -75,6 +85,7 @@ pub(crate) enum Step {
         signed_in: Option<String>,
         /// The options for a passkey, as JSON; empty where there are none.
         passkey: String,
+        mail_code: MailCode,
     },
     /// Prove it with a second factor.
     Second {

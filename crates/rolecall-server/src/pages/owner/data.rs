@@ -65,6 +65,7 @@ fn shown(event: &Event) -> Value {
     let key = match event.kind.as_str() {
         "log_in" => "event-log-in",
         "log_in_failed" => "event-log-in-failed",
+        "mail_code_proven" => "event-mail-code-proven",
         "password_proven" => "event-password-proven",
         "password_changed" => "event-password-changed",
         "reset_refused" => "event-reset-refused",

@@ -169,6 +169,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         include_str!("../../../migrations/0035_remembered_devices.sql"),
     ),
     (
+        36,
+        "mail codes",
+        include_str!("../../../migrations/0036_mail_codes.sql"),
+    ),
+    (
         38,
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),

@@ -103,6 +103,8 @@ const PUBLIC: &[&str] = &[
     "POST /account/password",
     "GET /account/profile",
     "POST /account/profile",
+    "POST /login/code",
+    "POST /login/code/send",
     "POST /login/enrol",
     "POST /login/enrol/passkey",
     "POST /login/passkey",

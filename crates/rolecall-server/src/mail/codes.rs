@@ -1,0 +1,229 @@
+//! Codes in mails that somebody types into a sign-in. They are bound to it, so that a code is worth nothing elsewhere.
+
+use std::time::Duration;
+
+use rolecall_core::Timestamp;
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    code_store::{self as store, AskedCode, Purpose},
+    outbox::{self, ASKED_FOR, NewMail, SIGN_IN_CODE_REQUEST, Values},
+    reset::find_user,
+    store::{self as mails, Due},
+};
+use crate::{
+    accounts::naming,
+    app::App,
+    authority::subject::Status,
+    error::ApiError,
+    ids,
+    login::secret::{self, Kind},
+    store::{Conn, gate},
+    usernames::Username,
+};
+
+/// The kind of the mail.
+const KIND: &str = "sign-in-code";
+/// The time for which a code works.
+pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
+/// The codes that may be typed in one sign-in.
+pub(crate) const MOST_TRIES: i64 = 5;
+/// The bytes of a request beside what was typed.
+const ROW: usize = 512;
+/// The longest name or address.
+const MAX_TYPED: usize = 256;
+
+/// Asks for a code for the user who is meant by what somebody typed as a name, to sign in with.
+///
+/// It writes the same rows whoever is meant, and whether there is such a user or not: the sender looks them up. So neither
+/// the answer nor its time tells strangers which accounts there are.
+///
+/// # Errors
+///
+/// [`ApiError::TooMany`] if the address of the request, or all strangers together, have asked for too many.
+pub(crate) async fn request(
+    app: &App,
+    flow: &str,
+    typed: &str,
+    language: &str,
+    address: &str,
+) -> Result<(), ApiError> {
+    let typed = Some(typed.trim()).filter(|typed| typed.len() <= MAX_TYPED);
+    // nobody has a longer name
+    let typed = typed.unwrap_or_default();
+    let parts = app.parts();
+    let now = parts.clock.monotonic();
+    let of_address = parts.asking_addresses.take(address, now);
+    let wait = of_address.or_else(|| parts.room_for_mails.take(ROW + typed.len(), now));
+    if let Some(retry_after) = wait {
+        return Err(ApiError::TooMany { retry_after });
+    }
+    let meant = naming::name_meant(app, typed).await?;
+    let name = Username::parse(meant.as_deref().unwrap_or(typed)).map(Username::into_string);
+    let account = app.account_of(name.as_deref().unwrap_or(typed));
+    let asked_at = app.now();
+    let values = Values {
+        name: typed.to_owned(),
+        flow: flow.to_owned(),
+        asked_at: asked_at.micros(),
+        ..Values::default()
+    };
+    let mail = NewMail {
+        subject: None,
+        kind: SIGN_IN_CODE_REQUEST,
+        recipient: "",
+        language,
+        values: &values,
+        expires_at: asked_at.plus(LIFETIME),
+    };
+    app.store()
+        .write(async |conn: &mut Conn| {
+            store::ask(conn, (flow, Purpose::SignIn), &account, asked_at).await?;
+            outbox::queue(app, conn, &mail).await
+        })
+        .await?;
+    parts.mail_now.notify_one();
+    Ok(())
+}
+
+/// Looks up the user of a request, and makes the code. `None` if there is nobody to send it to; the request is deleted then.
+pub(super) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Option<Due>, ApiError> {
+    let masters = &app.parts().masters;
+    let made = match outbox::open(masters, &due) {
+        Some(asked) => make(app, conn, &asked).await?,
+        None => None,
+    };
+    let Some(made) = made else {
+        mails::delete(conn, &due.id).await?;
+        return Ok(None);
+    };
+    let values = Values {
+        name: made.username,
+        detail: made.code,
+        ..Values::default()
+    };
+    let due = Due {
+        kind: KIND.to_owned(),
+        recipient: made.address,
+        sealed: outbox::seal(masters, &due.id, &values)?,
+        ..due
+    };
+    mails::address(conn, Some(&made.subject), &due).await?;
+    Ok(Some(due))
+}
+
+/// A code, and who gets it.
+struct Made {
+    subject: String,
+    username: String,
+    address: String,
+    code: String,
+}
+
+/// Makes a code, and writes its hash where it was asked for.
+async fn make(app: &App, conn: &mut Conn, asked: &Values) -> Result<Option<Made>, ApiError> {
+    // whoever has to choose a new password does that first
+    let found = find_user(app, conn, &asked.name).await?;
+    let Some((user, address)) = found.filter(|(user, _)| user.status == Status::Active) else {
+        return Ok(None);
+    };
+    gate::hold(conn, &user.id).await?;
+    if !outbox::count(app, conn, ASKED_FOR, &address).await? {
+        return Ok(None);
+    }
+    let code = ids::digits(8).map_err(ApiError::internal)?;
+    let of = (asked.flow.as_str(), Purpose::SignIn);
+    let Some(hash) = hash(app, of, &code) else {
+        return Ok(None);
+    };
+    let asked_at = Timestamp::from_micros(asked.asked_at);
+    let to = (user.id.as_str(), address.as_str());
+    // the sign-in may have ended, or asked for another one
+    let is_awaited = store::fill(conn, of, asked_at, to, &hash).await?;
+    Ok(is_awaited.then_some(Made {
+        subject: user.id,
+        username: user.username,
+        address,
+        code,
+    }))
+}
+
+/// Returns the hash of a code for one sign-in; `None` for what cannot be a code. People type spaces and dashes.
+fn hash(app: &App, (flow, purpose): (&str, Purpose), typed: &str) -> Option<String> {
+    let is_gap = |c: char| c.is_whitespace() || c == '-';
+    let code: String = typed.chars().filter(|c| !is_gap(*c)).take(9).collect();
+    let is_code = code.len() == 8 && code.bytes().all(|byte| byte.is_ascii_digit());
+    let kind = match purpose {
+        Purpose::SignIn => Kind::SignInCode,
+        Purpose::Verify => Kind::VerifyCode,
+    };
+    let bound = format!("{flow}-{code}");
+    is_code.then(|| secret::hash(app, kind, &bound)).flatten()
+}
+
+/// A code that is right, and is not used up yet.
+pub(crate) struct RightCode {
+    pub(crate) subject: String,
+    pub(crate) address: String,
+    hash: String,
+}
+
+impl RightCode {
+    /// Uses up the code, in the transaction that uses it; false if it was used before.
+    pub(crate) async fn spend(
+        &self,
+        conn: &mut Conn,
+        of: (&str, Purpose),
+    ) -> Result<bool, ApiError> {
+        Ok(store::spend(conn, of, &self.hash).await?)
+    }
+}
+
+/// Compares what was typed with the code that was asked for.
+pub(crate) fn check(
+    app: &App,
+    of: (&str, Purpose),
+    asked: AskedCode,
+    typed: &str,
+) -> Option<RightCode> {
+    let now = app.now();
+    let typed = hash(app, of, typed)?;
+    let (subject, address, hash) = (asked.subject_id?, asked.address?, asked.hash?);
+    let is_same = bool::from(hash.as_bytes().ct_eq(typed.as_bytes()));
+    // a clock set back must not make it last longer
+    let is_live = now < asked.asked_at.plus(LIFETIME) && now.plus(LIFETIME) >= asked.asked_at;
+    (is_same && is_live).then_some(RightCode {
+        subject,
+        address,
+        hash,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_code_is_bound_to_its_sign_in_and_purpose() {
+        let server = crate::Embedded::builder("sqlite::memory:").open().await;
+        let server = server.unwrap();
+        let app = server.app();
+        let code = |of, typed: &str| hash(app, of, typed);
+        let right = code(("flow", Purpose::SignIn), "12345678");
+        for typed in ["1234 5678", " 1234-5678 ", "12 34 56 78"] {
+            assert_eq!(code(("flow", Purpose::SignIn), typed), right, "{typed}");
+        }
+        assert_ne!(code(("flow", Purpose::Verify), "12345678"), right);
+        assert_ne!(code(("other", Purpose::SignIn), "12345678"), right);
+        for typed in [
+            "",
+            "1234567",
+            "123456789",
+            "1234567a",
+            "１２３４５６７８",
+            "%00000000",
+        ] {
+            assert_eq!(code(("flow", Purpose::SignIn), typed), None, "{typed}");
+        }
+    }
+}
