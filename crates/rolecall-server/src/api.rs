@@ -306,6 +306,8 @@ fn sign_in_routes(api: Api, public_url: &str) -> Api {
         pages::handlers::post_choice,
         pages::mail_code::post_send_code,
         pages::mail_code::post_code,
+        pages::mail_code::post_send_verification,
+        pages::mail_code::post_verification,
         pages::second::post_second,
         pages::second::post_enrol,
         pages::handlers::get_password,

@@ -110,6 +110,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         factors: FactorRules {
             mfa: config.login.mfa,
             mail_code: config.login.mail_code,
+            verified_address: config.login.verified_address,
             fresh: config.login.fresh,
             remember: config.login.remember_device,
         },

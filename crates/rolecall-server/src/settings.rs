@@ -155,6 +155,8 @@ pub(crate) struct FactorRules {
     pub(crate) mfa: Mfa,
     /// People can sign in with a code by mail, if mails are sent.
     pub(crate) mail_code: bool,
+    /// Whoever has an address proves it when they sign in, if mails are sent.
+    pub(crate) verified_address: bool,
     /// The time for which a sign-in counts as fresh enough to change them.
     pub(crate) fresh: Duration,
     /// The time for which a device can be remembered; `None` if none is.
@@ -174,6 +176,7 @@ impl Default for FactorRules {
         Self {
             mfa: login.mfa,
             mail_code: login.mail_code,
+            verified_address: login.verified_address,
             fresh: login.fresh,
             remember: login.remember_device,
         }

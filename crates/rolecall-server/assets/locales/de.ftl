@@ -260,3 +260,7 @@ sign-in-code-subject = Ihr Code zur Anmeldung
 sign-in-code-mail = Ihr Code zur Anmeldung bei { $brand } ist { $detail }. Geben Sie ihn dort ein, wo Sie die Anmeldung begonnen haben, und nirgends sonst.
 sign-in-code-foot = Niemand von uns fragt Sie nach diesem Code. Wenn Sie sich nicht anmelden wollten, tun Sie nichts.
 event-mail-code-proven = Code per E-Mail, zweiter Faktor fehlt
+verify-code-title = Adresse bestätigen
+verify-code-lead = Zuerst muss die Adresse des Kontos { $name } bestätigt werden. Ein Code geht an { $address } und gilt zehn Minuten.
+verify-code-subject = Ihr Code zur Bestätigung dieser Adresse
+verify-code-mail = Ihr Code zur Bestätigung dieser Adresse bei { $brand } ist { $detail }. Geben Sie ihn bei der Anmeldung ein und nirgends sonst.

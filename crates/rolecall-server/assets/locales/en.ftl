@@ -260,3 +260,7 @@ sign-in-code-subject = Your code to sign in
 sign-in-code-mail = Your code to sign in to { $brand } is { $detail }. Type it where you began to sign in, and nowhere else.
 sign-in-code-foot = Nobody of us asks you for this code. If you did not want to sign in, do nothing.
 event-mail-code-proven = Code by mail, second factor missing
+verify-code-title = Verify your address
+verify-code-lead = The address of the account { $name } has to be proven first. A code goes to { $address } and works for ten minutes.
+verify-code-subject = Your code to verify this address
+verify-code-mail = Your code to verify this address at { $brand } is { $detail }. Type it where you sign in, and nowhere else.

@@ -57,6 +57,7 @@ pub(super) const KEYS: &[&str] = &[
     "login.mfa",
     "login.remember_device",
     "login.stay",
+    "login.verified_address",
     "pages.name",
     "pages.logo",
     "pages.favicon",

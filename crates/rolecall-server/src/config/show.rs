@@ -149,6 +149,7 @@ fn login(login: &Login, key: &str) -> Option<String> {
         "login.mail_code" => login.mail_code.to_string(),
         "login.mfa" => quoted(login.mfa),
         "login.fresh" => quoted(show_duration(login.fresh)),
+        "login.verified_address" => login.verified_address.to_string(),
         "login.remember_device" => or_off(login.remember_device),
         "login.stay" => or_off(login.stay),
         _ => return None,

@@ -153,9 +153,14 @@ fn login(config: &Config) -> Vec<String> {
     });
     let fresh = Duration::from_secs(30)..=Duration::from_hours(1);
     let fresh = bounds::duration("login.fresh", config.login.fresh, fresh, "30s and 1h");
-    let unsent = config.login.mail_code && config.mail.url.is_none();
-    let unsent = unsent
-        .then(|| "`login.mail_code`: no code is sent without `mail.url`; set it too".to_owned());
+    let with_codes = [
+        ("login.mail_code", config.login.mail_code),
+        ("login.verified_address", config.login.verified_address),
+    ];
+    let with_codes = with_codes.into_iter().filter(|(_, is_on)| *is_on);
+    let unsent = with_codes.filter(|_| config.mail.url.is_none());
+    let unsent =
+        unsent.map(|(key, _)| format!("`{key}`: no code is sent without `mail.url`; set it too"));
     let faults = number.into_iter().chain(durations).chain(fresh);
     faults.chain(unsent).collect()
 }

@@ -351,6 +351,13 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Sets whether users with an address that is not verified prove it with a code when they sign in with a browser, where
+    /// [mail](Self::mail) is sent. They do not by default.
+    pub fn verified_address(mut self, required: bool) -> Self {
+        self.factors.verified_address = required;
+        self
+    }
+
     /// Sets whether people who register prove their address by mail before they have an account, which they do by default
     /// where [mail](Self::mail) is sent. `POST /register` is refused then, and `/signup` is the way.
     pub fn verify_registrations(mut self, verify: bool) -> Self {

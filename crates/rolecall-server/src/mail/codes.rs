@@ -7,12 +7,12 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     code_store::{self as store, AskedCode, Purpose},
-    outbox::{self, ASKED_FOR, NewMail, SIGN_IN_CODE_REQUEST, Values},
+    outbox::{self, NewMail, SIGN_IN_CODE_REQUEST, Values},
     reset::find_user,
     store::{self as mails, Due},
 };
 use crate::{
-    accounts::naming,
+    accounts::{naming, store::User},
     app::App,
     authority::subject::Status,
     error::ApiError,
@@ -24,6 +24,7 @@ use crate::{
 
 /// The kind of the mail.
 const KIND: &str = "sign-in-code";
+const KIND_TO_VERIFY: &str = "verify-code";
 /// The time for which a code works.
 pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
 /// The codes that may be typed in one sign-in.
@@ -86,6 +87,46 @@ pub(crate) async fn request(
     Ok(())
 }
 
+/// Sends a code to the address that a user has, to prove it in a sign-in.
+///
+/// # Errors
+///
+/// [`ApiError::TooMany`] if the address got three mails in an hour that somebody asked for.
+pub(crate) async fn send_to_verify(
+    app: &App,
+    conn: &mut Conn,
+    flow: &str,
+    user: &User,
+    language: &str,
+) -> Result<(), ApiError> {
+    let address = user.email.as_deref().unwrap_or_default();
+    gate::hold(conn, &user.id).await?;
+    if !outbox::count(app, conn, KIND_TO_VERIFY, address).await? {
+        return Err(ApiError::TooMany {
+            retry_after: outbox::COUNTED,
+        });
+    }
+    let code = ids::digits(8).map_err(ApiError::internal)?;
+    let (of, asked_at) = ((flow, Purpose::Verify), app.now());
+    let hash = hash(app, of, &code).unwrap_or_default();
+    store::ask(conn, of, &app.account_of(&user.username), asked_at).await?;
+    store::fill(conn, of, asked_at, (&user.id, address), &hash).await?;
+    let values = Values {
+        name: user.username.clone(),
+        detail: code,
+        ..Values::default()
+    };
+    let mail = NewMail {
+        subject: Some(&user.id),
+        kind: KIND_TO_VERIFY,
+        recipient: address,
+        language,
+        values: &values,
+        expires_at: asked_at.plus(LIFETIME),
+    };
+    outbox::queue(app, conn, &mail).await
+}
+
 /// Looks up the user of a request, and makes the code. `None` if there is nobody to send it to; the request is deleted then.
 pub(super) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Option<Due>, ApiError> {
     let masters = &app.parts().masters;
@@ -128,7 +169,7 @@ async fn make(app: &App, conn: &mut Conn, asked: &Values) -> Result<Option<Made>
         return Ok(None);
     };
     gate::hold(conn, &user.id).await?;
-    if !outbox::count(app, conn, ASKED_FOR, &address).await? {
+    if !outbox::count(app, conn, KIND, &address).await? {
         return Ok(None);
     }
     let code = ids::digits(8).map_err(ApiError::internal)?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        email_store::{self, verified_of},
+        email_store,
         registration::{hash_new, parse_email, parse_username},
         store::{self as accounts, User},
     },

@@ -7,11 +7,11 @@ use super::sample_values::{ERRORS, TEXT, with_empty};
 /// Returns the variables of a template, as full and as empty as they can be.
 pub(super) fn samples(name: &str) -> Vec<Value> {
     match name {
-        "mail_code.html" => with_empty(
+        "mail_code.html" | "verify_code.html" => with_empty(
             ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, asked => true, may_stay => true, stays => true, error => error, seconds => 3 }
+                context! { flow => TEXT, username => TEXT, address => TEXT, asked => true, may_stay => true, stays => true, error => error, seconds => 3 }
             }),
-            context! { flow => "x", username => "", asked => false, may_stay => false, stays => false, error => "", seconds => 0 },
+            context! { flow => "x", username => "", address => "a@b.example", asked => false, may_stay => false, stays => false, error => "", seconds => 0 },
         ),
         "second.html" => with_empty(
             ERRORS.map(|error| {

@@ -8,7 +8,10 @@ use super::{
     steps::{Entered, answer},
     submitted::{Browser, Submitted},
 };
-use crate::{app::App, login::flow::mailed};
+use crate::{
+    app::App,
+    login::flow::{mailed, verifying},
+};
 
 /// The value of `by` for a code by mail.
 pub(super) const MAIL: &str = "mail";
@@ -55,6 +58,42 @@ pub(crate) async fn post_code(
     let next = mailed::prove(&app, flow, &visitor, form.get("code"), stays).await;
     let entered = Entered {
         stays,
+        by_mail: true,
+        ..Entered::default()
+    };
+    answer(&app, &browser, flow, next, entered).await
+}
+
+/// Ask for a code that proves the address of the account in a sign-in.
+#[utoipa::path(post, path = "/login/verify/send", tag = "sign-in", responses(
+    (status = 303, description = "To the page for the code"),
+    (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_send_verification(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let flow = form.get("flow");
+    let language = browser.language(&app, None);
+    let language = app.parts().look.languages.name(language);
+    let next = verifying::send(&app, flow, &browser.visitor(&app), language).await;
+    answer(&app, &browser, flow, next, Entered::default()).await
+}
+
+/// Prove the address of the account in a sign-in, with a code.
+#[utoipa::path(post, path = "/login/verify", tag = "sign-in", responses(
+    (status = 303, description = "To the next step, or back to the client"),
+    (status = "4XX", description = "The page again, with what is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_verification(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let flow = form.get("flow");
+    let next = verifying::prove(&app, flow, &browser.visitor(&app), form.get("code")).await;
+    let entered = Entered {
         by_mail: true,
         ..Entered::default()
     };

@@ -10,7 +10,7 @@ pub(super) fn keys(kind: &str) -> Value {
         "sign-up-known" => ("", "mail-not-you"),
         "sign-up" | "invite" => ("make-account", "mail-not-you"),
         "verify" | "change" => ("verify-button", "mail-not-you"),
-        "sign-in-code" => ("", "sign-in-code-foot"),
+        "sign-in-code" | "verify-code" => ("", "sign-in-code-foot"),
         "test" => ("", "test-foot"),
         _ => ("", "mail-notice-foot"),
     };
@@ -23,9 +23,10 @@ pub(super) fn keys(kind: &str) -> Value {
 }
 
 /// The kinds of mails, each of which is tried with sample data.
-pub(super) const KINDS: [&str; 18] = [
+pub(super) const KINDS: [&str; 19] = [
     "reset-started",
     "sign-in-code",
+    "verify-code",
     "sign-up",
     "sign-up-known",
     "invite",

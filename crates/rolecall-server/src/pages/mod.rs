@@ -44,7 +44,7 @@ use rolecall::RouteAccess;
 pub(crate) use submitted::OwnForms;
 
 /// The paths of the pages where it is not known below which prefix they are.
-pub(crate) const PATHS: [&str; 36] = [
+pub(crate) const PATHS: [&str; 38] = [
     "/account",
     "/account/address",
     "/account/delete",
@@ -76,6 +76,8 @@ pub(crate) const PATHS: [&str; 36] = [
     "/login/passkey",
     "/login/password",
     "/login/second",
+    "/login/verify",
+    "/login/verify/send",
     "/logout",
     "/reset",
     "/reset/password",

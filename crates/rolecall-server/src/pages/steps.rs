@@ -139,17 +139,6 @@ pub(super) async fn show_change(
     }
 }
 
-fn enrol_values(shown: &Shown, entered: &Entered, passkey: &str, values: Value) -> Value {
-    context! {
-        passkey => passkey,
-        flow => shown.flow.id.as_str(),
-        factor => "",
-        error => entered.error.unwrap_or_default(),
-        seconds => entered.seconds,
-        ..values
-    }
-}
-
 /// The page of a step.
 pub(super) fn step_page(
     app: &App,
@@ -157,6 +146,20 @@ pub(super) fn step_page(
     shown: &Shown,
     entered: &Entered,
 ) -> Response {
+    let status = match &shown.step {
+        // what was wrong concerned a step before
+        Step::Consent { .. } | Step::Continue { .. } => StatusCode::OK,
+        _ => entered.status,
+    };
+    let (template, values) = contents(app, shown, entered);
+    flow_page(app, browser, shown, template, status, values)
+}
+
+/// Returns the template of the page, and what it shows.
+fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value) {
+    let flow = shown.flow.id.as_str();
+    let error = entered.error.unwrap_or_default();
+    let common = context! { flow, error, seconds => entered.seconds };
     match &shown.step {
         Step::Second {
             username,
@@ -164,17 +167,17 @@ pub(super) fn step_page(
             may_remember,
             passkey,
         } => {
-            let values = context! {
-                flow => shown.flow.id.as_str(),
-                username => username,
-                has_application => has_application,
-                may_remember => may_remember,
-                passkey => passkey,
-                error => entered.error.unwrap_or_default(),
-                seconds => entered.seconds,
-                by_recovery => entered.by_recovery,
-            };
-            flow_page(app, browser, shown, "second.html", entered.status, values)
+            let by_recovery = entered.by_recovery;
+            let values = context! { username, has_application, may_remember, passkey, by_recovery, ..common };
+            ("second.html", values)
+        }
+        Step::Verify {
+            username,
+            address,
+            is_asked,
+        } => {
+            let values = context! { username, address, asked => is_asked, ..common };
+            ("verify_code.html", values)
         }
         Step::Enrol {
             username,
@@ -185,12 +188,18 @@ pub(super) fn step_page(
                 Some(secret) => enrolment::values(app, username, secret),
                 None => enrolment::without_application(username),
             };
-            let values = enrol_values(shown, entered, passkey, values);
-            flow_page(app, browser, shown, "enrol.html", entered.status, values)
+            let values = context! { flow, error, seconds => entered.seconds, ..values };
+            ("enrol.html", context! { passkey, factor => "", ..values })
         }
-        Step::Continue { username } => {
-            let values = context! { flow => shown.flow.id.as_str(), username => username };
-            flow_page(app, browser, shown, "continue.html", StatusCode::OK, values)
+        Step::Continue { username } => ("continue.html", context! { username, ..common }),
+        Step::SignIn {
+            hint, mail_code, ..
+        } if entered.by_mail && *mail_code != MailCode::Off => {
+            let about = (hint.as_deref(), *mail_code == MailCode::Asked);
+            (
+                "mail_code.html",
+                mail_code_values(app, entered, about, common),
+            )
         }
         Step::SignIn {
             hint,
@@ -198,45 +207,32 @@ pub(super) fn step_page(
             passkey,
             mail_code,
         } => {
-            if entered.by_mail && *mail_code != MailCode::Off {
-                let about = (hint.as_deref(), *mail_code == MailCode::Asked);
-                let values = mail_code_values(app, shown, entered, about);
-                return flow_page(
-                    app,
-                    browser,
-                    shown,
-                    "mail_code.html",
-                    entered.status,
-                    values,
-                );
-            }
+            let may_mail = *mail_code != MailCode::Off;
             let about = (hint.as_deref(), signed_in.as_deref(), passkey.as_str());
             let values = sign_in_values(app, shown, entered, about);
-            let may_mail = *mail_code != MailCode::Off;
-            let values = context! { may_mail => may_mail, ..values };
-            flow_page(app, browser, shown, "sign_in.html", entered.status, values)
+            ("sign_in.html", context! { may_mail, ..values })
         }
         Step::Choose { username, open } => {
-            let error = (entered.error.unwrap_or_default(), entered.seconds);
-            let values = choice::values(shown, username, open, error);
-            flow_page(app, browser, shown, "choose.html", entered.status, values)
+            let values = choice::values(shown, username, open, (error, entered.seconds));
+            ("choose.html", values)
         }
-        Step::Consent { username } => {
-            let request = shown.flow.choice.apply(&shown.flow.request);
-            let (uri, tenant) = (&request.redirect_uri, &request.tenant);
-            let values = context! {
-                client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
-                host => redirect::shown_host(uri),
-                is_shared => redirect::is_shared(uri),
-                flow => shown.flow.id.as_str(),
-                username => username,
-                resource => shown.resource.as_deref().unwrap_or_default(),
-                tenant => tenant.as_ref().map_or("", TenantName::as_str),
-                scopes => scopes(shown),
-            };
-            // what was wrong concerned a step before
-            flow_page(app, browser, shown, "consent.html", StatusCode::OK, values)
-        }
+        Step::Consent { username } => ("consent.html", consent_values(shown, username)),
+    }
+}
+
+/// Returns what the page of a consent shows.
+fn consent_values(shown: &Shown, username: &str) -> Value {
+    let request = shown.flow.choice.apply(&shown.flow.request);
+    let (uri, tenant) = (&request.redirect_uri, &request.tenant);
+    context! {
+        client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
+        host => redirect::shown_host(uri),
+        is_shared => redirect::is_shared(uri),
+        flow => shown.flow.id.as_str(),
+        username => username,
+        resource => shown.resource.as_deref().unwrap_or_default(),
+        tenant => tenant.as_ref().map_or("", TenantName::as_str),
+        scopes => scopes(shown),
     }
 }
 
@@ -272,19 +268,17 @@ fn sign_in_values(
 /// Returns what the page shows; `asked` is true if a code was asked for.
 fn mail_code_values(
     app: &App,
-    shown: &Shown,
     entered: &Entered,
     (hint, asked): (Option<&str>, bool),
+    common: Value,
 ) -> Value {
     let typed = Some(entered.username.as_str()).filter(|typed| !typed.is_empty());
     context! {
-        flow => shown.flow.id.as_str(),
         username => typed.or(hint).unwrap_or_default(),
         asked => asked,
         may_stay => app.settings().browser.stay.is_some(),
         stays => entered.stays,
-        error => entered.error.unwrap_or_default(),
-        seconds => entered.seconds,
+        ..common
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The names of the templates.
-pub(super) const NAMES: [&str; 27] = [
+pub(super) const NAMES: [&str; 28] = [
     "layout.html",
     "sign_in.html",
     "change.html",
@@ -32,6 +32,7 @@ pub(super) const NAMES: [&str; 27] = [
     "mail.html",
     "mail.txt",
     "mail_code.html",
+    "verify_code.html",
     "second.html",
     "enrol.html",
     "recovery_codes.html",
@@ -48,7 +49,7 @@ pub(super) const NAMES: [&str; 27] = [
 /// to some 128 MB. The samples of the built-in pages take less than a hundredth of it.
 pub(super) const MOST_WORK: u64 = 2_000_000;
 
-pub(super) const TEMPLATES: [(&str, &str); 27] = [
+pub(super) const TEMPLATES: [(&str, &str); 28] = [
     (
         "layout.html",
         include_str!("../../assets/pages/layout.html"),
@@ -107,6 +108,10 @@ pub(super) const TEMPLATES: [(&str, &str); 27] = [
     (
         "mail_code.html",
         include_str!("../../assets/pages/mail_code.html"),
+    ),
+    (
+        "verify_code.html",
+        include_str!("../../assets/pages/verify_code.html"),
     ),
     (
         "second.html",

@@ -28,6 +28,9 @@ pub struct Login {
     /// Lets people sign in with a code that is sent to their verified address, in place of the password.
     #[serde(deserialize_with = "values::switch")]
     pub mail_code: bool,
+    /// Asks whoever has an address that is not verified for a code that is sent to it, when they sign in with a browser.
+    #[serde(deserialize_with = "values::switch")]
+    pub verified_address: bool,
     /// The time for which a sign-in counts as fresh enough to change the factors of the own account.
     #[serde(deserialize_with = "values::duration")]
     pub fresh: Duration,
@@ -58,6 +61,7 @@ impl Default for Login {
             stay: Some(Duration::from_hours(30 * 24)),
             mfa: Mfa::default(),
             mail_code: false,
+            verified_address: false,
             fresh: Duration::from_mins(5),
             remember_device: None,
         }

@@ -288,6 +288,10 @@ async fn confirm_one(
         Proof::MailCode {
             fingerprint: proven,
             ..
+        }
+        | Proof::Address {
+            fingerprint: proven,
+            ..
         } => {
             let user = accounts::find_user(conn, subject, now).await?;
             let address = user.as_ref().and_then(User::proven_email);

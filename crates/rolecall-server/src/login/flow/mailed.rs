@@ -22,7 +22,6 @@ use crate::{
     mail::{
         code_store::{self as codes, AskedCode, Purpose},
         codes::{MOST_TRIES, RightCode, check, request},
-        notices::{self, Notice},
     },
     quota::Quota,
     store::{Conn, gate},
@@ -72,7 +71,35 @@ pub(crate) async fn prove(
     if offered(app, &flow).await? != MailCode::Asked || due(app, &flow).await? != Due::First {
         return page_of(&flow, visitor);
     }
-    let of = (flow.id.as_str(), Purpose::SignIn);
+    let (flow, device) = with_code(
+        app,
+        &flow,
+        Purpose::SignIn,
+        visitor,
+        code,
+        async |slot, right| keep(app, &flow, visitor, slot, (right, stays)).await,
+    )
+    .await?;
+    app.parts().metrics.log_ins.add_one("success");
+    let current = browsers::find(app, visitor.session).await?;
+    advance(app, flow, current.as_ref(), visitor, device).await
+}
+
+/// Checks a code that was asked for in a flow, and does `work` with a right one. What is wrong counts as a wrong password
+/// does, and the fifth code ends the flow.
+///
+/// # Errors
+///
+/// [`FlowError::WrongCode`], also if `work` returns `None`.
+pub(super) async fn with_code<T>(
+    app: &App,
+    flow: &Flow,
+    purpose: Purpose,
+    visitor: &Visitor<'_>,
+    code: &str,
+    work: impl AsyncFnOnce(&Slot, &RightCode) -> Result<Option<T>, FlowError>,
+) -> Result<T, FlowError> {
+    let of = (flow.id.as_str(), purpose);
     let asked = codes::find(&mut app.store().read().await?, of).await?;
     let account = asked.ok_or(FlowError::Ended)?.account;
     let slot = Slot::find(app, &account, &visitor.origin).await?;
@@ -93,20 +120,17 @@ pub(crate) async fn prove(
     let tried: AskedCode = tried.ok_or(FlowError::Ended)?;
     let (tries, meant) = (tried.tries, tried.subject_id.clone());
     let right = check(app, of, tried, code).filter(|_| is_open);
-    let kept = match right {
-        Some(right) => keep(app, &flow, visitor, &slot, (&right, stays)).await?,
+    let done = match right {
+        Some(right) => work(&slot, &right).await?,
         None => None,
     };
-    let log_ins = &parts.metrics.log_ins;
-    let Some((flow, device)) = kept else {
-        log_ins.add_one("wrong");
-        let address = visitor.origin.address;
-        password::count_guess(app, &slot, meant.as_deref(), address).await?;
-        return Err(end_after_last(app, &flow, tries).await?);
-    };
-    log_ins.add_one("success");
-    let current = browsers::find(app, visitor.session).await?;
-    advance(app, flow, current.as_ref(), visitor, device).await
+    if let Some(done) = done {
+        return Ok(done);
+    }
+    parts.metrics.log_ins.add_one("wrong");
+    let address = visitor.origin.address;
+    password::count_guess(app, &slot, meant.as_deref(), address).await?;
+    Err(end_after_last(app, flow, tries).await?)
 }
 
 /// Ends the flow with the last try. Whoever guesses begins again, and the failures of the account remain.
@@ -158,10 +182,7 @@ async fn keep(
                 return Err(FlowError::Ended);
             }
             let (kind, detail) = if is_whole {
-                if slot.is_elsewhere(conn).await? {
-                    notices::queue(app, conn, subject, Notice::NewDevice).await?;
-                }
-                slot.succeed(conn, now).await?;
+                slot.succeed(app, conn, subject).await?;
                 ("log_in", "code by mail in a browser")
             } else {
                 ("mail_code_proven", "second_factor_due")

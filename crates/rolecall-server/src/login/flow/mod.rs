@@ -23,3 +23,4 @@ pub(crate) mod showing;
 pub(crate) mod step;
 pub(crate) mod store;
 pub(crate) mod tenant_store;
+pub(crate) mod verifying;

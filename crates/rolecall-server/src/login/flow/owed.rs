@@ -10,6 +10,7 @@ use super::{
     request::AuthorizationRequest,
 };
 use crate::{
+    accounts::store as accounts,
     app::App,
     clients::store as clients,
     config::Mfa,
@@ -35,6 +36,18 @@ pub(crate) struct Owed {
     may_enrol: bool,
     /// A passkey can be added, too.
     may_add_passkey: bool,
+    address: Address,
+}
+
+/// What is asked about the address of the account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Address {
+    #[default]
+    Nothing,
+    /// It has to be verified before anything else.
+    Verified,
+    /// A code goes to it before the first factor is added: whoever knows the password alone adds none.
+    BeforeEnrolment,
 }
 
 /// The proof that is due.
@@ -44,6 +57,8 @@ pub(crate) enum Due {
     First,
     /// That by a second factor of the account.
     Second,
+    /// That the address of the account is the user's.
+    Address,
     /// The account has no factor that is enough, and gets one.
     Enrolment,
     /// Only a passkey is enough, and the account gets one.
@@ -87,7 +102,29 @@ pub(crate) async fn read(
         let devices = remembered::list(app, conn, subject).await?;
         owed.remembered = devices.into_iter().map(|device| device.id).collect();
     }
+    owed.address = about_address(app, conn, &owed, subject).await?;
     Ok(owed)
+}
+
+/// Returns what is asked about the address of a user, if mails are sent. Whoever has none is asked for nothing.
+async fn about_address(
+    app: &App,
+    conn: &mut Conn,
+    owed: &Owed,
+    subject: &str,
+) -> Result<Address, StoreError> {
+    let settings = app.settings();
+    let must_verify = settings.factors.verified_address;
+    if settings.mail.is_none() || !(must_verify || owed.leads_to_enrolment()) {
+        return Ok(Address::Nothing);
+    }
+    let user = accounts::find_user(conn, subject, app.now()).await?;
+    let user = user.filter(|user| user.email.is_some());
+    Ok(match user {
+        Some(user) if user.email_verified_at.is_some() => Address::BeforeEnrolment,
+        Some(_) if must_verify => Address::Verified,
+        _ => Address::Nothing,
+    })
 }
 
 /// Returns true if a password alone is not enough for a user, whatever a client asks for: nobody is asked for a second
@@ -129,6 +166,7 @@ impl Owed {
             reachable,
             may_enrol: asked.mfa != Mfa::Off,
             may_add_passkey: asked.mfa != Mfa::Off && asked.has_passkeys,
+            address: Address::default(),
         }
     }
 
@@ -147,6 +185,15 @@ impl Owed {
     /// Returns true if these proofs are enough. A code by mail raises no assurance. With a factor of the account it opens
     /// the account all the same, for what asks for no more.
     pub(in crate::login) fn is_paid_by(&self, proofs: &Proofs) -> bool {
+        self.address != Address::Verified && self.is_reached_by(proofs)
+    }
+
+    /// Returns true if whoever has no factor gets the first one.
+    fn leads_to_enrolment(&self) -> bool {
+        self.may_enrol && self.reachable == Acr::Aal1 && self.least > Acr::Aal1
+    }
+
+    fn is_reached_by(&self, proofs: &Proofs) -> bool {
         let reached = proofs.acr();
         let is_by_mail = proofs.begin_with_mail() && proofs.have_factor();
         let is_reached = reached >= self.least_for(proofs) || is_by_mail && reached >= self.asked;
@@ -161,8 +208,11 @@ impl Owed {
         };
         let reached = proofs.acr();
         let least = self.least_for(proofs);
-        if self.is_paid_by(proofs) {
-            return Due::Nothing;
+        if self.is_reached_by(proofs) {
+            return match self.address {
+                Address::Verified => Due::Address,
+                _ => Due::Nothing,
+            };
         }
         // no factor beside it would help
         if proofs.begin_with_mail() && proofs.have_factor() {
@@ -178,7 +228,12 @@ impl Owed {
             _ => return Due::Unmet,
         };
         let is_old = matches!(first, Proof::BrowserSession { .. }) && now.since(first.at()) > fresh;
-        if is_old { Due::First } else { enrolment }
+        match self.address {
+            _ if is_old => Due::First,
+            Address::Verified => Due::Address,
+            Address::BeforeEnrolment if !proofs.have_address() => Due::Address,
+            _ => enrolment,
+        }
     }
 }
 
@@ -339,6 +394,47 @@ mod tests {
         };
         let found = Owed::of(&[], &asked).due(&password(), now(), FRESH);
         assert_eq!(found, Due::Enrolment);
+    }
+
+    #[test]
+    fn the_address_that_is_due_by_table() {
+        let proven = || {
+            let mut proofs = password();
+            proofs.add(Proof::address("a@b.example", now()));
+            proofs
+        };
+        let required = |address| Owed {
+            address,
+            ..Owed::of(&[], &asked(Mfa::Required, None, &[]))
+        };
+        let usual = |kinds: &[FactorKind], address| Owed {
+            address,
+            ..Owed::of(kinds, &asked(Mfa::Optional, None, &[]))
+        };
+        for (owed, proofs, due) in [
+            (usual(&[], Address::Verified), password(), Due::Address),
+            (usual(&[], Address::Verified), proven(), Due::Address),
+            (usual(&[Totp], Address::Verified), password(), Due::Second),
+            (usual(&[Totp], Address::Verified), both(), Due::Address),
+            (
+                usual(&[], Address::BeforeEnrolment),
+                password(),
+                Due::Nothing,
+            ),
+            (required(Address::Nothing), password(), Due::Enrolment),
+            (required(Address::Verified), password(), Due::Address),
+            (required(Address::BeforeEnrolment), password(), Due::Address),
+            (required(Address::BeforeEnrolment), proven(), Due::Enrolment),
+            (
+                required(Address::BeforeEnrolment),
+                mail(&[]),
+                Due::Enrolment,
+            ),
+            (required(Address::Verified), Proofs::default(), Due::First),
+        ] {
+            assert_eq!(owed.due(&proofs, now(), FRESH), due, "{owed:?} {proofs:?}");
+            assert_eq!(owed.is_paid_by(&proofs), due == Due::Nothing);
+        }
     }
 
     #[test]

@@ -36,14 +36,20 @@ pub(crate) enum Proof {
         with_factor: bool,
         #[serde(default)]
         at_micros: i64,
+        /// The remembered device that stood for a second factor then.
+        #[serde(default)]
+        remembered: Option<String>,
     },
     /// A code that was sent to the address with this fingerprint. It is no factor beside others.
     MailCode {
         fingerprint: String,
         at_micros: i64,
-        /// The remembered device that stood for a second factor then.
-        #[serde(default)]
-        remembered: Option<String>,
+    },
+    /// A code that was sent to the address with this fingerprint, after another proof. It says nothing about the user but
+    /// that the address is theirs.
+    Address {
+        fingerprint: String,
+        at_micros: i64,
     },
     /// A code of an authenticator application.
     Totp {
@@ -100,10 +106,9 @@ impl Proofs {
                 methods.push(method);
             }
         }
-        // each second proof is by something that its owner has, and not by what they know
-        let is_factor = |proof: &&Proof| !matches!(proof, Proof::Remembered { .. });
-        let factors = self.0.iter().filter(is_factor).count();
-        let is_multiple = factors > 1 && methods.contains(&PASSWORD);
+        // a factor is something that its owner has, and not what they know; a remembered device stands for none here
+        let is_multiple =
+            self.0.iter().skip(1).any(Proof::is_factor) && methods.contains(&PASSWORD);
         if is_multiple && !methods.contains(&MULTIPLE) {
             methods.push(MULTIPLE);
         }
@@ -127,6 +132,13 @@ impl Proofs {
             _ => false,
         };
         was_before || proofs.any(Proof::is_factor)
+    }
+
+    /// Returns true if a code was sent to the address of the user in this sign-in, and typed.
+    pub(in crate::login) fn have_address(&self) -> bool {
+        let is_code =
+            |proof: &Proof| matches!(proof, Proof::MailCode { .. } | Proof::Address { .. });
+        self.0.iter().any(is_code)
     }
 
     /// Returns true if the first is less than a password: a code by mail, or an earlier sign-in with one.
@@ -156,6 +168,14 @@ impl Proof {
     /// Returns the proof by a code that was sent to `address`.
     pub(in crate::login) fn mail_code(address: &str, now: Timestamp) -> Self {
         Self::MailCode {
+            fingerprint: fingerprint(address),
+            at_micros: now.micros(),
+        }
+    }
+
+    /// Returns the proof that `address` is the user's.
+    pub(in crate::login) fn address(address: &str, now: Timestamp) -> Self {
+        Self::Address {
             fingerprint: fingerprint(address),
             at_micros: now.micros(),
         }
@@ -205,6 +225,7 @@ impl Proof {
             | Self::BrowserSession { at_micros, .. }
             | Self::Totp { at_micros, .. }
             | Self::MailCode { at_micros, .. }
+            | Self::Address { at_micros, .. }
             | Self::Passkey { at_micros, .. }
             | Self::Remembered { at_micros, .. }
             | Self::RecoveryCode { at_micros } => Timestamp::from_micros(*at_micros),
@@ -214,6 +235,7 @@ impl Proof {
     fn methods(&self) -> impl Iterator<Item = &str> {
         let methods = match self {
             Self::Password { .. } => PASSWORD,
+            Self::Address { .. } => "",
             Self::BrowserSession { amr, .. } | Self::Passkey { amr, .. } => amr,
             Self::MailCode { .. } | Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
             Self::Remembered { .. } => "",
@@ -232,7 +254,10 @@ impl Proof {
             | Self::Passkey { factor: id, .. }
             | Self::Remembered { device: id, .. } => Some(id),
             Self::RecoveryCode { .. } => Some(recovery_codes::CREDENTIAL),
-            Self::Password { .. } | Self::MailCode { .. } | Self::BrowserSession { .. } => None,
+            Self::Password { .. }
+            | Self::MailCode { .. }
+            | Self::Address { .. }
+            | Self::BrowserSession { .. } => None,
         }
     }
 }
@@ -311,6 +336,7 @@ mod tests {
     #[test]
     fn methods_by_table() {
         let mail = || Proof::mail_code("a@b.example", Timestamp::default());
+        let address = || Proof::address("a@b.example", Timestamp::default());
         let password = || Proof::password("h", Timestamp::default());
         let recovery = || Proof::RecoveryCode { at_micros: 0 };
         for (proofs, amr, acr) in [
@@ -318,6 +344,13 @@ mod tests {
             // a code by mail adds nothing to a factor
             (vec![mail()], "otp", Acr::Aal1),
             (vec![mail(), totp("f")], "otp", Acr::Aal1),
+            // nor does a verified address
+            (vec![password(), address()], "pwd", Acr::Aal1),
+            (
+                vec![password(), address(), totp("f")],
+                "pwd otp mfa",
+                Acr::Aal2,
+            ),
             (vec![mail(), recovery()], "otp", Acr::Aal1),
             (vec![mail(), passkey("hwk")], "otp hwk", Acr::Aal1),
             (

@@ -272,9 +272,7 @@ pub(super) async fn advance(
     match due(app, &flow).await? {
         Due::Nothing => {}
         Due::Unmet => return end_unmet(app, &flow).await,
-        Due::First | Due::Second | Due::Enrolment | Due::PasskeyEnrolment => {
-            return page_of(&flow, visitor);
-        }
+        _ => return page_of(&flow, visitor),
     }
     if keep_choice(app, &mut flow).await?.is_some() {
         return page_of(&flow, visitor);

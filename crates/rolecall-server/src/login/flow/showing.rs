@@ -11,6 +11,7 @@ use super::{
     service::{due, fits, is_consent_due, settle},
     step::{FlowError, Shown, Step, Visitor},
     store::Flow,
+    verifying,
 };
 use crate::{
     accounts::store as accounts,
@@ -31,6 +32,10 @@ pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<S
     let step = match due(app, &flow).await? {
         Due::First => sign_in_step(app, &flow, visitor).await?,
         Due::Second => second_step(app, &flow).await?,
+        Due::Address => {
+            let username = username(app, &flow).await?;
+            verifying::step(app, &flow, username).await?
+        }
         Due::Enrolment => {
             let username = username(app, &flow).await?;
             enrolling::step(app, &mut flow, username).await?

@@ -96,6 +96,14 @@ pub(crate) enum Step {
         /// The options for a passkey, as JSON; empty if the account has none.
         passkey: String,
     },
+    /// Prove that the address of the account is yours.
+    Verify {
+        username: String,
+        /// All but the beginning and the domain is hidden.
+        address: String,
+        /// A code was asked for, and can be typed.
+        is_asked: bool,
+    },
     /// Add a second factor.
     Enrol {
         username: String,

@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-fn code_in(text: &str) -> String {
+pub(super) fn code_in(text: &str) -> String {
     let mut words = text.split(|c: char| !c.is_ascii_digit());
     let code = words.find(|word| word.len() == 8);
     code.unwrap_or_else(|| panic!("no code in {text}"))
@@ -90,7 +90,7 @@ fn code_in(text: &str) -> String {
 }
 
 /// A code that is not this one.
-fn other_than(code: &str) -> &'static str {
+pub(super) fn other_than(code: &str) -> &'static str {
     if code == "00000000" {
         "00000001"
     } else {

@@ -8,6 +8,7 @@ mod reset;
 mod reset_factor;
 mod sending;
 mod sign_up;
+mod verification;
 
 use std::ops::Deref;
 

@@ -109,6 +109,8 @@ const PUBLIC: &[&str] = &[
     "POST /login/enrol/passkey",
     "POST /login/passkey",
     "POST /login/second",
+    "POST /login/verify",
+    "POST /login/verify/send",
     "GET /pages/init.js",
     "GET /health/live",
     "GET /health/ready",

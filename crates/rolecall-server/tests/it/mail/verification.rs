@@ -1,0 +1,258 @@
+//! Addresses that are proven by a code during a sign-in.
+
+use std::time::Duration;
+
+use rolecall_server::config::Mfa;
+use serde_json::json;
+
+use super::{
+    ADDRESS, Mailing,
+    codes::{code_in, other_than},
+    shows,
+};
+use crate::support::{
+    Browser, Credentials, Database, Fixture, PASSWORD, Response, SignInAnswer, claims, on_both,
+};
+
+on_both![
+    whoever_must_verify_an_address_does_so_in_the_sign_in,
+    an_open_browser_is_asked_too_and_others_are_not,
+    i056_a_code_goes_to_the_address_of_the_account_whatever_the_form_says,
+    i055_five_codes_end_the_sign_in,
+    i082_a_forced_enrolment_begins_with_a_code_to_the_verified_address,
+    y414_a_code_to_verify_is_bound_to_its_sign_in_and_address,
+];
+
+const REDIRECT: &str = "https://app.example/cb";
+const BOB: &str = "bob@mail.example";
+
+/// A server where addresses have to be verified, and an application.
+struct World {
+    site: Mailing,
+    client: Credentials,
+}
+
+impl std::ops::Deref for World {
+    type Target = Mailing;
+
+    fn deref(&self) -> &Mailing {
+        &self.site
+    }
+}
+
+impl Fixture for World {
+    async fn on(db: Database) -> Self {
+        Self::with(db, Mfa::Optional).await
+    }
+}
+
+impl World {
+    async fn with(db: Database, mfa: Mfa) -> Self {
+        let configure = |builder: rolecall_server::EmbeddedBuilder| {
+            builder
+                .verified_address(true)
+                .mail_code(true)
+                .second_factor(mfa)
+        };
+        let site = Mailing::configured(db, configure).await;
+        let members = json!({
+            "grants": ["authorization_code"], "redirect_uris": [REDIRECT], "consent": "skip",
+        });
+        let client = site.create_client("app", members).await;
+        Self { site, client }
+    }
+
+    /// Signs in with the password, which must lead to the page for the address; returns the flow.
+    async fn begin(&self, browser: &mut Browser<'_>, name: &str) -> String {
+        let flow = browser
+            .begin(&self.client, REDIRECT, &[("scope", "openid")])
+            .await;
+        let answer = browser.log_in(&flow, name, PASSWORD).await;
+        let location = answer.is(303).header("location").unwrap();
+        assert_eq!(location, format!("/login?flow={flow}"));
+        flow
+    }
+
+    /// Asks for a code; returns it. `count` mails have come then.
+    async fn code(&self, browser: &mut Browser<'_>, flow: &str, count: usize) -> String {
+        send(browser, flow).await.is(303);
+        let mail = self.server.count(count).await.remove(count - 1);
+        self.all_done().await;
+        assert_eq!(mail.header("subject"), "Your code to verify this address");
+        code_in(&mail.text())
+    }
+
+    async fn is_verified(&self, name: &str) -> bool {
+        let sql = format!(
+            "SELECT COUNT(*) FROM users WHERE username = '{name}' AND email_verified_at IS NOT NULL"
+        );
+        self.db.number(&sql).await == 1
+    }
+}
+
+async fn send(browser: &mut Browser<'_>, flow: &str) -> Response {
+    browser
+        .submit("/login/verify/send", &[("flow", flow)])
+        .await
+}
+
+async fn type_in(browser: &mut Browser<'_>, flow: &str, code: &str) -> Response {
+    let form = [("flow", flow), ("code", code)];
+    browser.submit("/login/verify", &form).await
+}
+
+/// Expects a code for the client.
+fn is_answered(answer: &Response) {
+    let answer = SignInAnswer::of(answer, REDIRECT);
+    assert!(answer.is_some_and(|answer| answer.parameters.contains_key("code")));
+}
+
+async fn whoever_must_verify_an_address_does_so_in_the_sign_in(world: World) {
+    let mut browser = Browser::new(&world);
+    let flow = world.begin(&mut browser, "bob").await;
+    let path = format!("/login?flow={flow}");
+    // opening the page sends nothing
+    for _ in 0..2 {
+        let page = browser.open(&path).await;
+        shows(&page, 200, "Verify your address");
+        shows(&page, 200, "b\u{2026}@mail.example");
+        assert!(!String::from_utf8_lossy(&page.body).contains(BOB));
+    }
+    type_in(&mut browser, &flow, "00000000").await.is(303);
+    let code = world.code(&mut browser, &flow, 1).await;
+    let wrong = type_in(&mut browser, &flow, other_than(&code)).await;
+    shows(&wrong, 401, "The code is wrong or has expired");
+    assert!(!world.is_verified("bob").await);
+    let revision = world.db.revision().await;
+    let answer = type_in(&mut browser, &flow, &code).await;
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    let tokens = world
+        .redeem(&world.client, answer.code(), REDIRECT, &[])
+        .await;
+    let claims = claims(&tokens.is(200).text("id_token"));
+    // an address is no factor
+    assert_eq!(
+        (&claims["amr"], &claims["acr"]),
+        (&json!(["pwd"]), &json!("aal1"))
+    );
+    assert!(world.is_verified("bob").await);
+    assert_eq!(world.db.revision().await, revision + 1);
+    let entry = world.newest_entry().await.to_string();
+    assert!(
+        entry.contains("user.email_verified") && entry.contains("mail_code"),
+        "{entry}"
+    );
+    // once is enough
+    let mut again = Browser::new(&world);
+    let flow = again.begin(&world.client, REDIRECT, &[]).await;
+    is_answered(&again.log_in(&flow, "bob", PASSWORD).await);
+}
+
+async fn an_open_browser_is_asked_too_and_others_are_not(world: World) {
+    let mut browser = Browser::new(&world);
+    browser.sign_in(&world.client, REDIRECT, &[]).await;
+    let path = format!("/api/users/{}", world.alice);
+    let unproven = json!({ "email_verified": false });
+    world
+        .patch(&path, world.admin().await, unproven)
+        .await
+        .is(200);
+    let silent = [("prompt", "none")];
+    let answer = browser.authorize(&world.client, REDIRECT, &silent).await;
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    assert_eq!(answer.error(), "login_required");
+    let answer = browser.authorize(&world.client, REDIRECT, &[]).await;
+    let location = answer.is(303).header("location").unwrap().to_owned();
+    shows(&browser.open(&location).await, 200, "Verify your address");
+    // whoever has no address is asked for nothing
+    world.create_user("carol", &[]).await;
+    let mut other = Browser::new(&world);
+    let flow = other.begin(&world.client, REDIRECT, &[]).await;
+    is_answered(&other.log_in(&flow, "carol", PASSWORD).await);
+}
+
+async fn i056_a_code_goes_to_the_address_of_the_account_whatever_the_form_says(world: World) {
+    let mut browser = Browser::new(&world);
+    let flow = world.begin(&mut browser, "bob").await;
+    let evil = "mallory@evil.example";
+    let form = [
+        ("flow", flow.as_str()),
+        ("email", evil),
+        ("address", evil),
+        ("username", "alice"),
+    ];
+    browser.submit("/login/verify/send", &form).await.is(303);
+    let mail = world.server.count(1).await.remove(0);
+    assert_eq!(mail.to, [format!("<{BOB}>")]);
+}
+
+async fn i055_five_codes_end_the_sign_in(world: World) {
+    let mut browser = Browser::new(&world);
+    let flow = world.begin(&mut browser, "bob").await;
+    let code = world.code(&mut browser, &flow, 1).await;
+    for _ in 0..4 {
+        type_in(&mut browser, &flow, other_than(&code))
+            .await
+            .is(401);
+        world.pass_time(Duration::from_secs(60));
+    }
+    type_in(&mut browser, &flow, other_than(&code))
+        .await
+        .is(400);
+    type_in(&mut browser, &flow, &code).await.is(400);
+    assert!(!world.is_verified("bob").await);
+    assert_eq!(
+        world.db.number("SELECT failures FROM login_failures").await,
+        5
+    );
+}
+
+async fn i082_a_forced_enrolment_begins_with_a_code_to_the_verified_address(db: Database) {
+    let world = World::with(db, Mfa::Required).await;
+    let mut browser = Browser::new(&world);
+    let flow = world.begin(&mut browser, "alice").await;
+    let path = format!("/login?flow={flow}");
+    shows(&browser.open(&path).await, 200, "Verify your address");
+    // the form of the next step adds nothing
+    let form = [("flow", flow.as_str()), ("code", "000000")];
+    browser.submit("/login/enrol", &form).await.is(303);
+    assert_eq!(world.db.count("factors").await, 0);
+    let code = world.code(&mut browser, &flow, 1).await;
+    assert_eq!(world.server.mails()[0].to, [format!("<{ADDRESS}>")]);
+    let answer = type_in(&mut browser, &flow, &code).await;
+    assert_eq!(answer.is(303).header("location"), Some(path.as_str()));
+    let page = browser.open(&path).await;
+    shows(&page, 200, "action=\"/login/enrol\"");
+    // a code to sign in with is one
+    let mut other = Browser::new(&world);
+    let flow = other.begin(&world.client, REDIRECT, &[]).await;
+    let form = [("flow", flow.as_str()), ("username", "alice")];
+    other.submit("/login/code/send", &form).await.is(303);
+    let code = code_in(&world.server.count(2).await[1].text());
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    other.submit("/login/code", &form).await.is(303);
+    let page = other.open(&format!("/login?flow={flow}")).await;
+    shows(&page, 200, "action=\"/login/enrol\"");
+}
+
+async fn y414_a_code_to_verify_is_bound_to_its_sign_in_and_address(world: World) {
+    let mut browser = Browser::new(&world);
+    let flow = world.begin(&mut browser, "bob").await;
+    let code = world.code(&mut browser, &flow, 1).await;
+    // another sign-in of the same user
+    let mut other = Browser::new(&world);
+    let second = world.begin(&mut other, "bob").await;
+    type_in(&mut other, &flow, &code).await.is(400);
+    world.code(&mut other, &second, 2).await;
+    type_in(&mut other, &second, &code).await.is(401);
+    // nobody signs in with it
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    browser.submit("/login/code", &form).await.is(303);
+    assert!(!world.is_verified("bob").await);
+    // another address of the account
+    let path = format!("/api/users/{}", world.id_of("bob").await);
+    let moved = json!({ "email": "moved@mail.example" });
+    world.patch(&path, world.admin().await, moved).await.is(200);
+    type_in(&mut browser, &flow, &code).await.is(401);
+    assert!(!world.is_verified("bob").await);
+}
