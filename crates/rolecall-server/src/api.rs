@@ -280,6 +280,7 @@ fn public_routes(base: Api) -> Api {
         accounts::handlers::update_user,
         accounts::handlers::delete_user,
         accounts::handlers::reset_user,
+        accounts::handlers::confirm_reset,
         accounts::handlers::end_user_sessions,
         factors::admin_handlers::list_user_factors,
         factors::admin_handlers::remove_user_factor,

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     mailed_reset, me_service,
     registration::{self, NewAccount},
+    reset_confirmation,
     service::{self, Changes},
     views::{CreatedUserView, ResetCodeView, UserView},
 };
@@ -306,6 +307,21 @@ pub(crate) async fn reset_user(
     let address = Some(address.as_str());
     let code = service::reset(&app, Caller::Token(&caller), &id, address).await?;
     Ok(Json(code.into()))
+}
+
+/// Confirm a reset that another administrator has started.
+///
+/// Ask the owner of the account first whether they want it.
+#[utoipa::path(post, path = "/api/users/{id}/reset/confirm", tag = "users", params(("id" = String, Path)), responses(
+    (status = 204, description = "The code works"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn confirm_reset(
+    caller: Require<may::WriteUsers>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    reset_confirmation::confirm(&app, Caller::Token(&caller), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Log a user out everywhere.

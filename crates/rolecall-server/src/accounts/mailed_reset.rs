@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::{
     registration::ResetCode,
+    reset_store::{self, ResetOrigin},
     service::{self, end_access},
-    store::{self, ResetOrigin},
+    store,
 };
 use crate::{
     app::App,
@@ -32,6 +33,8 @@ pub(crate) async fn start(
     let origin = ResetOrigin {
         by: Some(caller.actor().to_string()),
         address: None,
+        is_unconfirmed: false,
+        confirmed_by: None,
     };
     let sent = app
         .change(caller, async |change| {
@@ -41,7 +44,7 @@ pub(crate) async fn start(
                 return Ok(None);
             };
             store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
-            store::set_reset_origin(change, id, &origin).await?;
+            reset_store::set_origin(change, id, &origin).await?;
             known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
             end_access(change, id).await?;
             request_ending::end_for_subject(change, id).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     emails, profiles,
     registration::{hash_new, parse_email, parse_username},
-    reset, service,
+    reset, reset_confirmation, reset_store, service,
     store::{self, User},
 };
 use crate::{
@@ -137,6 +137,7 @@ pub(crate) async fn change_password(
     let new = NewPassword {
         text: new,
         keep: session,
+        confirmed_by: None,
         second: None,
     };
     if replace(app, caller, &proven, &typed, &new).await? {
@@ -151,6 +152,8 @@ struct NewPassword<'a> {
     text: &'a str,
     /// The session that does not end.
     keep: Option<&'a str>,
+    /// Who has confirmed the reset code that is used.
+    confirmed_by: Option<String>,
     /// The code to use up with it.
     second: Option<(&'a Checked, &'a TypedCode<'a>)>,
 }
@@ -173,6 +176,8 @@ pub(crate) async fn change_forced(
     let checked = check_second(app, &proven, &code).await?;
     // the user is known by the password; a code or a first password also its maker knows, so that nobody is
     let is_of_other = reset::check_redeemer(app, &proven, typed.origin.address).await?;
+    let address = typed.origin.address;
+    let confirmed_by = reset_confirmation::check(app, &proven, checked.is_some(), address).await?;
     let caller = if proven.by_reset_code || is_of_other {
         Caller::System
     } else {
@@ -188,6 +193,7 @@ pub(crate) async fn change_forced(
     let new = NewPassword {
         text: new,
         keep: None,
+        confirmed_by,
         second: checked.as_ref().map(|checked| (checked, &code)),
     };
     if replace(app, caller, &proven, typed, &new).await? {
@@ -297,7 +303,7 @@ async fn replace_password(
         {
             return Ok(false);
         }
-        let origin = store::find_reset_origin(change.conn(), &proven.id).await?;
+        let origin = reset_store::find_origin(change.conn(), &proven.id).await?;
         if let Some(origin) = &origin {
             reset::check_maker(app, change, &proven.id, origin).await?;
         }
@@ -317,6 +323,9 @@ async fn replace_password(
             json!({ "action": "user.password_changed", "subject": proven.id, "means": means });
         if let (true, Some(members)) = (means != "password", entry.as_object_mut()) {
             members.insert("reset_by".to_owned(), json!(by));
+            if let Some(confirmed_by) = &new.confirmed_by {
+                members.insert("confirmed_by".to_owned(), json!(confirmed_by));
+            }
         }
         change.record(entry);
         change.notify(&proven.id, Notice::PasswordChanged).await?;
@@ -378,6 +387,7 @@ mod tests {
         let new = NewPassword {
             text: "another password of alice",
             keep: None,
+            confirmed_by: None,
             second: None,
         };
         let replaced = replace_password(app, Caller::System, &proven, &new, "").await;

@@ -15,6 +15,8 @@ pub(crate) mod naming;
 mod profiles;
 pub(crate) mod registration;
 pub(crate) mod reset;
+pub(crate) mod reset_confirmation;
+pub(crate) mod reset_store;
 pub(crate) mod service;
 pub(crate) mod shown;
 pub(crate) mod store;

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::{
     emails,
+    reset_store::{self, ResetOrigin},
     shown::ShownUser,
-    store::{self, NewUser, ResetOrigin, User},
+    store::{self, NewUser, User},
 };
 use crate::{
     app::App,
@@ -43,6 +44,8 @@ pub(crate) struct ResetCode {
     pub(crate) code: String,
     pub(crate) hash: String,
     pub(crate) expires_at: Timestamp,
+    /// It is worth nothing until its owner or a second person confirms it.
+    pub(crate) is_unconfirmed: bool,
 }
 
 impl ResetCode {
@@ -53,6 +56,7 @@ impl ResetCode {
             hash: hash_reset_code(&canonical),
             code,
             expires_at: now.plus(RESET_CODE_LIFETIME),
+            is_unconfirmed: false,
         })
     }
 }
@@ -197,8 +201,10 @@ async fn create_with(
                 let origin = ResetOrigin {
                     by: Some(caller.actor().to_string()),
                     address: wanted.address.map(str::to_owned),
+                    is_unconfirmed: false,
+                    confirmed_by: None,
                 };
-                store::set_reset_origin(change, &id, &origin).await?;
+                reset_store::set_origin(change, &id, &origin).await?;
             }
             Ok(created)
         })

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{
     registration::ResetCode,
-    store::{self, ResetOrigin, User},
+    reset_store::{self, ResetOrigin},
+    store::{self, User},
 };
 use crate::{
     app::App,
@@ -34,7 +35,7 @@ pub(crate) async fn check_redeemer(
     address: &str,
 ) -> Result<bool, ApiError> {
     let mut conn = app.store().read().await?;
-    let origin = store::find_reset_origin(&mut conn, &proven.id).await?;
+    let origin = reset_store::find_origin(&mut conn, &proven.id).await?;
     let Some(origin) = origin.filter(|origin| origin.is_of_other(&proven.id)) else {
         return Ok(false);
     };
@@ -95,6 +96,8 @@ pub(crate) async fn renew_unused(app: &App, id: &str) -> Result<Option<ResetCode
     let origin = ResetOrigin {
         by: Some(caller.actor().to_string()),
         address: None,
+        is_unconfirmed: false,
+        confirmed_by: None,
     };
     let is_renewed = app
         .change(caller, async |change| {
@@ -105,7 +108,7 @@ pub(crate) async fn renew_unused(app: &App, id: &str) -> Result<Option<ResetCode
                 return Ok(false);
             };
             store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
-            store::set_reset_origin(change, id, &origin).await?;
+            reset_store::set_origin(change, id, &origin).await?;
             known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
             change.record(json!({ "action": "user.reset", "subject": id }));
             Ok(true)

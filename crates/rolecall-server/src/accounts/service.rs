@@ -9,8 +9,9 @@ use serde_json::json;
 use super::{
     emails, profiles,
     registration::{ResetCode, hash_new, parse_email, parse_username},
+    reset_store::{self, ResetOrigin},
     shown::ShownUser,
-    store::{self, ResetOrigin, User, UserFilter},
+    store::{self, User, UserFilter},
     withheld::withhold,
 };
 use crate::authority::reads;
@@ -227,7 +228,7 @@ async fn check_activation(
     if !is_lifted || rights.authority.is_unlimited() {
         return Ok(());
     }
-    let origin = store::find_reset_origin(change.conn(), &before.id).await?;
+    let origin = reset_store::find_origin(change.conn(), &before.id).await?;
     if origin.is_none_or(|origin| origin.by.is_none()) {
         return Ok(());
     }
@@ -299,22 +300,33 @@ pub(crate) async fn reset(
     address: Option<&str>,
 ) -> Result<ResetCode, ApiError> {
     let code = ResetCode::new(app.now())?;
-    let origin = ResetOrigin {
-        by: Some(caller.actor().to_string()),
-        address: address.map(str::to_owned),
-    };
-    app.change(caller, async |change| {
-        let user = require_authority_over(app, change, caller, id).await?;
-        store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
-        store::set_reset_origin(change, id, &origin).await?;
-        known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
-        end_access(change, id).await?;
-        request_ending::end_for_subject(change, id).await?;
-        change.record(json!({ "action": "user.reset", "subject": id }));
-        Ok(())
+    let (by, address) = (caller.actor().to_string(), address.map(str::to_owned));
+    let is_unconfirmed = app
+        .change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+            let user = required(change, id).await?;
+            cover_subject(change, &rights, id).await?;
+            // whoever holds everything gains nothing by a code
+            let is_unconfirmed = !rights.authority.is_unlimited();
+            let origin = ResetOrigin {
+                by: Some(by),
+                address,
+                is_unconfirmed,
+                confirmed_by: None,
+            };
+            store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
+            reset_store::set_origin(change, id, &origin).await?;
+            known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
+            end_access(change, id).await?;
+            request_ending::end_for_subject(change, id).await?;
+            change.record(json!({ "action": "user.reset", "subject": id }));
+            Ok(is_unconfirmed)
+        })
+        .await?;
+    Ok(ResetCode {
+        is_unconfirmed,
+        ..code
     })
-    .await?;
-    Ok(code)
 }
 
 /// Sets a password from the command line of the machine itself, and opens a locked account.

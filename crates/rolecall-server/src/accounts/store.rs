@@ -38,10 +38,8 @@ queries! {
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
         WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
-        reset_expires_at = NULL, reset_by = NULL, reset_address = NULL, updated_at = $4 WHERE id = $1";
-    FIND_RESET_ORIGIN = "SELECT reset_by AS by, reset_address AS address FROM users WHERE id = $1 \
-        AND (must_change_password = $2 OR reset_code_hash IS NOT NULL)";
-    SET_RESET_ORIGIN = "UPDATE users SET reset_by = $2, reset_address = $3 WHERE id = $1";
+        reset_expires_at = NULL, reset_by = NULL, reset_address = NULL, reset_unconfirmed = $3, \
+        reset_confirmed_by = NULL, updated_at = $4 WHERE id = $1";
     SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
     CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \
@@ -122,17 +120,6 @@ rows! {
         pub(crate) password_hash: Option<String>,
         pub(crate) reset_code_hash: Option<String>,
         pub(crate) reset_expires_at: Option<Timestamp>,
-    }
-}
-
-rows! {
-    /// The maker of a reset code, or of the first password of a user.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub(crate) struct ResetOrigin {
-        /// As the audit log names them; `None` for a code from before this was recorded.
-        pub(crate) by: Option<String>,
-        /// `None` on the command line.
-        pub(crate) address: Option<String>,
     }
 }
 
@@ -319,31 +306,6 @@ pub(crate) async fn set_reset_code(
         .execute(change.conn())
         .await?;
     Ok(())
-}
-
-/// Sets the maker of a user's reset code or first password.
-pub(crate) async fn set_reset_origin(
-    change: &mut Change<'_>,
-    id: &str,
-    origin: &ResetOrigin,
-) -> Result<(), StoreError> {
-    gate::hold(change.conn(), id).await?;
-    query(SET_RESET_ORIGIN)
-        .bind(id)
-        .bind(origin.by.as_deref())
-        .bind(origin.address.as_deref())
-        .execute(change.conn())
-        .await?;
-    Ok(())
-}
-
-/// Finds the maker of a user's reset code or first password; `None` if the user need not change the password.
-pub(crate) async fn find_reset_origin(
-    conn: &mut Conn,
-    id: &str,
-) -> Result<Option<ResetOrigin>, StoreError> {
-    let origin = query(FIND_RESET_ORIGIN).bind(id).bind(true);
-    origin.fetch_optional(conn).await
 }
 
 /// Returns true if `hash` is still the user's and the user may log in; `rehash` replaces it. Takes nothing away.

@@ -147,6 +147,11 @@ pub(crate) struct ResetCodeView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     mailed: bool,
+    /// The code is worth nothing until another administrator confirms it, or its owner uses it with a known device or a
+    /// second factor; missing if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    needs_confirmation: bool,
     #[schema(format = DateTime)]
     expires_at: String,
 }
@@ -157,6 +162,7 @@ impl ResetCodeView {
         Self {
             reset_code: None,
             mailed: true,
+            needs_confirmation: false,
             expires_at: rfc3339(expires_at),
         }
     }
@@ -165,6 +171,7 @@ impl ResetCodeView {
 impl From<ResetCode> for ResetCodeView {
     fn from(reset: ResetCode) -> Self {
         Self {
+            needs_confirmation: reset.is_unconfirmed,
             reset_code: Some(reset.code),
             mailed: false,
             expires_at: rfc3339(reset.expires_at),

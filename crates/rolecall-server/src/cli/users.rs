@@ -383,10 +383,19 @@ fn join_names<'a>(roles: impl IntoIterator<Item = &'a RoleName>) -> String {
 fn print_reset_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
     let expires_at = rfc3339(code.expires_at);
     if context.json {
-        return print_json(&json!({ "reset_code": code.code, "expires_at": expires_at }));
+        let mut answer = json!({ "reset_code": code.code, "expires_at": expires_at });
+        if let (true, Some(members)) = (code.is_unconfirmed, answer.as_object_mut()) {
+            members.insert("needs_confirmation".to_owned(), json!(true));
+        }
+        return print_json(&answer);
     }
+    let confirmation = if code.is_unconfirmed {
+        " Another administrator has to confirm it, unless the user has a second factor or uses a device with which they have signed in before."
+    } else {
+        ""
+    };
     write_out(&format!(
-        "{}\n\nThe user sets a new password at POST /password, with this code as the current password. It works once, until {expires_at}.\n",
+        "{}\n\nThe user sets a new password at POST /password, with this code as the current password. It works once, until {expires_at}.{confirmation}\n",
         code.code
     ))
 }

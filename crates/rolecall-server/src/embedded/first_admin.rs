@@ -238,6 +238,7 @@ mod tests {
             code: "AAAA-BBBB".to_owned(),
             hash: String::new(),
             expires_at: rolecall_core::Timestamp::from_seconds(0),
+            is_unconfirmed: false,
         };
         let notice = Notice {
             username: "o'brien",

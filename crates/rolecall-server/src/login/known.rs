@@ -114,6 +114,11 @@ impl Slot {
         self.source.is_some()
     }
 
+    /// Returns true if the account was used before with this device, which keeps a proof of that.
+    pub(crate) fn is_known_device(&self) -> bool {
+        self.device.is_some()
+    }
+
     /// Returns true if the account was used before, and never from here.
     async fn is_elsewhere(&self, conn: &mut Conn) -> Result<bool, StoreError> {
         Ok(!self.is_known() && store::has_addresses(conn, &self.account).await?)

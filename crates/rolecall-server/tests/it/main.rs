@@ -58,6 +58,7 @@ mod registration;
 mod remote_guard;
 mod remote_tickets;
 mod reserved_names;
+mod reset_confirmation;
 mod resources;
 mod responses;
 mod restart;

@@ -174,6 +174,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         include_str!("../../../migrations/0036_mail_codes.sql"),
     ),
     (
+        37,
+        "confirmed resets",
+        include_str!("../../../migrations/0037_confirmed_resets.sql"),
+    ),
+    (
         38,
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),

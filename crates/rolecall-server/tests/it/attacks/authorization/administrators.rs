@@ -79,6 +79,10 @@ async fn y157_a_reset_code_ends_when_the_account_outgrows_its_maker(app: TestApp
     let request = app.request(http::Method::POST, &path).peer(DESK);
     let made = request.token(&hilda).json(&json!({})).send().await;
     let code = made.is(200).text("reset_code");
+    let confirm = format!("{path}/confirm");
+    app.post(&confirm, app.admin().await, json!({}))
+        .await
+        .no_content();
     let mule = create_mule(&app, &hilda).await;
     for id in [&alice, &mule] {
         app.assign_in(id, "editor", "acme").await;
@@ -99,6 +103,9 @@ async fn y157_a_reset_code_ends_when_the_account_outgrows_its_maker(app: TestApp
     // a help desk that is no more makes nobody's codes work
     let made = app.post(format!("/api/users/{alice}/reset"), &hilda, json!({}));
     let code = made.await.is(200).text("reset_code");
+    app.post(&confirm, app.admin().await, json!({}))
+        .await
+        .no_content();
     let hilda = app.id_of("hilda").await;
     app.unassign(&hilda, "helpdesk").await;
     redeem(&app, "alice", &code, HOME)
