@@ -112,6 +112,6 @@ pub(crate) async fn spend(
     hash: &str,
 ) -> Result<bool, StoreError> {
     let spend = query(SPEND).bind(flow).bind(purpose.as_str()).bind(hash);
-    let spent: Option<String> = spend.fetch_optional(conn).await?;
-    Ok(spent.is_some())
+    let taken: Option<String> = spend.fetch_optional(conn).await?;
+    Ok(taken.is_some())
 }

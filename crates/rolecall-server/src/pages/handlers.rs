@@ -10,8 +10,8 @@ use rolecall::Public;
 
 use super::{
     answers::{failed, go, go_to, keep, message, refuse, see_other, send},
-    choice, mail_code, second,
-    steps::{Entered, answer, change_page, show, show_change},
+    choice,
+    steps::{By, Entered, answer, change_page, show, show_change},
     submitted::{Browser, Submitted},
 };
 use crate::{
@@ -127,8 +127,7 @@ pub(crate) async fn get_login(
     let notices = [PASSWORD_CHANGED, ACCOUNT_MADE];
     let entered = Entered {
         notice: notices.into_iter().find(|known| *known == notice),
-        by_recovery: query.get("by") == second::RECOVERY,
-        by_mail: query.get("by") == mail_code::MAIL,
+        by: By::named(query.get("by")),
         ..Entered::default()
     };
     show(&app, &browser, query.get("flow"), &entered).await

@@ -5,16 +5,13 @@ use rolecall::Public;
 
 use super::{
     answers::see_other,
-    steps::{Entered, answer},
+    steps::{By, Entered, answer},
     submitted::{Browser, Submitted},
 };
 use crate::{
     app::App,
     login::flow::{mailed, verifying},
 };
-
-/// The value of `by` for a code by mail.
-pub(super) const MAIL: &str = "mail";
 
 /// Ask for a code by mail for a user (`username`). The answer is the same whether there is an account or not.
 #[utoipa::path(post, path = "/login/code/send", tag = "sign-in", responses(
@@ -30,11 +27,11 @@ pub(crate) async fn post_send_code(
     let language = browser.language(&app, None);
     let language = app.parts().look.languages.name(language);
     match mailed::ask(&app, flow, &browser.visitor(&app), username, language).await {
-        Ok(()) => see_other(&format!("/login?flow={flow}&by={MAIL}")),
+        Ok(()) => see_other(&format!("/login?flow={flow}&by=mail")),
         Err(error) => {
             let entered = Entered {
                 username: username.to_owned(),
-                by_mail: true,
+                by: By::Mail,
                 ..Entered::default()
             };
             answer(&app, &browser, flow, Err(error), entered).await
@@ -58,7 +55,7 @@ pub(crate) async fn post_code(
     let next = mailed::prove(&app, flow, &visitor, form.get("code"), stays).await;
     let entered = Entered {
         stays,
-        by_mail: true,
+        by: By::Mail,
         ..Entered::default()
     };
     answer(&app, &browser, flow, next, entered).await
@@ -94,7 +91,7 @@ pub(crate) async fn post_verification(
     let flow = form.get("flow");
     let next = verifying::prove(&app, flow, &browser.visitor(&app), form.get("code")).await;
     let entered = Entered {
-        by_mail: true,
+        by: By::Mail,
         ..Entered::default()
     };
     answer(&app, &browser, flow, next, entered).await

@@ -5,7 +5,7 @@ use rolecall::Public;
 
 use super::{
     answers::{go, refuse},
-    steps::{Entered, answer, codes_page},
+    steps::{By, Entered, answer, codes_page},
     submitted::{Browser, Submitted},
 };
 use crate::{
@@ -16,9 +16,6 @@ use crate::{
         step::FlowError,
     },
 };
-
-/// The value of `by` for a recovery code.
-pub(super) const RECOVERY: &str = "recovery";
 
 /// Prove who you are with a second factor: a code of an authenticator application, or a recovery code.
 #[utoipa::path(post, path = "/login/second", tag = "sign-in", responses(
@@ -34,7 +31,7 @@ pub(crate) async fn post_second(
     let typed = (form.get("code"), form.get("remember") == "on");
     let next = second::prove(&app, flow, &browser.visitor(&app), typed).await;
     let entered = Entered {
-        by_recovery: form.get("by") == RECOVERY,
+        by: By::named(form.get("by")),
         ..Entered::default()
     };
     answer(&app, &browser, flow, next, entered).await

@@ -26,15 +26,35 @@ use crate::{
     tokens::identity::IdentityScope,
 };
 
+/// The way to go on with a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum By {
+    #[default]
+    Usual,
+    /// A recovery code in place of a code of an application.
+    RecoveryCode,
+    /// A code by mail in place of the password.
+    Mail,
+}
+
+impl By {
+    /// Returns the way that a link or form names.
+    pub(super) fn named(name: &str) -> Self {
+        match name {
+            "recovery" => Self::RecoveryCode,
+            "mail" => Self::Mail,
+            _ => Self::Usual,
+        }
+    }
+}
+
 /// The values that a page repeats, and what is wrong with them.
 #[derive(Default)]
 pub(super) struct Entered {
     pub(super) username: String,
     pub(super) stays: bool,
-    /// A recovery code is asked for, and not the code of an application.
-    pub(super) by_recovery: bool,
-    /// A code by mail is asked for, and not the password.
-    pub(super) by_mail: bool,
+    /// The way that is asked for in place of the usual one of the page.
+    pub(super) by: By,
     /// The form for a new password asks for the second factor, too.
     pub(super) asks_code: bool,
     /// The key of a text.
@@ -74,9 +94,9 @@ pub(super) async fn answer(
             show(app, browser, flow, &entered).await
         }
         Err(FlowError::WrongCode) => {
-            let error = if entered.by_recovery {
+            let error = if entered.by == By::RecoveryCode {
                 "wrong-recovery-code"
-            } else if entered.by_mail {
+            } else if entered.by == By::Mail {
                 "wrong-mail-code"
             } else {
                 "wrong-code"
@@ -167,7 +187,7 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
             may_remember,
             passkey,
         } => {
-            let by_recovery = entered.by_recovery;
+            let by_recovery = entered.by == By::RecoveryCode;
             let values = context! { username, has_application, may_remember, passkey, by_recovery, ..common };
             ("second.html", values)
         }
@@ -194,7 +214,7 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
         Step::Continue { username } => ("continue.html", context! { username, ..common }),
         Step::SignIn {
             hint, mail_code, ..
-        } if entered.by_mail && *mail_code != MailCode::Off => {
+        } if entered.by == By::Mail && *mail_code != MailCode::Off => {
             let about = (hint.as_deref(), *mail_code == MailCode::Asked);
             (
                 "mail_code.html",

@@ -117,9 +117,9 @@ pub(super) async fn with_code<T>(
         .store()
         .write(async |conn: &mut Conn| codes::try_once(conn, of, MOST_TRIES).await)
         .await?;
-    let tried: AskedCode = tried.ok_or(FlowError::Ended)?;
-    let (tries, meant) = (tried.tries, tried.subject_id.clone());
-    let right = check(app, of, tried, code).filter(|_| is_open);
+    let asked: AskedCode = tried.ok_or(FlowError::Ended)?;
+    let (count, meant) = (asked.tries, asked.subject_id.clone());
+    let right = check(app, of, asked, code).filter(|_| is_open);
     let done = match right {
         Some(right) => work(&slot, &right).await?,
         None => None,
@@ -130,7 +130,7 @@ pub(super) async fn with_code<T>(
     parts.metrics.log_ins.add_one("wrong");
     let address = visitor.origin.address;
     password::count_guess(app, &slot, meant.as_deref(), address).await?;
-    Err(end_after_last(app, flow, tries).await?)
+    Err(end_after_last(app, flow, count).await?)
 }
 
 /// Ends the flow with the last try. Whoever guesses begins again, and the failures of the account remain.

@@ -300,6 +300,7 @@ mod tests {
             Proofs::by(Proof::BrowserSession {
                 id: "b".to_owned(),
                 amr: "pwd".to_owned(),
+                with_factor: false,
                 at_micros: 0,
                 remembered: Some(device.to_owned()),
             })

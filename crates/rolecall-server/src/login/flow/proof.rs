@@ -235,10 +235,9 @@ impl Proof {
     fn methods(&self) -> impl Iterator<Item = &str> {
         let methods = match self {
             Self::Password { .. } => PASSWORD,
-            Self::Address { .. } => "",
             Self::BrowserSession { amr, .. } | Self::Passkey { amr, .. } => amr,
             Self::MailCode { .. } | Self::Totp { .. } | Self::RecoveryCode { .. } => ONE_TIME_CODE,
-            Self::Remembered { .. } => "",
+            Self::Address { .. } | Self::Remembered { .. } => "",
         };
         methods.split(' ').filter(|method| !method.is_empty())
     }
@@ -395,6 +394,7 @@ mod tests {
             amr: "otp".to_owned(),
             with_factor: is,
             at_micros: 0,
+            remembered: None,
         };
         for (proofs, by_mail, have_factor) in [
             (vec![], false, false),

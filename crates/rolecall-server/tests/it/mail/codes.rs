@@ -212,7 +212,7 @@ async fn i055_five_codes_end_the_flow_and_count_on_the_account(world: World) {
             WRONG,
         );
         // another mail brings no further tries
-        world.pass_time(Duration::from_secs(60));
+        world.pass_time(Duration::from_mins(1));
     }
     shows(
         &type_in(&mut browser, &flow, other_than(&code)).await,
@@ -230,7 +230,7 @@ async fn i055_five_codes_end_the_flow_and_count_on_the_account(world: World) {
     send(&mut browser, &flow, "nobody").await.is(303);
     for _ in 0..4 {
         shows(&type_in(&mut browser, &flow, "00000000").await, 401, WRONG);
-        world.pass_time(Duration::from_secs(60));
+        world.pass_time(Duration::from_mins(1));
     }
     shows(&type_in(&mut browser, &flow, "00000000").await, 400, ENDED);
     assert_eq!(world.db.count("login_failures").await, 2);
@@ -384,7 +384,7 @@ async fn i095_a_code_by_mail_is_no_second_factor_and_reaches_no_assurance(world:
     assert_eq!(world.server.mails().len(), mails + 1);
     // and what asks for aal2 gets it by the password only
     let mut browser = Browser::new(&world);
-    world.pass_time(Duration::from_secs(60));
+    world.pass_time(Duration::from_mins(1));
     let more = [("acr_values", "aal2"), ("scope", "openid")];
     let flow = browser.begin(&world.client, REDIRECT, &more).await;
     let to_page = format!("/login?flow={flow}");

@@ -136,7 +136,7 @@ async fn y430_a_help_desk_takes_no_account_over_within_its_limit(site: Mailing) 
     assert_eq!(notice.header("subject"), "Your address was changed");
     assert_eq!(notice.to, [format!("<{ADDRESS}>")]);
     // no link, and a code that counts as the help desk's
-    let reset = site.request(Method::POST, &format!("{path}/reset"));
+    let reset = site.request(Method::POST, format!("{path}/reset"));
     let reset = reset.token(&desk).peer("198.51.100.7").send().await;
     assert_eq!(reset.is(200).json.get("mailed"), None);
     let body = json!({

@@ -194,7 +194,7 @@ async fn i055_five_codes_end_the_sign_in(world: World) {
         type_in(&mut browser, &flow, other_than(&code))
             .await
             .is(401);
-        world.pass_time(Duration::from_secs(60));
+        world.pass_time(Duration::from_mins(1));
     }
     type_in(&mut browser, &flow, other_than(&code))
         .await
