@@ -51,9 +51,10 @@ pub(crate) fn build(
         return Err(BuildError::Exists(to.to_owned()));
     }
     let input = files::open(from).map_err(|error| BuildError::Io(from.to_owned(), error))?;
-    let partial = file::beside(to, ".partial");
     let failed = |error| BuildError::Io(to.to_owned(), error);
-    file::remove_if_exists(&partial).map_err(failed)?;
+    // a name of its own: another build of the same list may be under way
+    let name = ids::random_token(96).map_err(|error| failed(io::Error::other(error)))?;
+    let partial = file::beside(to, &format!(".{name}.partial"));
     let built = write(input, &partial, options, progress);
     let published = built
         .map_err(|error| match error {
@@ -136,6 +137,20 @@ mod tests {
         assert!(has("another password"));
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn y443_a_build_leaves_the_unfinished_list_of_another_one_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("list.txt"), folder.path().join("list"));
+        fs::write(&from, "one password\n").unwrap();
+        let others = file::beside(&to, ".partial");
+        fs::write(&others, "half a list").unwrap();
+        build(&from, &to, ReadOptions::default(), true, |_| ()).unwrap();
+        let password = Password::new("one password".to_owned()).unwrap();
+        assert!(open(&to).unwrap().contains(&password).unwrap());
+        assert_eq!(fs::read(&others).unwrap(), b"half a list");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

@@ -123,6 +123,10 @@ pub(crate) async fn change_password(
     origin: Origin<'_>,
 ) -> Result<(), LoginError> {
     let user = service::get_own(app, caller).await?;
+    let owner = Owner::by_token(caller, origin.address);
+    owner
+        .prove_second(app, &mut app.store().read().await?)
+        .await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
     let typed = Typed {
         username: &user.username,

@@ -101,6 +101,26 @@ impl<'a> Owner<'a> {
         }
     }
 
+    /// Checks that a second factor stands behind the session, if the account has one: the password alone, or a device on
+    /// which none is asked for, must not be enough to take the account over.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::StepUp`].
+    pub(crate) async fn prove_second(&self, app: &App, conn: &mut Conn) -> Result<(), ApiError> {
+        if store::kinds(conn, self.subject).await?.is_empty() {
+            return Ok(());
+        }
+        let sureness = self.sureness(app, conn).await?;
+        let is_by_both =
+            |one: &Sureness| Acr::of_methods(one.amr.split(' ')) >= Acr::Aal2;
+        if sureness.is_some_and(|one| is_by_both(&one)) {
+            Ok(())
+        } else {
+            Err(step_up(app, Some(Acr::Aal2)))
+        }
+    }
+
     /// Returns the session in which the owner acts.
     pub(super) async fn acting(&self, conn: &mut Conn) -> Result<Acting, StoreError> {
         match self.session {

@@ -59,12 +59,19 @@ impl From<lettre::transport::smtp::Error> for SendError {
             None if error.is_response() => "an answer that is no SMTP".to_owned(),
             None => "connection".to_owned(),
         };
+        let is_final = error.status().is_some_and(|code| concerns_mailbox(code.into()));
         Self {
             kind,
-            is_final: error.is_permanent(),
+            is_final,
             source: Some(error),
         }
     }
+}
+
+/// Returns true if an answer is about the mailbox of the recipient (RFC 5321 section 4.2.3). Others, such as 535 while the
+/// password of the server is changed, say nothing about the mail.
+const fn concerns_mailbox(status: u16) -> bool {
+    matches!(status, 550..=553)
 }
 
 /// A mail as it is sent.

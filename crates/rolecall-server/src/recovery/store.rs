@@ -19,15 +19,16 @@ queries! {
 /// Starts a new era, which ends every token and session, and returns the number of sessions. Clients are told of those
 /// that this database knows. Floors of the old era are no longer needed.
 pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64, StoreError> {
+    // those of the backup would come twice. Before the users: whoever sends one holds it first, and then its user
+    mails::forget_all(change.conn()).await?;
     gate::hold_users(change.conn()).await?;
     backchannel::end_all(change).await?;
     let conn = change.conn();
     query(RENEW_ERA).bind(era).execute(conn).await?;
     query(FORGET_FLOORS).execute(conn).await?;
     query(FORGET_ACTIVE_ROLES).execute(conn).await?;
-    // those of the backup may have been used since, and mails would come twice
+    // those of the backup may have been used since
     links::forget_all(conn).await?;
-    mails::forget_all(conn).await?;
     invitations::forget_all(conn).await?;
     // tokens of the application before carry no era, so they end by the name of their user
     query(END_LEGACY_TOKENS).execute(conn).await?;

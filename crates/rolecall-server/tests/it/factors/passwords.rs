@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::{REDIRECT, STEP, World, code_of, leads_to_page, page};
+use super::{asks_for_sign_in, REDIRECT, STEP, World, code_of, leads_to_page, page};
 use crate::support::{Browser, NEW_PASSWORD, PASSWORD, on_both};
 
 on_both![
     the_password_grant_is_refused_for_an_account_with_a_factor,
     i050_a_reset_keeps_the_factor_and_signs_nobody_in,
     i051_a_new_password_needs_the_factor,
+    y441_a_session_by_the_password_alone_changes_it_no_more_once_there_is_a_factor,
     i051_the_page_for_a_new_password_asks_for_the_factor,
 ];
 
@@ -90,6 +91,21 @@ async fn i051_a_new_password_needs_the_factor(world: World) {
     world.post("/password", "", body).await.wrong_password();
     let refused = world.password_grant("alice", NEW_PASSWORD).await;
     refused.oauth_error(400, "invalid_grant");
+}
+
+async fn y441_a_session_by_the_password_alone_changes_it_no_more_once_there_is_a_factor(
+    world: World,
+) {
+    let before = world.log_in("alice").await;
+    let change = async |token: &str| {
+        let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
+        world.put_json("/api/me/password", token, body).await
+    };
+    let enrolled = world.enrol("alice").await;
+    let refused = change(&before).await;
+    asks_for_sign_in(&refused, ", acr_values=\"aal2\", max_age=\"300\"");
+    let token = world.token_with("alice", &enrolled.phone).await;
+    change(&token).await.no_content();
 }
 
 async fn i051_the_page_for_a_new_password_asks_for_the_factor(world: World) {

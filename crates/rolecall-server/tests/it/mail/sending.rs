@@ -11,6 +11,7 @@ use crate::support::{
 on_both![
     a_server_that_refuses_for_now_gets_the_mail_again,
     a_server_that_refuses_for_good_gets_the_mail_once,
+    y442_a_refusal_of_the_login_or_the_server_loses_no_mail,
     what_no_server_takes_is_given_up_after_five_tries,
     a_mail_outlives_the_process_that_wrote_it,
     a_mail_outlives_the_process_that_was_sending_it,
@@ -79,6 +80,21 @@ async fn a_server_that_refuses_for_good_gets_the_mail_once(site: Mailing) {
     // what it said is forgotten
     let sealed = site.db.texts("SELECT sealed FROM rolecall_mails").await;
     assert_eq!(sealed, [""]);
+}
+
+async fn y442_a_refusal_of_the_login_or_the_server_loses_no_mail(site: Mailing) {
+    site.server.answer(&[535, 554].map(Answer::Refuse));
+    site.ask("alice").await.is(303);
+    for (number, pause) in [1, 5].into_iter().enumerate() {
+        site.server.tries(number + 1).await;
+        eventually("the try has ended", async || {
+            tries(&site).await == i64::try_from(number + 1).unwrap()
+        })
+        .await;
+        site.pass_time(Duration::from_mins(pause));
+    }
+    let token = site.server.count(1).await.remove(0).token();
+    site.choose(&token, NEW_PASSWORD).await.is(303);
 }
 
 async fn what_no_server_takes_is_given_up_after_five_tries(site: Mailing) {
