@@ -112,8 +112,7 @@ impl<'a> Owner<'a> {
             return Ok(());
         }
         let sureness = self.sureness(app, conn).await?;
-        let is_by_both =
-            |one: &Sureness| Acr::of_methods(one.amr.split(' ')) >= Acr::Aal2;
+        let is_by_both = |one: &Sureness| Acr::of_methods(one.amr.split(' ')) >= Acr::Aal2;
         if sureness.is_some_and(|one| is_by_both(&one)) {
             Ok(())
         } else {

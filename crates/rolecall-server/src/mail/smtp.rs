@@ -59,7 +59,9 @@ impl From<lettre::transport::smtp::Error> for SendError {
             None if error.is_response() => "an answer that is no SMTP".to_owned(),
             None => "connection".to_owned(),
         };
-        let is_final = error.status().is_some_and(|code| concerns_mailbox(code.into()));
+        let is_final = error
+            .status()
+            .is_some_and(|code| concerns_mailbox(code.into()));
         Self {
             kind,
             is_final,

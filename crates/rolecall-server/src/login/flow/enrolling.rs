@@ -5,7 +5,7 @@ use super::{
     owed::Due,
     passkey,
     proof::Proof,
-    service::{advance, due},
+    service::{advance, due, due_in},
     step::{FlowError, Next, Step, Visitor},
     store::{self as flows, Flow},
 };
@@ -94,6 +94,10 @@ pub(crate) async fn confirm(
     let confirmed = app
         .change_as(caller, async |change: &mut Change<'_>| {
             gate::hold(change.conn(), &subject).await?;
+            if due_in(app, change.conn(), &flow).await? != Due::Enrolment {
+                // another sign-in has just added the first one, and this one has not proven it
+                return Err(FlowError::Ended);
+            }
             keep(
                 app,
                 change,
@@ -163,6 +167,10 @@ pub(crate) async fn add_passkey(
     let confirmed = app
         .change_as(caller, async |change: &mut Change<'_>| {
             gate::hold(change.conn(), &subject).await?;
+            let still = due_in(app, change.conn(), &flow).await?;
+            if !matches!(still, Due::Enrolment | Due::PasskeyEnrolment) {
+                return Err(FlowError::Ended);
+            }
             let added = passkeys::add_in(app, change, owner, (&factor, ""), &made).await?;
             // of two answers at once, one finds the step taken
             let now = change.now();

@@ -87,12 +87,16 @@ pub(crate) async fn begin(
 
 /// Returns the proof that a flow still waits for.
 pub(super) async fn due(app: &App, flow: &Flow) -> Result<Due, FlowError> {
+    due_in(app, &mut app.store().read().await?, flow).await
+}
+
+/// As [`due`], in a transaction.
+pub(super) async fn due_in(app: &App, conn: &mut Conn, flow: &Flow) -> Result<Due, FlowError> {
     let Some(subject) = &flow.subject_id else {
         return Ok(Due::First);
     };
     let request = flow.choice.apply(&flow.request);
-    let mut conn = app.store().read().await?;
-    let owed = owed::read(app, &mut conn, &request, subject).await?;
+    let owed = owed::read(app, conn, &request, subject).await?;
     let fresh = app.settings().factors.fresh;
     Ok(owed.due(&flow.proofs, app.now(), fresh))
 }

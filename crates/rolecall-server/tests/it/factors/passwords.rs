@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{asks_for_sign_in, REDIRECT, STEP, World, code_of, leads_to_page, page};
+use super::{REDIRECT, STEP, World, asks_for_sign_in, code_of, leads_to_page, page};
 use crate::support::{Browser, NEW_PASSWORD, PASSWORD, on_both};
 
 on_both![

@@ -11,6 +11,7 @@ use crate::support::{Browser, Database, Fixture, PASSWORD, Phone, TestApp, claim
 on_both![
     i082_whoever_has_none_adds_one_at_the_sign_in,
     i082_an_enrolment_in_a_sign_in_belongs_to_it_alone,
+    y444_of_two_first_factors_at_once_one_is_added,
     a_required_factor_is_asked_of_sign_ins_from_before,
     i040_where_factors_are_off_nobody_adds_one_and_all_are_asked,
 ];
@@ -137,6 +138,36 @@ async fn i082_an_enrolment_in_a_sign_in_belongs_to_it_alone(world: Required) {
     leads_to_page(&three.log_in(&third, "alice", PASSWORD).await, &third);
     let shown = page(&three.open(&format!("/login?flow={third}")).await, 200);
     assert!(!shown.contains("Add an authenticator app"), "{shown}");
+}
+
+async fn y444_of_two_first_factors_at_once_one_is_added(world: Required) {
+    let begin = async |browser: &mut Browser<'_>, name: &str| {
+        let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+        leads_to_page(&browser.log_in(&flow, name, PASSWORD).await, &flow);
+        let shown = page(&browser.open(&format!("/login?flow={flow}")).await, 200);
+        let phone = scanned(&shown);
+        (flow, world.code(&phone))
+    };
+    for name in ["alice", "one", "two", "three"] {
+        if name != "alice" {
+            world.create_user(name, &[]).await;
+        }
+        let (mut owner, mut thief) = (Browser::new(&world), Browser::new(&world));
+        let (own, code) = begin(&mut owner, name).await;
+        let (other, guess) = begin(&mut thief, name).await;
+        let own = [("flow", own.as_str()), ("code", code.as_str())];
+        let other = [("flow", other.as_str()), ("code", guess.as_str())];
+        let answers = tokio::join!(
+            owner.submit("/login/enrol", &own),
+            thief.submit("/login/enrol", &other)
+        );
+        let statuses = [answers.0.status, answers.1.status];
+        let added = statuses.iter().filter(|status| status.as_u16() == 200);
+        assert_eq!(added.count(), 1, "{name}: {statuses:?}");
+        let id = world.id_of(name).await;
+        let confirmed = format!("SELECT id FROM factors WHERE subject_id = '{id}' AND confirmed");
+        assert_eq!(world.db.texts(&confirmed).await.len(), 1, "{name}");
+    }
 }
 
 async fn a_required_factor_is_asked_of_sign_ins_from_before(world: World) {
