@@ -254,7 +254,13 @@ async fn replace(
                 ApiError::Busy => "too_busy",
                 _ => "failed",
             };
-            password::record_refused(app, proven, address, reason).await?;
+            // others have taken it already
+            let is_counted = matches!(caller, Caller::Token(_));
+            if is_counted && app.take_quota(Quota::OwnChanges, &proven.id).is_err() {
+                password::count_refused(app, proven, address).await?;
+            } else {
+                password::record_refused(app, proven, address, reason).await?;
+            }
         }
     }
     replaced

@@ -18,6 +18,7 @@ on_both![
     y152_logging_out_is_always_possible,
     y232_a_change_that_a_rule_refuses_costs_quota,
     y119_log_ins_and_password_changes_of_one_account_have_a_quota,
+    y445_refused_new_passwords_of_one_account_write_ten_events,
 ];
 
 /// A node with the smallest quotas for users.
@@ -314,4 +315,16 @@ async fn y251_what_changes_nothing_waits_for_no_change(app: TestApp) {
     let unknown = "/api/me/sessions/01890a5d-ac96-774b-bcce-b302099a8057";
     app.delete(unknown, &alice).await.no_content();
     held.release().await;
+}
+
+async fn y445_refused_new_passwords_of_one_account_write_ten_events(app: Small) {
+    app.0.create_user("alice", &[]).await;
+    let token = app.0.log_in("alice").await;
+    let body = json!({ "current_password": PASSWORD, "new_password": "short" });
+    for _ in 0..12 {
+        let refused = app.0.put_json("/api/me/password", &token, body.clone());
+        refused.await.invalid(&["body", "new_password"]);
+    }
+    let events = "SELECT COUNT(*) FROM audit_events WHERE kind = 'password_proven'";
+    assert_eq!(app.0.db.number(events).await, 10);
 }
