@@ -7,15 +7,13 @@ use rolecall_core::{Acr, Timestamp};
 use super::{
     answer::{Answer, AnswerError, Target},
     choice::{Bounds, Choice, beside_others, settle},
-    owed,
-    proof::{Proof, fingerprint, has_factor},
+    confirming, owed,
     proven::Proven,
     remembering,
     request::AuthorizationRequest,
     store::{self as flows, Flow},
 };
 use crate::{
-    accounts::store::{self as accounts, User},
     app::App,
     authority::{
         caller::Caller,
@@ -27,7 +25,6 @@ use crate::{
     },
     consents,
     error::ApiError,
-    factors::store as factors,
     ids,
     login::{
         browser::{
@@ -146,7 +143,11 @@ async fn conclude_in(
         return Err(Refusal::Stale);
     }
     let now = app.now();
-    let auth_time = confirm(conn, conclusion, now).await?;
+    if !confirming::all_hold(conn, proven, conclusion.current, now).await? {
+        return Err(Refusal::Stale);
+    }
+    // the user has been known since the first
+    let auth_time = proven.first().at();
     // a factor may have been added or removed, or a setting changed, since it was proven
     let owed = owed::read(app, conn, request, proven.subject()).await?;
     if !proven.pays(&owed) {
@@ -249,83 +250,6 @@ async fn admit(
         consents::service::give(conn, &client, request, &subject.id, now).await?;
     } else if !consents::service::confirm(conn, &client, request, &subject.id, now).await? {
         return Err(Refusal::Stale);
-    }
-    Ok(())
-}
-
-/// Checks that every proof still holds, and returns the time of the first, since when the user has been known.
-async fn confirm(
-    conn: &mut Conn,
-    conclusion: &Conclusion<'_>,
-    now: Timestamp,
-) -> Result<Timestamp, Refusal> {
-    for proof in conclusion.proven.proofs() {
-        confirm_one(conn, conclusion, proof, now).await?;
-    }
-    Ok(conclusion.proven.first().at())
-}
-
-async fn confirm_one(
-    conn: &mut Conn,
-    conclusion: &Conclusion<'_>,
-    proof: &Proof,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let subject = conclusion.proven.subject();
-    match proof {
-        Proof::Password {
-            fingerprint: proven,
-            ..
-        } => {
-            let hash = accounts::find_active_hash(conn, subject).await?;
-            let hash = hash.filter(|hash| fingerprint(hash) == *proven);
-            let hash = hash.ok_or(Refusal::Stale)?;
-            // writes the row, so that a change of the password waits for this session and ends it
-            if !accounts::confirm_password(conn, subject, &hash, None).await? {
-                return Err(Refusal::Stale);
-            }
-        }
-        Proof::MailCode {
-            fingerprint: proven,
-            ..
-        }
-        | Proof::Address {
-            fingerprint: proven,
-            ..
-        } => {
-            let user = accounts::find_user(conn, subject, now).await?;
-            let address = user.as_ref().and_then(User::proven_email);
-            if address.is_none_or(|address| fingerprint(address) != *proven) {
-                return Err(Refusal::Stale);
-            }
-        }
-        Proof::BrowserSession {
-            id,
-            amr,
-            with_factor,
-            at_micros,
-            ..
-        } => {
-            let current = conclusion.current;
-            let session = current.filter(|session| session.id == *id);
-            let session = session.filter(|session| session.subject_id == subject);
-            let session = session.ok_or(Refusal::Stale)?;
-            // another window may have renewed it since, and must not have done so with less
-            let acr = |amr: &str| Acr::of_methods(amr.split(' '));
-            let is_enough = acr(&session.amr) >= acr(amr)
-                && (has_factor(&session.credentials) || !with_factor)
-                && session.auth_time.micros() >= *at_micros;
-            if !is_enough || !browsers::touch(conn, id, now).await? {
-                return Err(Refusal::Stale);
-            }
-        }
-        Proof::Totp { factor, .. } | Proof::Passkey { factor, .. } => {
-            if !factors::is_confirmed(conn, factor, subject).await? {
-                return Err(Refusal::Stale);
-            }
-        }
-        // it was used up when it was typed; a device is among what is owed
-        Proof::RecoveryCode { .. } | Proof::Remembered { .. } => {}
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ pub(crate) mod begun;
 pub(crate) mod choice;
 pub(crate) mod choosing;
 pub(crate) mod conclude;
+mod confirming;
 pub(crate) mod consenting;
 mod describe;
 pub(crate) mod enrolling;

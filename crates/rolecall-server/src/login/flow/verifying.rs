@@ -119,7 +119,7 @@ async fn keep(
     let mut proven = flow.clone();
     proven.proofs.add(Proof::address(&right.address, app.now()));
     let user = user_of(app, &mut app.store().read().await?, flow).await?;
-    let kept = if user.email_verified_at.is_some() {
+    let kept = if user.proven_email().is_some() {
         app.store()
             .write(async |conn: &mut Conn| keep_in(app, conn, &proven, visitor, of).await)
             .await?
@@ -177,6 +177,7 @@ async fn verify(app: &App, change: &mut Change<'_>, user: &User) -> Result<(), A
     emails::refuse_taken(app, change, address, id).await?;
     let after = User {
         email_verified_at: Some(now),
+        email_verified_by: None,
         ..user.clone()
     };
     accounts::update_user(change, &after).await?;
