@@ -120,7 +120,7 @@ async fn i060_an_address_gets_three_mails_of_a_kind_an_hour(site: Mailing) {
     };
     assert_eq!(count("You have an account"), 3);
     assert_eq!(count("Make your account"), 3);
-    assert_eq!(count("Choose a new password"), 3);
+    assert_eq!(count("Reset your password"), 3);
     assert_eq!(mails.len(), 9);
 }
 
@@ -149,7 +149,7 @@ async fn y433_no_mail_of_one_kind_keeps_those_of_another_from_being_sent(site: M
     assert_eq!(mails.len(), 11);
     let link = mails
         .iter()
-        .find(|mail| mail.header("subject") == "Choose a new password");
+        .find(|mail| mail.header("subject") == "Reset your password");
     site.choose(&link.unwrap().token(), NEW_PASSWORD)
         .await
         .is(303);
