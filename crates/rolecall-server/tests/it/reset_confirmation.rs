@@ -193,8 +193,5 @@ async fn administrators_and_the_command_line_need_no_confirmation(app: TestApp) 
         .await
         .no_content();
     let printed = run(&app, &["user", "reset", "alice"]).await;
-    let code = printed.lines().next().unwrap();
-    let body = json!({ "username": "alice", "current_password": code, "new_password": PASSWORD });
-    let request = app.request(Method::POST, "/password").peer(ELSEWHERE);
-    request.json(&body).send().await.no_content();
+    assert!(!printed.contains("confirm"), "{printed}");
 }

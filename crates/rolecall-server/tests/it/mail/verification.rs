@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_server::config::Mfa;
+use rolecall_server::{EmbeddedBuilder, config::Mfa};
 use serde_json::json;
 
 use super::{
@@ -42,24 +42,28 @@ impl std::ops::Deref for World {
 
 impl Fixture for World {
     async fn on(db: Database) -> Self {
-        Self::with(db, Mfa::Optional).await
-    }
-}
-
-impl World {
-    async fn with(db: Database, mfa: Mfa) -> Self {
-        let configure = |builder: rolecall_server::EmbeddedBuilder| {
-            builder
-                .verified_address(true)
-                .mail_code(true)
-                .second_factor(mfa)
-        };
-        let site = Mailing::configured(db, configure).await;
+        let site = Mailing::configured(db, |builder| with(builder, Mfa::Optional)).await;
         let members = json!({
             "grants": ["authorization_code"], "redirect_uris": [REDIRECT], "consent": "skip",
         });
         let client = site.create_client("app", members).await;
         Self { site, client }
+    }
+}
+
+fn with(builder: EmbeddedBuilder, mfa: Mfa) -> EmbeddedBuilder {
+    let builder = builder.verified_address(true).mail_code(true);
+    builder.second_factor(mfa)
+}
+
+impl World {
+    /// Asks everybody for a second factor from now on.
+    async fn require_factors(self) -> Self {
+        let Mailing { app, server, alice } = self.site;
+        let configure = |builder| with(server.configure(builder), Mfa::Required);
+        let app = app.restart_as(configure, async |_: &Database| {}).await;
+        let site = Mailing { app, server, alice };
+        Self { site, ..self }
     }
 
     /// Signs in with the password, which must lead to the page for the address; returns the flow.
@@ -207,8 +211,8 @@ async fn i055_five_codes_end_the_sign_in(world: World) {
     );
 }
 
-async fn i082_a_forced_enrolment_begins_with_a_code_to_the_verified_address(db: Database) {
-    let world = World::with(db, Mfa::Required).await;
+async fn i082_a_forced_enrolment_begins_with_a_code_to_the_verified_address(world: World) {
+    let world = world.require_factors().await;
     let mut browser = Browser::new(&world);
     let flow = world.begin(&mut browser, "alice").await;
     let path = format!("/login?flow={flow}");
