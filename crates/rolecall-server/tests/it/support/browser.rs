@@ -258,3 +258,13 @@ impl Node {
         self.form_as(client, "/token", form).send().await
     }
 }
+
+/// Returns a page without the challenge for a passkey, which is random.
+pub(crate) fn without_challenge(page: &str) -> String {
+    let Some((before, rest)) = page.split_once("&quot;challenge&quot;:&quot;") else {
+        return page.to_owned();
+    };
+    let (challenge, after) = rest.split_once("&quot;").unwrap();
+    assert_eq!(challenge.len(), 43, "{challenge}");
+    format!("{before}CHALLENGE{after}")
+}

@@ -24,7 +24,7 @@ use rolecall_server::passwords::Parameters;
 use serde_json::Value;
 
 pub(crate) use app::{RealHashing, TestApp, builder_at};
-pub(crate) use browser::{Browser, CHALLENGE, SignInAnswer, VERIFIER};
+pub(crate) use browser::{Browser, CHALLENGE, SignInAnswer, VERIFIER, without_challenge};
 pub(crate) use client::Credentials;
 pub(crate) use command_line::{
     audit_is_whole, command, output_of, rolecall, rolecall_with, run, run_failing, verify_audit,
