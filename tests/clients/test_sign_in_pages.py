@@ -369,7 +369,7 @@ def layout_problems(browser):
     """What does not fit the width of the screen, or is too small for a finger (WCAG 2.5.5: 44 pixels)."""
     return browser.execute_script("""
         const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth ? ["too wide"] : [];
-        const small = [...document.querySelectorAll("button, input:not([type=hidden], [type=checkbox])")]
+        const small = [...document.querySelectorAll("button:not([hidden]), input:not([type=hidden], [type=checkbox])")]
           .filter((one) => one.getBoundingClientRect().height < 44).map((one) => `too low: ${one.outerHTML}`);
         return [...wide, ...small];""")
 

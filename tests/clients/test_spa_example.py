@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as until
 
@@ -66,11 +67,28 @@ def sign_in_as(browser, page, name):
     browsers.wait_for(browser, until.text_to_be_present_in_element((By.ID, "status"), f"Signed in as {name}"))
 
 
+def press_for_answer(browser, action):
+    """Presses the button of an action, without an answer on the page."""
+    browser.execute_script("document.getElementById('answer').textContent = ''")
+    click(browser, f'//button[@id="{action}"]')
+
+
+def answer(browser):
+    """What the page says of the action. In between, the browser may be elsewhere."""
+    def read():
+        try:
+            return browser.find_element(By.ID, "answer").text
+        except WebDriverException:
+            # the page has gone to the sign-in, or has just come back
+            return ""
+
+    return wait_until(30, read, "an answer on the page")
+
+
 def load(browser):
     """Presses the button, and returns what the API answers."""
-    browser.execute_script("document.getElementById('answer').textContent = ''")
-    click(browser, '//button[@id="load"]')
-    return wait_until(20, lambda: browser.find_element(By.ID, "answer").text)
+    press_for_answer(browser, "load")
+    return answer(browser)
 
 
 def test_a_person_signs_in_and_loads_the_items(browser, page):

@@ -13,9 +13,14 @@ const base64url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
-/** Goes to the sign-in page. With `prompt: "none"` the server answers at once, with an error if nobody is signed in. */
-async function signIn(more = {}) {
-  const pending = { state: random(), nonce: random(), verifier: random() };
+/**
+ * Goes to the sign-in page. With `prompt: "none"` the server answers at once, with an error if nobody is signed in.
+ *
+ * `after` is what this page goes on with. It belongs to this one request: whoever gives up does not find the action done
+ * after a later sign-in.
+ */
+async function signIn(more = {}, after = {}) {
+  const pending = { state: random(), nonce: random(), verifier: random(), after };
   // this tab has to remember them until the answer comes; they are worth nothing afterwards
   sessionStorage.setItem("pending", JSON.stringify(pending));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(pending.verifier));
@@ -26,7 +31,7 @@ async function signIn(more = {}) {
   })}`);
 }
 
-/** Reads the answer in the address of the page. */
+/** Reads the answer in the address of the page, and returns what the page goes on with. */
 async function finishSignIn(answer) {
   const pending = JSON.parse(sessionStorage.getItem("pending"));
   sessionStorage.removeItem("pending");
@@ -37,13 +42,16 @@ async function finishSignIn(answer) {
     throw new Error("This is no answer to a request of this page.");
   }
   if (answer.has("error")) {
+    // a stronger sign-in that is refused ends nothing: the user is signed in as before, and the action stays refused
+    if (pending.after.action) return signIn({ prompt: "none" }, { refusal: pending.after.refusal });
     sessionStorage.removeItem("signed-in");
-    if (answer.get("error") === "login_required") return;
+    if (answer.get("error") === "login_required") return {};
     throw new Error(answer.get("error_description") ?? answer.get("error"));
   }
   await requestTokens({
     grant_type: "authorization_code", code: answer.get("code"), redirect_uri: redirectUri, code_verifier: pending.verifier,
   }, pending.nonce);
+  return pending.after;
 }
 
 async function requestTokens(form, nonce) {
@@ -80,13 +88,19 @@ function refresh() {
 
 const fetchWithToken = (url, method) => fetch(url, { method, headers: { Authorization: `Bearer ${tokens.access_token}` } });
 
-/** What a refusal asks for in another sign-in (RFC 9470), or nothing. */
+/** The request of another sign-in that would lift a refusal, or nothing. */
 function wantedSignIn(response) {
   const challenge = response.headers.get("WWW-Authenticate") ?? "";
-  if (response.status !== 401 || !challenge.includes('error="insufficient_user_authentication"')) return undefined;
-  const value = (name) => challenge.match(new RegExp(`${name}="([^"]*)"`))?.[1];
-  const wanted = { acr_values: value("acr_values"), max_age: value("max_age") };
-  return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+  const value = (name) => challenge.match(new RegExp(`[ ,]${name}="([^"]*)"`))?.[1];
+  const wanted = {};
+  // a newer or a stronger one (RFC 9470)
+  if (response.status === 401 && value("error") === "insufficient_user_authentication") {
+    Object.assign(wanted, { acr_values: value("acr_values"), max_age: value("max_age") });
+  }
+  // or one that reaches what the roles of the user need: the server knows them, and asks nobody in vain
+  if (response.status === 403 && value("error") === "insufficient_scope") wanted.acr_values = "aal2 phr";
+  const entries = Object.entries(wanted).filter(([, value]) => value !== undefined);
+  return entries.length ? Object.fromEntries(entries) : undefined;
 }
 
 /** Calls with the access token, and once more with a new one if it has just expired. */
@@ -97,24 +111,25 @@ async function call(url, method = "GET") {
   return fetchWithToken(url, method);
 }
 
-async function loadItems() {
-  const response = await call("items/");
-  const body = await response.json();
-  element("answer").textContent = response.ok ? JSON.stringify(body, null, 1) : `${response.status}: ${body.detail}`;
-}
-
-/** Deletes the items, which takes a recent sign-in. With `isAgain` the user has just come back from one. */
-async function deleteItems(isAgain = false) {
-  const response = await call("items/", "DELETE");
-  const wanted = wantedSignIn(response);
-  if (wanted && !isAgain) {
-    // once: a sign-in that is not enough is not asked for again and again
-    sessionStorage.setItem("again", "delete");
-    await signIn(wanted);
+/**
+ * Loads or deletes the items, after another sign-in if that is what lacks. `asked` is what the user has just come back
+ * from: nothing is asked for twice, so a sign-in that is not enough ends with the refusal.
+ */
+async function act(action, asked = {}) {
+  const response = await call("items/", action === "delete" ? "DELETE" : "GET");
+  if (response.ok) {
+    element("answer").textContent =
+      action === "delete" ? "The items are deleted." : JSON.stringify(await response.json(), null, 1);
     return;
   }
-  const problem = response.ok ? undefined : (await response.json()).detail;
-  element("answer").textContent = problem ? `${response.status}: ${problem}` : "The items are deleted.";
+  const refusal = `${response.status}: ${(await response.json()).detail}`;
+  const wanted = wantedSignIn(response);
+  if (wanted && Object.keys(wanted).some((name) => !(name in asked))) {
+    const all = { ...asked, ...wanted };
+    await signIn(all, { action, asked: all, refusal });
+    return;
+  }
+  element("answer").textContent = refusal;
 }
 
 /** Ends the session at the server, and with it those of other applications in this browser. */
@@ -151,20 +166,19 @@ const run = (action) => () => action().catch((error) => {
   element("status").textContent = `Signed out: ${error.message}`;
 });
 element("sign-in").onclick = () => signIn();
-element("load").onclick = run(loadItems);
-element("delete").onclick = run(() => deleteItems());
+for (const action of ["load", "delete"]) element(action).onclick = run(() => act(action));
 element("refresh").onclick = run(async () => { await refresh(); await show(); });
 element("sign-out").onclick = signOut;
 
 try {
   const answer = new URLSearchParams(location.search);
-  if (answer.has("state")) await finishSignIn(answer);
+  let after = {};
+  if (answer.has("state")) after = await finishSignIn(answer) ?? {};
   // a reload forgets the tokens; the session in the browser gives new ones without a page
   else if (sessionStorage.getItem("signed-in")) await signIn({ prompt: "none" });
   await show();
-  const again = sessionStorage.getItem("again");
-  sessionStorage.removeItem("again");
-  if (tokens && again === "delete") await deleteItems(true);
+  if (after.refusal && !after.action) element("answer").textContent = after.refusal;
+  if (tokens && after.action) await act(after.action, after.asked);
 } catch (error) {
   await show(error.message);
 }
