@@ -4,6 +4,7 @@ sign-in. It comes back and does what it was asked; what no sign-in lifts stays r
 import contextlib
 import json
 import sqlite3
+from urllib.parse import urlencode
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -229,15 +230,28 @@ def test_who_can_add_no_factor_stays_refused_and_signed_in(browser):
             assert len([one for one in requests if one.startswith("DELETE")]) == 1
 
 
-def test_who_gives_up_does_not_find_the_items_deleted_later(browser, page):
-    user = sign_in.create_user(page.root, "admin")
+def begin_again(browser, page, user):
+    """Asks for a deletion with an old sign-in, and stands before the sign-in page."""
     open_page(browser, page, user)
     age_sign_ins(page, 301)
     refresh(browser)
     press_for_answer(browser, "delete")
     browsers.wait_for(browser, until.title_contains("Sign in"))
     assert len([one for one in sent(browser) if one.startswith("DELETE")]) == 1
-    browser.get(page.url)
+
+
+@pytest.mark.parametrize("way", ["leaves", "is refused"])
+def test_who_gives_up_does_not_find_the_items_deleted_later(browser, page, way):
+    user = sign_in.create_user(page.root, "admin")
+    begin_again(browser, page, user)
+    if way == "leaves":
+        browser.get(page.url)
+    else:
+        browser.get(f"{page.url}/config.json")
+        state = json.loads(browser.execute_script("return sessionStorage.getItem('pending')"))["state"]
+        answered = {"error": "access_denied", "state": state, "iss": page.server.url}
+        browser.get(f"{page.url}/?{urlencode(answered)}")
+        assert answer(browser).startswith("401: ")
     signed_in(browser, user)
     click(browser, '//button[@id="sign-out"]')
     browsers.wait_for(browser, until.text_to_be_present_in_element((By.ID, "status"), "Nobody is signed in"))
@@ -246,6 +260,15 @@ def test_who_gives_up_does_not_find_the_items_deleted_later(browser, page):
     signed_in(browser, user)
     press_for_answer(browser, "load")
     assert json.loads(answer(browser))
+    assert not [one for one in sent(browser) if one.startswith("DELETE")]
+
+
+def test_nothing_is_done_for_somebody_else_who_signs_in_instead(browser, page):
+    user, other = (sign_in.create_user(page.root, "admin") for _ in range(2))
+    begin_again(browser, page, user)
+    enter(browser, other)
+    signed_in(browser, other)
+    assert answer(browser).startswith("401: ")
     assert not [one for one in sent(browser) if one.startswith("DELETE")]
 
 

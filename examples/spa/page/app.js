@@ -126,7 +126,7 @@ async function act(action, asked = {}) {
   const wanted = wantedSignIn(response);
   if (wanted && Object.keys(wanted).some((name) => !(name in asked))) {
     const all = { ...asked, ...wanted };
-    await signIn(all, { action, asked: all, refusal });
+    await signIn(all, { action, asked: all, refusal, sub: user.sub });
     return;
   }
   element("answer").textContent = refusal;
@@ -177,8 +177,9 @@ try {
   // a reload forgets the tokens; the session in the browser gives new ones without a page
   else if (sessionStorage.getItem("signed-in")) await signIn({ prompt: "none" });
   await show();
-  if (after.refusal && !after.action) element("answer").textContent = after.refusal;
-  if (tokens && after.action) await act(after.action, after.asked);
+  // somebody else may have signed in, who has asked for nothing
+  if (tokens && after.action && after.sub === user.sub) await act(after.action, after.asked);
+  else if (after.refusal) element("answer").textContent = after.refusal;
 } catch (error) {
   await show(error.message);
 }
