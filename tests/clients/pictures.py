@@ -20,7 +20,7 @@ pre { margin: 0; padding: 20px 24px; color: #d6dee7; white-space: pre-wrap;
       font: 14px/1.5 "DejaVu Sans Mono", monospace }
 i { color: #6cc78a; font-style: normal } b { color: #fff } u { color: #ffb454; text-decoration: none }
 </style><pre>%s</pre>"""
-HIGHLIGHTED = ("403 Forbidden", "Operation not permitted", "role:admin", "admin may give admin")
+HIGHLIGHTED = ("403 Forbidden", "Operation not permitted", "role:admin", "admin may assign admin")
 
 
 def save(browser, name, height):
@@ -67,7 +67,7 @@ def main():
         browser = browsers.chromium(Path(folder))
         try:
             show_operations(browser, server.url)
-            save(browser, "docs-page.png", 704)
+            save(browser, "docs-page.png", 680)
             page = Path(folder) / "refusal.html"
             page.write_text(refusal(server))
             browser.get(page.as_uri())
