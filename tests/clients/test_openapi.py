@@ -17,7 +17,8 @@ PAGES = {
         "address", "end", "withdraw", "factors/add", "factors/codes", "factors/confirm", "factors/passkey",
         "factors/passkey/confirm", "factors/remove", "factors/rename")),
     *(("post", f"/login/{step}") for step in (
-        "choice", "continue", "enrol", "enrol/passkey", "other", "passkey", "second")),
+        "choice", "code", "code/send", "continue", "enrol", "enrol/passkey", "other", "passkey", "second", "verify",
+        "verify/send")),
     ("post", "/reset/password"),
 }
 PUBLIC = {
