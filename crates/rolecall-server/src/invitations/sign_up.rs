@@ -30,8 +30,6 @@ const KIND: &str = "sign-up";
 const KNOWN: &str = "sign-up-known";
 /// The name of whoever invited, for somebody who signs up.
 pub(super) const BY_SIGN_UP: &str = "system";
-/// The bytes of a request beside the address.
-const ROW: usize = 512;
 
 /// Returns true if people can sign up by a page: registration is open, and mails are sent that prove the addresses.
 pub(crate) fn is_offered(app: &App) -> bool {
@@ -59,13 +57,7 @@ pub(crate) async fn request(
     };
     let address = recipients::parse(typed.trim())?;
     check_domain(&app.settings().registration_domains, &address)?;
-    let parts = app.parts();
-    let now = parts.clock.monotonic();
-    let of_source = parts.asking_addresses.take(source, now);
-    let wait = of_source.or_else(|| parts.room_for_mails.take(ROW + address.len(), now));
-    if let Some(retry_after) = wait {
-        return Err(ApiError::TooMany { retry_after });
-    }
+    outbox::admit(app, source, address.len())?;
     let mut values = Values {
         name: address,
         ..Values::default()
@@ -84,7 +76,7 @@ pub(crate) async fn request(
     app.store()
         .write(async |conn: &mut Conn| outbox::queue(app, conn, &mail).await)
         .await?;
-    parts.mail_now.notify_one();
+    app.parts().mail_now.notify_one();
     Ok(())
 }
 

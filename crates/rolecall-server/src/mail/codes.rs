@@ -29,10 +29,6 @@ const KIND_TO_VERIFY: &str = "verify-code";
 pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
 /// The codes that may be typed in one sign-in.
 pub(crate) const MOST_TRIES: i64 = 5;
-/// The bytes of a request beside what was typed.
-const ROW: usize = 512;
-/// The longest name or address.
-const MAX_TYPED: usize = 256;
 
 /// Asks for a code for the user who is meant by what somebody typed as a name, to sign in with.
 ///
@@ -49,16 +45,10 @@ pub(crate) async fn request(
     language: &str,
     address: &str,
 ) -> Result<(), ApiError> {
-    let typed = Some(typed.trim()).filter(|typed| typed.len() <= MAX_TYPED);
+    let typed = Some(typed.trim()).filter(|typed| typed.len() <= outbox::MAX_TYPED);
     // nobody has a longer name
     let typed = typed.unwrap_or_default();
-    let parts = app.parts();
-    let now = parts.clock.monotonic();
-    let of_address = parts.asking_addresses.take(address, now);
-    let wait = of_address.or_else(|| parts.room_for_mails.take(ROW + typed.len(), now));
-    if let Some(retry_after) = wait {
-        return Err(ApiError::TooMany { retry_after });
-    }
+    outbox::admit(app, address, typed.len())?;
     let meant = naming::name_meant(app, typed).await?;
     let name = Username::parse(meant.as_deref().unwrap_or(typed)).map(Username::into_string);
     let account = app.account_of(name.as_deref().unwrap_or(typed));
@@ -83,7 +73,7 @@ pub(crate) async fn request(
             outbox::queue(app, conn, &mail).await
         })
         .await?;
-    parts.mail_now.notify_one();
+    app.parts().mail_now.notify_one();
     Ok(())
 }
 

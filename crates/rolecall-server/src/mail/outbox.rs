@@ -97,6 +97,26 @@ pub(crate) const fn room() -> Room {
     Room::new(ROOM, Duration::from_mins(5))
 }
 
+/// The bytes of a request for a mail beside what was typed.
+const REQUEST: usize = 512;
+/// The longest name or address that a request keeps.
+pub(crate) const MAX_TYPED: usize = 256;
+
+/// Lets somebody at `source` ask for a mail by typing so many bytes.
+///
+/// # Errors
+///
+/// [`ApiError::TooMany`] if the address, or all strangers together, have asked for too many.
+pub(crate) fn admit(app: &App, source: &str, typed: usize) -> Result<(), ApiError> {
+    let parts = app.parts();
+    let now = parts.clock.monotonic();
+    let of_source = parts.asking_addresses.take(source, now);
+    match of_source.or_else(|| parts.room_for_mails.take(REQUEST + typed, now)) {
+        Some(retry_after) => Err(ApiError::TooMany { retry_after }),
+        None => Ok(()),
+    }
+}
+
 /// Encrypts the values of the mail `id`. A copy of the database must not open accounts.
 pub(crate) fn seal(masters: &MasterKeys, id: &str, values: &Values) -> Result<String, ApiError> {
     let text = serde_json::to_vec(values).map_err(ApiError::internal)?;

@@ -35,10 +35,6 @@ pub(crate) const KIND: &str = "reset";
 /// The kind and the sort of those that an administrator has asked for.
 const KIND_BY_ADMINISTRATOR: &str = "reset-started";
 const BY_ADMINISTRATOR: &str = "reset by an administrator";
-/// The longest name or address.
-const MAX_TYPED: usize = 256;
-/// The bytes of a request beside what was typed.
-const ROW: usize = 512;
 
 /// Asks for a link for the user who is meant by what somebody typed as a name.
 ///
@@ -55,18 +51,16 @@ pub(crate) async fn request(
     address: &str,
 ) -> Result<(), ApiError> {
     let typed = typed.trim();
-    let parts = app.parts();
-    let now = parts.clock.monotonic();
-    let of_address = parts.asking_addresses.take(address, now);
-    let wait = of_address.or_else(|| parts.room_for_mails.take(ROW + typed.len(), now));
-    if let Some(retry_after) = wait {
-        return Err(ApiError::TooMany { retry_after });
-    }
+    outbox::admit(app, address, typed.len())?;
     let Some(settings) = &app.settings().mail else {
         return Ok(());
     };
     // nobody has a longer name
-    let typed = if typed.len() > MAX_TYPED { "" } else { typed };
+    let typed = if typed.len() > outbox::MAX_TYPED {
+        ""
+    } else {
+        typed
+    };
     let values = Values {
         name: typed.to_owned(),
         ..Values::default()
@@ -82,7 +76,7 @@ pub(crate) async fn request(
     app.store()
         .write(async |conn: &mut Conn| outbox::queue(app, conn, &mail).await)
         .await?;
-    parts.mail_now.notify_one();
+    app.parts().mail_now.notify_one();
     Ok(())
 }
 
