@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::{
     authority::{caller::Caller, policy_cache::PolicyCache},
+    boxed::Boxed,
     error::ApiError,
     feed::Feed,
     heavy::HeavyWork,
@@ -289,33 +290,35 @@ impl App {
 
     /// Makes a committed change known to the guards, caches and metrics of this process. Not generic, so that it is
     /// compiled once and not for every kind of change.
-    async fn publish(&self, changed: Changed) -> Result<(), ApiError> {
-        self.0.metrics.audit_entries.add_one();
-        for floor in &changed.floors {
-            self.0.metrics.floors_raised.add_one(floor.kind.as_str());
-        }
-        self.0.live.raise(&changed.floors);
-        self.0.live.note_revision(changed.revision);
-        // only the watch feeds guards in other processes: it also knows the changes of other nodes
-        self.0.look_now.notify_one();
-        self.0.send_now.notify_one();
-        self.0.call_now.notify_one();
-        self.0.mail_now.notify_one();
-        if changed.policy {
-            self.load_policy(&mut self.store().read_for_watch().await?)
-                .await?;
-        }
-        if changed.keys {
-            self.reload_keys(&mut self.store().read_for_watch().await?)
-                .await?;
-        }
-        tracing::info!(
-            revision = changed.revision,
-            policy = changed.policy,
-            floors = changed.floors.len(),
-            "changed"
-        );
-        Ok(())
+    fn publish<'a>(&'a self, changed: Changed) -> Boxed<'a, Result<(), ApiError>> {
+        Box::pin(async move {
+            self.0.metrics.audit_entries.add_one();
+            for floor in &changed.floors {
+                self.0.metrics.floors_raised.add_one(floor.kind.as_str());
+            }
+            self.0.live.raise(&changed.floors);
+            self.0.live.note_revision(changed.revision);
+            // only the watch feeds guards in other processes: it also knows the changes of other nodes
+            self.0.look_now.notify_one();
+            self.0.send_now.notify_one();
+            self.0.call_now.notify_one();
+            self.0.mail_now.notify_one();
+            if changed.policy {
+                self.load_policy(&mut self.store().read_for_watch().await?)
+                    .await?;
+            }
+            if changed.keys {
+                self.reload_keys(&mut self.store().read_for_watch().await?)
+                    .await?;
+            }
+            tracing::info!(
+                revision = changed.revision,
+                policy = changed.policy,
+                floors = changed.floors.len(),
+                "changed"
+            );
+            Ok(())
+        })
     }
 
     /// Reads the policy and passes it to the guards of this process. They derive permissions from the roles of a token

@@ -53,6 +53,7 @@ mod audit;
 mod authority;
 mod backchannel;
 mod bootstrap;
+mod boxed;
 mod breached;
 mod clean_up;
 #[cfg(feature = "cli")]

@@ -12,6 +12,7 @@ use arc_swap::ArcSwapOption;
 use rolecall_core::{Acr, Policy, PolicyBuilder, Revision};
 
 use super::{builtin, policy_store::read_policy_after};
+use crate::boxed::Boxed;
 use crate::store::{Change, Conn, StoreError, read_head};
 
 /// A policy and the revision at which it was read.
@@ -148,20 +149,25 @@ impl PolicyCache {
     }
 
     /// Returns the current policy, all of one revision, over a connection that sees other transactions commit.
-    pub(crate) async fn newest(&self, conn: &mut Conn) -> Result<Arc<PolicyAt>, StoreError> {
-        loop {
-            let since = self.times_cleared();
-            let before = read_head(conn).await?.policy_revision;
-            if let Some(cached) = self.cached(before) {
-                return Ok(cached);
+    pub(crate) fn newest<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+    ) -> Boxed<'a, Result<Arc<PolicyAt>, StoreError>> {
+        Box::pin(async move {
+            loop {
+                let since = self.times_cleared();
+                let before = read_head(conn).await?.policy_revision;
+                if let Some(cached) = self.cached(before) {
+                    return Ok(cached);
+                }
+                let known = self.latest();
+                let policy =
+                    read_policy_after(conn, known.as_deref().map(PolicyAt::pair), before).await;
+                if read_head(conn).await?.policy_revision == before {
+                    return Ok(self.keep(since, before, policy?));
+                }
             }
-            let known = self.latest();
-            let policy =
-                read_policy_after(conn, known.as_deref().map(PolicyAt::pair), before).await;
-            if read_head(conn).await?.policy_revision == before {
-                return Ok(self.keep(since, before, policy?));
-            }
-        }
+        })
     }
 
     /// Returns the newest policy that was read.

@@ -8,19 +8,19 @@ use super::{
     rights::{authority_by, check_active_together, lacking},
     subject::{self, Status},
 };
-use crate::{app::App, error::ApiError};
+use crate::{app::App, boxed::Boxed, error::ApiError};
 
 /// Requires that `caller` holds `permission`, to read what belongs to no tenant.
 ///
 /// # Errors
 ///
 /// 403 without the permission, and 401 if the caller's account is gone or not active.
-pub(crate) async fn require(
-    app: &App,
-    caller: Caller<'_>,
+pub(crate) fn require<'a>(
+    app: &'a App,
+    caller: Caller<'a>,
     permission: &'static str,
-) -> Result<(), ApiError> {
-    require_in(app, caller, None, permission).await
+) -> Boxed<'a, Result<(), ApiError>> {
+    Box::pin(async move { require_in(app, caller, None, permission).await })
 }
 
 /// Requires that `caller` holds `permission`, to read what belongs to `tenant`, or to all tenants.

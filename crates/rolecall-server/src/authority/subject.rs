@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rolecall_core::{RoleName, SubjectKind, TenantName, Timestamp};
 
 use super::policy_cache::{PolicyAt, PolicyCache};
+use crate::boxed::Boxed;
 use crate::store::{Columns, Conn, FromRow, Head, StoreError, queries, query, rows};
 
 queries! {
@@ -138,36 +139,38 @@ rows! {
 
 /// Reads a subject with its assignments in force at `now`, globally and in `tenant`. The caller reads the clock before
 /// the statement runs, so that a token made from the answer is never younger than the answer.
-pub(crate) async fn read(
-    conn: &mut Conn,
-    id: &str,
-    tenant: Option<&TenantName>,
+pub(crate) fn read<'a>(
+    conn: &'a mut Conn,
+    id: &'a str,
+    tenant: Option<&'a TenantName>,
     now: Timestamp,
-) -> Result<Option<Subject>, StoreError> {
-    let rows: Vec<SubjectRow> = query(READ_SUBJECT)
-        .bind(id)
-        .bind(now)
-        .bind(tenant.map_or("", TenantName::as_str))
-        .fetch_all(conn)
-        .await?;
-    let mut subject: Option<Subject> = None;
-    for row in rows {
-        let subject = subject.get_or_insert_with(|| Subject {
-            id: id.to_owned(),
-            kind: row.kind,
-            head: row.head,
-            username: row.username,
-            status: row.status,
-            assigned: Vec::new(),
-        });
-        if let Some(role) = row.role {
-            subject.assigned.push(Assigned {
-                role,
-                in_tenant: row.tenant.is_some(),
-                ends: row.expires_at,
-                since: row.assigned_at.unwrap_or_default(),
+) -> Boxed<'a, Result<Option<Subject>, StoreError>> {
+    Box::pin(async move {
+        let rows: Vec<SubjectRow> = query(READ_SUBJECT)
+            .bind(id)
+            .bind(now)
+            .bind(tenant.map_or("", TenantName::as_str))
+            .fetch_all(conn)
+            .await?;
+        let mut subject: Option<Subject> = None;
+        for row in rows {
+            let subject = subject.get_or_insert_with(|| Subject {
+                id: id.to_owned(),
+                kind: row.kind,
+                head: row.head,
+                username: row.username,
+                status: row.status,
+                assigned: Vec::new(),
             });
+            if let Some(role) = row.role {
+                subject.assigned.push(Assigned {
+                    role,
+                    in_tenant: row.tenant.is_some(),
+                    ends: row.expires_at,
+                    since: row.assigned_at.unwrap_or_default(),
+                });
+            }
         }
-    }
-    Ok(subject)
+        Ok(subject)
+    })
 }

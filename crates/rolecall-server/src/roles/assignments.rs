@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::App,
     authority::{builtin, caller::Caller, may, reads, rights::Rights},
+    boxed::Boxed,
     error::{ApiError, FieldError},
     sessions::losses::end_unadmitted,
     store::{Change, outbox::Notice},
@@ -59,44 +60,46 @@ pub(crate) async fn assign(
 }
 
 /// As [`assign`], inside a larger change.
-pub(crate) async fn assign_in(
-    change: &mut Change<'_>,
-    rights: &Rights,
-    caller: Caller<'_>,
-    assignee: Assignee<'_>,
-    role: &RoleName,
-    tenant: Option<&TenantName>,
-    validity: &Validity,
-) -> Result<Outcome, ApiError> {
-    let (now, subject) = (change.now(), assignee.id());
-    assignee.require_exists(change.conn(), now).await?;
-    require_role(change, assignee, role).await?;
-    rights.cover_in(tenant, [role])?;
-    check_validity(validity, now)?;
-    let before = assignment_store::find(change.conn(), subject, role, tenant).await?;
-    let given = RoleAssignment {
-        role: role.clone(),
-        tenant: tenant.cloned(),
-        valid_from: validity.valid_from,
-        expires_at: validity.expires_at,
-        reason: validity.reason.clone(),
-        assigned_by: caller.actor().to_string(),
-        assigned_at: now,
-    };
-    if before
-        .as_ref()
-        .is_some_and(|before| is_same(before, &given))
-    {
-        return Ok(Outcome::Assigned);
-    }
-    separation::check_assignment(change, &rights.policy, subject, &given).await?;
-    if requests::needs_approval(&rights.policy, before.as_ref(), &given, now) {
-        requests::check_may_request(caller, assignee, role)?;
-        return requests::request(change, assignee, &given).await;
-    }
-    request_ending::end_matching(change, subject, role, tenant).await?;
-    write_assignment(change, assignee, before.as_ref(), &given, None).await?;
-    Ok(Outcome::Assigned)
+pub(crate) fn assign_in<'a>(
+    change: &'a mut Change<'_>,
+    rights: &'a Rights,
+    caller: Caller<'a>,
+    assignee: Assignee<'a>,
+    role: &'a RoleName,
+    tenant: Option<&'a TenantName>,
+    validity: &'a Validity,
+) -> Boxed<'a, Result<Outcome, ApiError>> {
+    Box::pin(async move {
+        let (now, subject) = (change.now(), assignee.id());
+        assignee.require_exists(change.conn(), now).await?;
+        require_role(change, assignee, role).await?;
+        rights.cover_in(tenant, [role])?;
+        check_validity(validity, now)?;
+        let before = assignment_store::find(change.conn(), subject, role, tenant).await?;
+        let given = RoleAssignment {
+            role: role.clone(),
+            tenant: tenant.cloned(),
+            valid_from: validity.valid_from,
+            expires_at: validity.expires_at,
+            reason: validity.reason.clone(),
+            assigned_by: caller.actor().to_string(),
+            assigned_at: now,
+        };
+        if before
+            .as_ref()
+            .is_some_and(|before| is_same(before, &given))
+        {
+            return Ok(Outcome::Assigned);
+        }
+        separation::check_assignment(change, &rights.policy, subject, &given).await?;
+        if requests::needs_approval(&rights.policy, before.as_ref(), &given, now) {
+            requests::check_may_request(caller, assignee, role)?;
+            return requests::request(change, assignee, &given).await;
+        }
+        request_ending::end_matching(change, subject, role, tenant).await?;
+        write_assignment(change, assignee, before.as_ref(), &given, None).await?;
+        Ok(Outcome::Assigned)
+    })
 }
 
 /// Removes the assignment of `role`, if there is one, and the request for it.

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     accounts::store as accounts,
     app::App,
+    boxed::Boxed,
     clients::store as clients,
     error::ApiError,
     refusals::{SEPARATION_OF_DUTIES, Separation, ViolatingSubject},
@@ -247,25 +248,28 @@ pub(crate) async fn suspects(
 }
 
 /// Refuses a dynamic constraint that one of `suspects` violates in a live session.
-pub(crate) async fn check_sessions(
-    app: &App,
-    conn: &mut Conn,
+pub(crate) fn check_sessions<'a>(
+    app: &'a App,
+    conn: &'a mut Conn,
     now: Timestamp,
-    transition: &Transition<'_>,
-    suspects: &[Suspect],
-) -> Result<(), ApiError> {
-    let stricter: Vec<_> = transition.stricter(ConstraintKind::Dynamic).collect();
-    let mut breaches = Breaches::default();
-    for holder in suspects {
-        if breaches.is_full() {
-            break;
+    transition: &'a Transition<'a>,
+    suspects: &'a [Suspect],
+) -> Boxed<'a, Result<(), ApiError>> {
+    Box::pin(async move {
+        let stricter: Vec<_> = transition.stricter(ConstraintKind::Dynamic).collect();
+        let mut breaches = Breaches::default();
+        for holder in suspects {
+            if breaches.is_full() {
+                break;
+            }
+            let sessions =
+                active::active_roles(app, conn, now, transition.before, &holder.id).await?;
+            if let Some(breach) = breach_among(&sessions, &stricter) {
+                breaches.add(breach, &holder.id, &holder.name);
+            }
         }
-        let sessions = active::active_roles(app, conn, now, transition.before, &holder.id).await?;
-        if let Some(breach) = breach_among(&sessions, &stricter) {
-            breaches.add(breach, &holder.id, &holder.name);
-        }
-    }
-    breaches.refuse()
+        breaches.refuse()
+    })
 }
 
 /// Returns the first breach of `constraints` by one of the sessions of a subject, or by several together.

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, TenantName, Timestamp};
 use serde_json::Value;
 
+use crate::boxed::Boxed;
+
 use super::{
     actor::Actor,
     chain::Chain,
@@ -235,44 +237,52 @@ impl Change<'_> {
         }
         Ok(())
     }
+}
 
+impl<'a> Change<'a> {
     /// Writes floors, revisions and the audit entry; `None` if the change has no entry and is to be rolled back.
-    async fn finish(mut self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
-        if self.entries.is_empty() {
-            return Ok(None);
-        }
-        self.end_tokens_without_role_names().await?;
-        self.forget_devices().await?;
-        let revision = self.head.revision;
-        let conn = self.conn;
-        let floors = write_floors(conn, self.floors).await?;
-        for (kind, name) in &self.policy {
-            query(RECORD_POLICY_CHANGE)
-                .bind(revision)
-                .bind(*kind)
-                .bind(name.as_str())
-                .bind(self.head.policy_revision)
-                .execute(conn)
+    fn finish(
+        mut self,
+        chain: &'a Chain,
+        actor: &'a Actor,
+    ) -> Boxed<'a, Result<Option<Changed>, StoreError>> {
+        Box::pin(async move {
+            if self.entries.is_empty() {
+                return Ok(None);
+            }
+            self.end_tokens_without_role_names().await?;
+            self.forget_devices().await?;
+            let revision = self.head.revision;
+            let conn = self.conn;
+            let floors = write_floors(conn, self.floors).await?;
+            for (kind, name) in &self.policy {
+                query(RECORD_POLICY_CHANGE)
+                    .bind(revision)
+                    .bind(*kind)
+                    .bind(name.as_str())
+                    .bind(self.head.policy_revision)
+                    .execute(conn)
+                    .await?;
+            }
+            let policy = !self.policy.is_empty();
+            if policy {
+                query(RAISE_POLICY).bind(revision).execute(conn).await?;
+            }
+            if self.keys {
+                query(RAISE_KEYS).bind(revision).execute(conn).await?;
+            }
+            let mut changes = self.entries;
+            changes.extend(self.details.map(Details::change));
+            chain
+                .append(conn, revision, self.now, &actor.to_string(), changes)
                 .await?;
-        }
-        let policy = !self.policy.is_empty();
-        if policy {
-            query(RAISE_POLICY).bind(revision).execute(conn).await?;
-        }
-        if self.keys {
-            query(RAISE_KEYS).bind(revision).execute(conn).await?;
-        }
-        let mut changes = self.entries;
-        changes.extend(self.details.map(Details::change));
-        chain
-            .append(conn, revision, self.now, &actor.to_string(), changes)
-            .await?;
-        Ok(Some(Changed {
-            revision,
-            floors,
-            policy,
-            keys: self.keys,
-        }))
+            Ok(Some(Changed {
+                revision,
+                floors,
+                policy,
+                keys: self.keys,
+            }))
+        })
     }
 }
 

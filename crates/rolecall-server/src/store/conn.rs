@@ -8,6 +8,8 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 
+use crate::boxed::Boxed;
+
 use super::{
     codes::Class, error::StoreError, failures::Failures, file::OpenFile, migrate, url::SchemaName,
 };
@@ -33,11 +35,13 @@ impl Conn {
         }
     }
 
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(local) => local.commit().await,
-            Self::Postgres(remote) => remote.commit().await,
-        }
+    pub(super) fn commit(self) -> Boxed<'static, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite(local) => local.commit().await,
+                Self::Postgres(remote) => remote.commit().await,
+            }
+        })
     }
 
     /// Rolls the transaction back. On PostgreSQL a task does it, so that the caller does not wait for a database that

@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{PgPool, SqlitePool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::boxed::Boxed;
+
 use super::{
     conn::{Conn, Local, Remote},
     error::StoreError,
@@ -111,35 +113,39 @@ impl Connections {
 
 impl Pools {
     /// Returns a connection to read with.
-    pub(super) async fn read(&self, lane: Lane) -> Result<Conn, StoreError> {
-        Ok(match self {
-            Self::Sqlite {
-                read, watch, file, ..
-            } => {
-                let pool = match lane {
-                    Lane::Watch | Lane::Poll => watch,
-                    Lane::Requests | Lane::Changes => read,
-                };
-                Conn::Sqlite(Local::take(pool, file.as_ref()).await?)
-            }
-            Self::Postgres(remote) => Conn::Postgres(remote.take(lane).await?),
+    pub(super) fn read<'a>(&'a self, lane: Lane) -> Boxed<'a, Result<Conn, StoreError>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Sqlite {
+                    read, watch, file, ..
+                } => {
+                    let pool = match lane {
+                        Lane::Watch | Lane::Poll => watch,
+                        Lane::Requests | Lane::Changes => read,
+                    };
+                    Conn::Sqlite(Local::take(pool, file.as_ref()).await?)
+                }
+                Self::Postgres(remote) => Conn::Postgres(remote.take(lane).await?),
+            })
         })
     }
 
     /// Begins a transaction that writes.
-    pub(super) async fn begin(&self, lane: Lane) -> Result<Conn, StoreError> {
-        Ok(match self {
-            Self::Sqlite {
-                write, turns, file, ..
-            } => {
-                let _turn = match lane {
-                    Lane::Requests => Some(turns.take().await?),
-                    Lane::Changes | Lane::Watch | Lane::Poll => None,
-                };
-                let local = Local::take(write, file.as_ref()).await?;
-                Conn::Sqlite(local.begin().await?)
-            }
-            Self::Postgres(remote) => Conn::Postgres(remote.take(lane).await?.begin().await?),
+    pub(super) fn begin<'a>(&'a self, lane: Lane) -> Boxed<'a, Result<Conn, StoreError>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Sqlite {
+                    write, turns, file, ..
+                } => {
+                    let _turn = match lane {
+                        Lane::Requests => Some(turns.take().await?),
+                        Lane::Changes | Lane::Watch | Lane::Poll => None,
+                    };
+                    let local = Local::take(write, file.as_ref()).await?;
+                    Conn::Sqlite(local.begin().await?)
+                }
+                Self::Postgres(remote) => Conn::Postgres(remote.take(lane).await?.begin().await?),
+            })
         })
     }
 

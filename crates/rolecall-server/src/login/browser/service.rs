@@ -10,6 +10,7 @@ use crate::{
     app::App,
     authority::caller::Caller,
     backchannel::store::{self as backchannel, Ending},
+    boxed::Boxed,
     error::ApiError,
     login::secret::{self, Kind},
     sessions,
@@ -87,28 +88,30 @@ pub(crate) async fn end(app: &App, subject: &str, id: &str) -> Result<(), ApiErr
 }
 
 /// The same inside a change that does more. Returns `false` if the session has ended before.
-pub(crate) async fn end_in(
-    change: &mut Change<'_>,
-    subject: &str,
-    id: &str,
-) -> Result<bool, StoreError> {
-    gate::hold(change.conn(), subject).await?;
-    if !store::end(change, id, subject).await? {
-        return Ok(false);
-    }
-    // also of clients whose session outlives that of the browser, or ended before
-    backchannel::end(change, subject, Ending::Browser(id)).await?;
-    let sessions = store::sessions_in(change.conn(), id, subject).await?;
-    for session in &sessions {
-        if sessions::store::end(change, session, subject).await? {
-            // a floor of its own, which is never merged: a floor for the user would end other browsers
-            change.raise_floor(FloorKind::Sid, session);
+pub(crate) fn end_in<'a>(
+    change: &'a mut Change<'_>,
+    subject: &'a str,
+    id: &'a str,
+) -> Boxed<'a, Result<bool, StoreError>> {
+    Box::pin(async move {
+        gate::hold(change.conn(), subject).await?;
+        if !store::end(change, id, subject).await? {
+            return Ok(false);
         }
-    }
-    change.record(json!({
+        // also of clients whose session outlives that of the browser, or ended before
+        backchannel::end(change, subject, Ending::Browser(id)).await?;
+        let sessions = store::sessions_in(change.conn(), id, subject).await?;
+        for session in &sessions {
+            if sessions::store::end(change, session, subject).await? {
+                // a floor of its own, which is never merged: a floor for the user would end other browsers
+                change.raise_floor(FloorKind::Sid, session);
+            }
+        }
+        change.record(json!({
         "action": "browser_session.ended", "browser_session": id, "subject": subject, "sessions": sessions,
     }));
-    Ok(true)
+        Ok(true)
+    })
 }
 
 /// Ends the sessions that a user has beyond what is allowed, those that were not used for longest.

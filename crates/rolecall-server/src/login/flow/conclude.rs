@@ -19,6 +19,7 @@ use crate::{
         caller::Caller,
         subject::{self, Subject},
     },
+    boxed::Boxed,
     clients::{
         redirect,
         store::{self as clients, Client, GrantType},
@@ -128,73 +129,75 @@ pub(crate) async fn conclude(app: &App, conclusion: &Conclusion<'_>) -> Result<C
         .await
 }
 
-async fn conclude_in(
-    app: &App,
-    conn: &mut Conn,
-    conclusion: &Conclusion<'_>,
-) -> Result<Concluded, Refusal> {
-    let Conclusion {
-        request, proven, ..
-    } = conclusion;
-    gate::hold_with(conn, proven.subject(), &request.client_id).await?;
-    if let Some(flow) = conclusion.flow
-        && !flows::delete(conn, flow).await?
-    {
-        return Err(Refusal::Stale);
-    }
-    let now = app.now();
-    if !confirming::all_hold(conn, proven, conclusion.current, now).await? {
-        return Err(Refusal::Stale);
-    }
-    // the user has been known since the first
-    let auth_time = proven.first().at();
-    // a factor may have been added or removed, or a setting changed, since it was proven
-    let owed = owed::read(app, conn, request, proven.subject()).await?;
-    if !proven.pays(&owed) {
-        return Err(Refusal::Stale);
-    }
-    if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {
-        return Err(Refusal::Stale);
-    }
-    let subject = subject::read(conn, proven.subject(), request.tenant.as_ref(), now).await?;
-    let subject = subject.filter(Subject::is_active_user);
-    let subject = subject.ok_or(Refusal::Stale)?;
-    if request
-        .subject
-        .as_ref()
-        .is_some_and(|one| *one != subject.id)
-    {
-        // OpenID Connect Core sections 3.1.2.2 and 5.5.1
-        let why = "somebody else has signed in than the request names";
-        return Err(refuse(app, request, AnswerError::LoginRequired, why));
-    }
-    if !request.is_own() {
-        admit(app, conn, conclusion, (&subject, proven.acr()), now).await?;
-    }
-    let session = open_session(app, conclusion, &subject.id, auth_time, now)?;
-    let secret = write_session(app, conn, conclusion, &session, now).await?;
-    let remembered = remembering::keep(app, conn, conclusion.flow, proven, conclusion.address);
-    let remembered = remembered.await?;
-    let target = Target::of(request);
-    let answer = if request.is_own() {
-        Answer::page(target)
-    } else {
-        let code = make_code(app, conn, request, &session, now).await?;
-        Answer::code(target, code, &app.settings().issuer)
-    };
-    Ok(Concluded {
-        answer,
-        cookie: secret.map(|secret| SessionCookie {
-            secret,
-            lifetime: session
-                .stays
-                .then(|| app.settings().browser.lifetime(session.stays)),
-        }),
-        remembered: remembered.map(|secret| SessionCookie {
-            secret,
-            lifetime: app.settings().factors.remember,
-        }),
-        subject: subject.id,
+fn conclude_in<'a>(
+    app: &'a App,
+    conn: &'a mut Conn,
+    conclusion: &'a Conclusion<'a>,
+) -> Boxed<'a, Result<Concluded, Refusal>> {
+    Box::pin(async move {
+        let Conclusion {
+            request, proven, ..
+        } = conclusion;
+        gate::hold_with(conn, proven.subject(), &request.client_id).await?;
+        if let Some(flow) = conclusion.flow
+            && !flows::delete(conn, flow).await?
+        {
+            return Err(Refusal::Stale);
+        }
+        let now = app.now();
+        if !confirming::all_hold(conn, proven, conclusion.current, now).await? {
+            return Err(Refusal::Stale);
+        }
+        // the user has been known since the first
+        let auth_time = proven.first().at();
+        // a factor may have been added or removed, or a setting changed, since it was proven
+        let owed = owed::read(app, conn, request, proven.subject()).await?;
+        if !proven.pays(&owed) {
+            return Err(Refusal::Stale);
+        }
+        if conclusion.flow.is_some() && !is_recent(conclusion, auth_time, now) {
+            return Err(Refusal::Stale);
+        }
+        let subject = subject::read(conn, proven.subject(), request.tenant.as_ref(), now).await?;
+        let subject = subject.filter(Subject::is_active_user);
+        let subject = subject.ok_or(Refusal::Stale)?;
+        if request
+            .subject
+            .as_ref()
+            .is_some_and(|one| *one != subject.id)
+        {
+            // OpenID Connect Core sections 3.1.2.2 and 5.5.1
+            let why = "somebody else has signed in than the request names";
+            return Err(refuse(app, request, AnswerError::LoginRequired, why));
+        }
+        if !request.is_own() {
+            admit(app, conn, conclusion, (&subject, proven.acr()), now).await?;
+        }
+        let session = open_session(app, conclusion, &subject.id, auth_time, now)?;
+        let secret = write_session(app, conn, conclusion, &session, now).await?;
+        let remembered = remembering::keep(app, conn, conclusion.flow, proven, conclusion.address);
+        let remembered = remembered.await?;
+        let target = Target::of(request);
+        let answer = if request.is_own() {
+            Answer::page(target)
+        } else {
+            let code = make_code(app, conn, request, &session, now).await?;
+            Answer::code(target, code, &app.settings().issuer)
+        };
+        Ok(Concluded {
+            answer,
+            cookie: secret.map(|secret| SessionCookie {
+                secret,
+                lifetime: session
+                    .stays
+                    .then(|| app.settings().browser.lifetime(session.stays)),
+            }),
+            remembered: remembered.map(|secret| SessionCookie {
+                secret,
+                lifetime: app.settings().factors.remember,
+            }),
+            subject: subject.id,
+        })
     })
 }
 

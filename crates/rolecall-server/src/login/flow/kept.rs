@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
+    boxed::Boxed,
     error::ApiError,
     ids,
     login::{
@@ -48,31 +49,33 @@ pub(super) fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow,
 
 /// Keeps a new flow. A browser has one secret for all its flows, so that several windows can sign in; beyond some, a new
 /// one replaces the oldest. `current` is the session of the browser.
-pub(super) async fn store_new(
-    app: &App,
-    flow: &Flow,
-    visitor: &Visitor<'_>,
-    current: Option<&BrowserSession>,
-) -> Result<Next, FlowError> {
-    let bytes = flows::json(&flow.request)?.len();
-    let signed_in = current.map(|one| one.subject_id.as_str());
-    begun::admit(app, bytes, visitor.origin.address, signed_in)?;
-    let kept = visitor.flow.filter(|kept| kept.len() >= 43);
-    let kept = kept.filter(|kept| secret::hash(app, Kind::Flow, kept).is_some());
-    let secret = match kept {
-        Some(kept) => kept.to_owned(),
-        None => secret::generate()?,
-    };
-    let hash = secret::hash(app, Kind::Flow, &secret).ok_or(FlowError::Ended)?;
-    app.store()
-        .write(async |conn: &mut Conn| {
-            flows::insert(conn, flow, &hash).await?;
-            flows::delete_oldest(conn, flow, &hash, begun::OF_BROWSER - 1).await
+pub(super) fn store_new<'a>(
+    app: &'a App,
+    flow: &'a Flow,
+    visitor: &'a Visitor<'a>,
+    current: Option<&'a BrowserSession>,
+) -> Boxed<'a, Result<Next, FlowError>> {
+    Box::pin(async move {
+        let bytes = flows::json(&flow.request)?.len();
+        let signed_in = current.map(|one| one.subject_id.as_str());
+        begun::admit(app, bytes, visitor.origin.address, signed_in)?;
+        let kept = visitor.flow.filter(|kept| kept.len() >= 43);
+        let kept = kept.filter(|kept| secret::hash(app, Kind::Flow, kept).is_some());
+        let secret = match kept {
+            Some(kept) => kept.to_owned(),
+            None => secret::generate()?,
+        };
+        let hash = secret::hash(app, Kind::Flow, &secret).ok_or(FlowError::Ended)?;
+        app.store()
+            .write(async |conn: &mut Conn| {
+                flows::insert(conn, flow, &hash).await?;
+                flows::delete_oldest(conn, flow, &hash, begun::OF_BROWSER - 1).await
+            })
+            .await?;
+        Ok(Next::Page {
+            flow: flow.id.clone(),
+            secret,
         })
-        .await?;
-    Ok(Next::Page {
-        flow: flow.id.clone(),
-        secret,
     })
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     accounts::store as accounts,
     app::App,
+    boxed::Boxed,
     clients::store as clients,
     config::Mfa,
     factors::{
@@ -81,29 +82,31 @@ struct Asked<'a> {
 }
 
 /// Reads what is owed by a user who signs in with a request.
-pub(crate) async fn read(
-    app: &App,
-    conn: &mut Conn,
-    request: &AuthorizationRequest,
-    subject: &str,
-) -> Result<Owed, StoreError> {
-    let kinds = factors::kinds(conn, subject).await?;
-    let by_roles = least_acr(app, conn, request, subject).await?;
-    let client = clients::find(conn, &request.client_id).await?;
-    let by_client = client.map(|client| client.sign_in.acr.acr());
-    let asked = Asked {
-        mfa: app.settings().factors.mfa,
-        essential: request.essential_acr.max(Some(by_roles)).max(by_client),
-        wished: &request.wished_acr,
-        has_passkeys: relying_party(app).is_ok(),
-    };
-    let mut owed = Owed::of(&kinds, &asked);
-    if !kinds.is_empty() {
-        let devices = remembered::list(app, conn, subject).await?;
-        owed.remembered = devices.into_iter().map(|device| device.id).collect();
-    }
-    owed.address = about_address(app, conn, &owed, subject).await?;
-    Ok(owed)
+pub(crate) fn read<'a>(
+    app: &'a App,
+    conn: &'a mut Conn,
+    request: &'a AuthorizationRequest,
+    subject: &'a str,
+) -> Boxed<'a, Result<Owed, StoreError>> {
+    Box::pin(async move {
+        let kinds = factors::kinds(conn, subject).await?;
+        let by_roles = least_acr(app, conn, request, subject).await?;
+        let client = clients::find(conn, &request.client_id).await?;
+        let by_client = client.map(|client| client.sign_in.acr.acr());
+        let asked = Asked {
+            mfa: app.settings().factors.mfa,
+            essential: request.essential_acr.max(Some(by_roles)).max(by_client),
+            wished: &request.wished_acr,
+            has_passkeys: relying_party(app).is_ok(),
+        };
+        let mut owed = Owed::of(&kinds, &asked);
+        if !kinds.is_empty() {
+            let devices = remembered::list(app, conn, subject).await?;
+            owed.remembered = devices.into_iter().map(|device| device.id).collect();
+        }
+        owed.address = about_address(app, conn, &owed, subject).await?;
+        Ok(owed)
+    })
 }
 
 /// Returns what is asked about the address of a user, if mails are sent. Whoever has none is asked for nothing.

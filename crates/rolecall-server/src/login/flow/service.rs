@@ -20,6 +20,7 @@ use crate::{
     app::App,
     audit::events,
     authority::subject::Status,
+    boxed::Boxed,
     clients::store as clients,
     consents,
     error::ApiError,
@@ -32,57 +33,59 @@ use crate::{
 };
 
 /// Begins a sign-in: answers at once if the browser's session is enough, and begins a flow if a page is needed.
-pub(crate) async fn begin(
-    app: &App,
+pub(crate) fn begin<'a>(
+    app: &'a App,
     request: AuthorizationRequest,
-    visitor: &Visitor<'_>,
-) -> Result<Next, FlowError> {
-    let current = browsers::find(app, visitor.session).await?;
-    let fitting = current
-        .as_ref()
-        .filter(|one| fits(one, &request, app.now()));
-    let is_silent = request.prompts(Prompt::None);
-    if let Some(session) = fitting
-        && !request.prompts(Prompt::SelectAccount)
-    {
-        let mut flow = new_flow(app, request)?;
-        flow.subject_id = Some(session.subject_id.clone());
-        flow.proofs = Proofs::by(Proof::session(session));
-        match due(app, &flow).await? {
-            Due::Nothing => {}
-            Due::Unmet => return Ok(unmet(app, &flow.request)),
-            _ if is_silent => {
-                let why = "the user has to prove more than with this sign-in";
-                let error = AnswerError::LoginRequired;
+    visitor: &'a Visitor<'a>,
+) -> Boxed<'a, Result<Next, FlowError>> {
+    Box::pin(async move {
+        let current = browsers::find(app, visitor.session).await?;
+        let fitting = current
+            .as_ref()
+            .filter(|one| fits(one, &request, app.now()));
+        let is_silent = request.prompts(Prompt::None);
+        if let Some(session) = fitting
+            && !request.prompts(Prompt::SelectAccount)
+        {
+            let mut flow = new_flow(app, request)?;
+            flow.subject_id = Some(session.subject_id.clone());
+            flow.proofs = Proofs::by(Proof::session(session));
+            match due(app, &flow).await? {
+                Due::Nothing => {}
+                Due::Unmet => return Ok(unmet(app, &flow.request)),
+                _ if is_silent => {
+                    let why = "the user has to prove more than with this sign-in";
+                    let error = AnswerError::LoginRequired;
+                    return Ok(Next::refused(app, &flow.request, error, why));
+                }
+                _ => return store_new(app, &flow, visitor, current.as_ref()).await,
+            }
+            let (error, why) = if settle(app, &mut flow).await?.is_some() {
+                let why = "the user has to choose a tenant or roles";
+                (AnswerError::InteractionRequired, why)
+            } else if is_consent_due(app, &flow).await? {
+                let why = "the user has not allowed this yet";
+                (AnswerError::ConsentRequired, why)
+            } else {
+                return finish(app, &flow, Stored::No, current.as_ref(), visitor, None).await;
+            };
+            if is_silent {
                 return Ok(Next::refused(app, &flow.request, error, why));
             }
-            _ => return store_new(app, &flow, visitor, current.as_ref()).await,
+            return store_new(app, &flow, visitor, current.as_ref()).await;
         }
-        let (error, why) = if settle(app, &mut flow).await?.is_some() {
-            let why = "the user has to choose a tenant or roles";
-            (AnswerError::InteractionRequired, why)
-        } else if is_consent_due(app, &flow).await? {
-            let why = "the user has not allowed this yet";
-            (AnswerError::ConsentRequired, why)
-        } else {
-            return finish(app, &flow, Stored::No, current.as_ref(), visitor, None).await;
-        };
         if is_silent {
-            return Ok(Next::refused(app, &flow.request, error, why));
+            let why = "nobody is signed in who fits the request";
+            return Ok(Next::refused(
+                app,
+                &request,
+                AnswerError::LoginRequired,
+                why,
+            ));
         }
-        return store_new(app, &flow, visitor, current.as_ref()).await;
-    }
-    if is_silent {
-        let why = "nobody is signed in who fits the request";
-        return Ok(Next::refused(
-            app,
-            &request,
-            AnswerError::LoginRequired,
-            why,
-        ));
-    }
-    let flow = new_flow(app, request)?;
-    store_new(app, &flow, visitor, current.as_ref()).await
+        let flow = new_flow(app, request)?;
+        store_new(app, &flow, visitor, current.as_ref()).await
+    })
 }
 
 /// Returns the proof that a flow still waits for.
@@ -306,57 +309,61 @@ enum Stored {
     No,
 }
 
-async fn finish(
-    app: &App,
-    flow: &Flow,
+fn finish<'a>(
+    app: &'a App,
+    flow: &'a Flow,
     stored: Stored,
-    current: Option<&BrowserSession>,
-    visitor: &Visitor<'_>,
+    current: Option<&'a BrowserSession>,
+    visitor: &'a Visitor<'a>,
     device: Option<String>,
-) -> Result<Next, FlowError> {
-    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
-    let request = flow.choice.apply(&flow.request);
-    let mut conn = app.store().read().await?;
-    let owed = owed::read(app, &mut conn, &request, subject).await?;
-    drop(conn);
-    let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
-    if !proven.is_new() {
-        // a password was counted when it was typed
-        app.take_quota(Quota::SignIns, proven.subject())?;
-    }
-    let conclusion = Conclusion {
-        request: &request,
-        chosen: (&flow.request, &flow.choice),
-        flow: (stored == Stored::Yes).then_some(flow),
-        proven,
-        current,
-        cookie: visitor.session,
-        address: visitor.origin.address,
-    };
-    match conclude(app, &conclusion).await {
-        Ok(done) => {
-            browsers::end_surplus(app, &done.subject).await?;
-            Ok(Next::Answer {
-                answer: done.answer,
-                cookie: done.cookie,
-                device,
-                remembered: done.remembered,
-            })
+) -> Boxed<'a, Result<Next, FlowError>> {
+    Box::pin(async move {
+        let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+        let request = flow.choice.apply(&flow.request);
+        let mut conn = app.store().read().await?;
+        let owed = owed::read(app, &mut conn, &request, subject).await?;
+        drop(conn);
+        let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
+        if !proven.is_new() {
+            // a password was counted when it was typed
+            app.take_quota(Quota::SignIns, proven.subject())?;
         }
-        Err(Refusal::Answer(answer)) => Ok(Next::answer(*answer)),
-        // what was proven holds no longer: otherwise the page of the last step would come for ever
-        Err(Refusal::Stale) if stored == Stored::Yes => forget(app, flow.clone(), visitor).await,
-        Err(Refusal::Stale) => {
-            let why = "nobody is signed in any more";
-            Ok(Next::refused(
-                app,
-                &flow.request,
-                AnswerError::LoginRequired,
-                why,
-            ))
+        let conclusion = Conclusion {
+            request: &request,
+            chosen: (&flow.request, &flow.choice),
+            flow: (stored == Stored::Yes).then_some(flow),
+            proven,
+            current,
+            cookie: visitor.session,
+            address: visitor.origin.address,
+        };
+        match conclude(app, &conclusion).await {
+            Ok(done) => {
+                browsers::end_surplus(app, &done.subject).await?;
+                Ok(Next::Answer {
+                    answer: done.answer,
+                    cookie: done.cookie,
+                    device,
+                    remembered: done.remembered,
+                })
+            }
+            Err(Refusal::Answer(answer)) => Ok(Next::answer(*answer)),
+            // what was proven holds no longer: otherwise the page of the last step would come for ever
+            Err(Refusal::Stale) if stored == Stored::Yes => {
+                forget(app, flow.clone(), visitor).await
+            }
+            Err(Refusal::Stale) => {
+                let why = "nobody is signed in any more";
+                Ok(Next::refused(
+                    app,
+                    &flow.request,
+                    AnswerError::LoginRequired,
+                    why,
+                ))
+            }
+            Err(Refusal::Failed(error)) => Err(error.into()),
         }
-        Err(Refusal::Failed(error)) => Err(error.into()),
-    }
+    })
 }
 
 pub(super) async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {

@@ -16,55 +16,62 @@ use super::{
 use crate::{
     accounts::store as accounts,
     app::App,
+    boxed::Boxed,
     clients::store as clients,
     factors::store::{self as factors, FactorKind},
     login::browser::service as browsers,
 };
 
 /// Returns the step that is due, and what its page shows.
-pub(crate) async fn show(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<Shown, FlowError> {
-    let mut flow = find(app, id, visitor).await?;
-    let client = clients::find(&mut app.store().read().await?, &flow.request.client_id).await?;
-    let client = client.filter(|client| accepts(client, &flow.request));
-    if client.is_none() && !flow.request.is_own() {
-        return Err(FlowError::Ended);
-    }
-    let step = match due(app, &flow).await? {
-        Due::First => sign_in_step(app, &flow, visitor).await?,
-        Due::Second => second_step(app, &flow).await?,
-        Due::Address => {
-            let username = username(app, &flow).await?;
-            verifying::step(app, &flow, username).await?
+pub(crate) fn show<'a>(
+    app: &'a App,
+    id: &'a str,
+    visitor: &'a Visitor<'a>,
+) -> Boxed<'a, Result<Shown, FlowError>> {
+    Box::pin(async move {
+        let mut flow = find(app, id, visitor).await?;
+        let client = clients::find(&mut app.store().read().await?, &flow.request.client_id).await?;
+        let client = client.filter(|client| accepts(client, &flow.request));
+        if client.is_none() && !flow.request.is_own() {
+            return Err(FlowError::Ended);
         }
-        Due::Enrolment => {
-            let username = username(app, &flow).await?;
-            enrolling::step(app, &mut flow, username).await?
-        }
-        Due::PasskeyEnrolment => {
-            let username = username(app, &flow).await?;
-            enrolling::passkey_step(app, &flow, username).await?
-        }
-        Due::Unmet => return Err(FlowError::Ended),
-        Due::Nothing => {
-            let username = username(app, &flow).await?;
-            match settle(app, &mut flow).await? {
-                Some(open) => Step::Choose { username, open },
-                None if flow.enrolment.is_some() && !is_consent_due(app, &flow).await? => {
-                    Step::Continue { username }
-                }
-                None => Step::Consent { username },
+        let step = match due(app, &flow).await? {
+            Due::First => sign_in_step(app, &flow, visitor).await?,
+            Due::Second => second_step(app, &flow).await?,
+            Due::Address => {
+                let username = username(app, &flow).await?;
+                verifying::step(app, &flow, username).await?
             }
-        }
-    };
-    flow.request = flow.choice.apply(&flow.request);
-    let descriptions = describe(app, &described(&flow.request, &step)).await?;
-    let resource = name_resource(app, &flow.request).await?;
-    Ok(Shown {
-        flow,
-        client,
-        step,
-        resource,
-        descriptions,
+            Due::Enrolment => {
+                let username = username(app, &flow).await?;
+                enrolling::step(app, &mut flow, username).await?
+            }
+            Due::PasskeyEnrolment => {
+                let username = username(app, &flow).await?;
+                enrolling::passkey_step(app, &flow, username).await?
+            }
+            Due::Unmet => return Err(FlowError::Ended),
+            Due::Nothing => {
+                let username = username(app, &flow).await?;
+                match settle(app, &mut flow).await? {
+                    Some(open) => Step::Choose { username, open },
+                    None if flow.enrolment.is_some() && !is_consent_due(app, &flow).await? => {
+                        Step::Continue { username }
+                    }
+                    None => Step::Consent { username },
+                }
+            }
+        };
+        flow.request = flow.choice.apply(&flow.request);
+        let descriptions = describe(app, &described(&flow.request, &step)).await?;
+        let resource = name_resource(app, &flow.request).await?;
+        Ok(Shown {
+            flow,
+            client,
+            step,
+            resource,
+            descriptions,
+        })
     })
 }
 
