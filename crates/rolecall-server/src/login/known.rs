@@ -29,6 +29,10 @@ const MAX_ADDRESSES: i64 = 10;
 /// The use of a known address is written again after this long, so that most logins write nothing.
 const REFRESH_AFTER: Duration = Duration::from_hours(1);
 
+/// The name under which the wrong codes of an account are counted, wherever they were typed: devices are known to whoever
+/// has signed in with them, so that a lock for each would let somebody who knows the password guess on with the next.
+const ALL_CODES: &str = "all codes";
+
 /// Begins the input of each MAC, as in [`super::device`].
 const CONTEXT: &[u8] = b"\xffrolecall known address";
 
@@ -52,6 +56,8 @@ pub(crate) struct Slot {
     network: Option<String>,
     /// The last login from this network that is written, if it is known.
     network_used_at: Option<Timestamp>,
+    /// Codes fail, and not passwords.
+    of_codes: bool,
 }
 
 impl Origin<'_> {
@@ -94,6 +100,7 @@ impl Slot {
             device,
             network,
             network_used_at,
+            of_codes: false,
         })
     }
 
@@ -106,6 +113,24 @@ impl Slot {
             device: None,
             network: None,
             network_used_at: None,
+            of_codes: false,
+        }
+    }
+
+    /// The same for codes of second factors. What is wrong counts as a wrong password does, and apart from them: a right
+    /// password, also with a remembered device, forgives no wrong code. An address says nothing about a second factor.
+    pub(crate) fn for_codes(self) -> Self {
+        Self {
+            of_codes: true,
+            ..self
+        }
+    }
+
+    /// Returns the name under which wrong codes are counted here.
+    fn codes(&self) -> String {
+        match &self.device {
+            Some(device) => format!("codes device:{}", device.name()),
+            None => "codes".to_owned(),
         }
     }
 
@@ -148,12 +173,20 @@ impl Slot {
         })
     }
 
-    /// Reads the failures in a row.
+    /// Reads the failures in a row. Wrong codes count as wrong passwords do, and by themselves as well.
     pub(crate) async fn failures(&self, conn: &mut Conn) -> Result<Failures, StoreError> {
-        match &self.source {
-            None => failures::read(conn, &self.account).await,
-            Some(source) => store::read(conn, &self.account, source).await,
+        let failures = match &self.source {
+            None => failures::read(conn, &self.account).await?,
+            Some(source) => store::read(conn, &self.account, source).await?,
+        };
+        if !self.of_codes {
+            return Ok(failures);
         }
+        let all = store::read(conn, &self.account, ALL_CODES).await?;
+        let codes = store::read(conn, &self.account, &self.codes()).await?;
+        let all = Some(all).filter(|all| all.is_locked());
+        let worst = [failures, codes].into_iter().chain(all);
+        Ok(worst.max_by_key(|one| one.in_a_row).unwrap_or(failures))
     }
 
     /// Counts one more failure and returns the new number.
@@ -162,10 +195,15 @@ impl Slot {
         conn: &mut Conn,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        match &self.source {
-            None => failures::count(conn, &self.account, now).await,
-            Some(source) => store::count(conn, &self.account, source, now).await,
+        let number = match &self.source {
+            None => failures::count(conn, &self.account, now).await?,
+            Some(source) => store::count(conn, &self.account, source, now).await?,
+        };
+        if !self.of_codes {
+            return Ok(number);
         }
+        store::count(conn, &self.account, &self.codes(), now).await?;
+        store::count(conn, &self.account, ALL_CODES, now).await
     }
 
     /// Forgets the failures of this slot, for a login of `subject` that succeeds, and remembers the address. The owner hears
@@ -184,6 +222,10 @@ impl Slot {
         match &self.source {
             None => failures::forget(conn, &self.account).await?,
             Some(source) => store::forget(conn, &self.account, source).await?,
+        }
+        if self.of_codes {
+            store::forget(conn, &self.account, &self.codes()).await?;
+            store::forget(conn, &self.account, ALL_CODES).await?;
         }
         let is_fresh = |used_at: Timestamp| now.since(used_at) < REFRESH_AFTER;
         match &self.network {

@@ -21,7 +21,8 @@ queries! {
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.subject_id = $1 AND b.expires_at > $2 ORDER BY b.last_used_at DESC, b.id";
     CONTINUE = "UPDATE browser_sessions SET secret_hash = $2, last_used_at = $3, amr = $4, auth_time = $5, stays = $6, \
-        address = $7, expires_at = $8, credentials = $10 WHERE id = $1 AND subject_id = $9";
+        address = $7, expires_at = $8, credentials = $10, previous_hash = NULL, replaced_at = NULL \
+        WHERE id = $1 AND subject_id = $9";
     ROTATE = "UPDATE browser_sessions SET previous_hash = secret_hash, replaced_at = $4, secret_hash = $3 \
         WHERE id = $1 AND secret_hash = $2";
     TOUCH = "UPDATE browser_sessions SET last_used_at = $2 WHERE id = $1";
@@ -131,7 +132,8 @@ pub(crate) async fn list(
     query(LIST).bind(subject).bind(now).fetch_all(conn).await
 }
 
-/// Gives a session another secret and a new proof; false if it has ended.
+/// Gives a session another secret and a new proof; false if it has ended. The secret before the present one counts no more
+/// either: a copy of it must not get what is proven now.
 pub(crate) async fn renew(
     conn: &mut Conn,
     session: &BrowserSession,

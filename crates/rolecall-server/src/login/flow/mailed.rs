@@ -154,7 +154,7 @@ async fn keep(
     (right, stays): (&RightCode, bool),
 ) -> Result<Option<(Flow, Option<String>)>, FlowError> {
     let (subject, now) = (right.subject.as_str(), app.now());
-    app.take_quota(Quota::LogIns, subject)?;
+    app.take_quota(Quota::LogIns, &format!("{subject} by mail"))?;
     let mut proven = flow.clone();
     proven.subject_id = Some(subject.to_owned());
     proven.proofs = Proofs::by(Proof::mail_code(&right.address, now));

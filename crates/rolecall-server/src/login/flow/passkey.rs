@@ -132,14 +132,16 @@ async fn keep(
         proven.proofs.add(proof);
         proven.remembers = remembering::is_wanted(app, remembers);
     } else {
-        app.take_quota(Quota::LogIns, subject)?;
+        app.take_quota(Quota::LogIns, &format!("{subject} by passkey"))?;
         proven.subject_id = Some(subject.to_owned());
         proven.proofs = Proofs::by(proof);
         proven.stays = stays && app.settings().browser.stay.is_some();
         proven.forget_decisions();
     }
     let (address, account) = (visitor.origin.address, app.account_of(&user.username));
-    let slot = Slot::find(app, &account, &visitor.origin).await?;
+    let slot = Slot::find(app, &account, &visitor.origin)
+        .await?
+        .for_codes();
     let (_, token) = slot.device_of_login(app).map_err(ApiError::internal)?;
     let kept = app
         .store()

@@ -145,7 +145,8 @@ impl Proofs {
     pub(in crate::login) fn begin_with_mail(&self) -> bool {
         match self.first() {
             Some(Proof::MailCode { .. }) => true,
-            Some(Proof::BrowserSession { amr, .. }) => amr == ONE_TIME_CODE,
+            // the methods are in the order in which they were proven
+            Some(Proof::BrowserSession { amr, .. }) => amr.split(' ').next() == Some(ONE_TIME_CODE),
             _ => false,
         }
     }
@@ -409,6 +410,9 @@ mod tests {
             (vec![with_factor(true)], true, true),
             (vec![with_factor(false)], true, false),
             (vec![with_factor(false), totp("f")], true, true),
+            // a code by mail, and a passkey that checked nobody
+            (vec![session("otp hwk")], true, false),
+            (vec![session("pwd otp mfa")], false, false),
             // alone, it is what came first
             (vec![passkey("hwk")], false, false),
         ] {

@@ -50,17 +50,25 @@ pub(crate) fn begin<'a>(
             let mut flow = new_flow(app, request)?;
             flow.subject_id = Some(session.subject_id.clone());
             flow.proofs = Proofs::by(Proof::session(session));
-            match due(app, &flow).await? {
-                Due::Nothing => {}
-                Due::Unmet => return Ok(unmet(app, &flow.request)),
-                _ if is_silent => {
-                    let why = "the user has to prove more than with this sign-in";
-                    let error = AnswerError::LoginRequired;
-                    return Ok(Next::refused(app, &flow.request, error, why));
+            let open = loop {
+                match due(app, &flow).await? {
+                    Due::Nothing => {}
+                    Due::Unmet => return Ok(unmet(app, &flow.request)),
+                    _ if is_silent => {
+                        let why = "the user has to prove more than with this sign-in";
+                        let error = AnswerError::LoginRequired;
+                        return Ok(Next::refused(app, &flow.request, error, why));
+                    }
+                    _ => return store_new(app, &flow, visitor, current.as_ref()).await,
                 }
-                _ => return store_new(app, &flow, visitor, current.as_ref()).await,
-            }
-            let (error, why) = if settle(app, &mut flow).await?.is_some() {
+                let before = flow.choice.clone();
+                let open = settle(app, &mut flow).await?;
+                // in a tenant that was chosen without asking, more may be due
+                if open.is_some() || flow.choice == before {
+                    break open;
+                }
+            };
+            let (error, why) = if open.is_some() {
                 let why = "the user has to choose a tenant or roles";
                 (AnswerError::InteractionRequired, why)
             } else if is_consent_due(app, &flow).await? {
@@ -156,7 +164,13 @@ pub(crate) async fn sign_in(
         password::record_refused(app, &proven, visitor.origin.address, reason).await?;
         return Err(FlowError::PasswordChangeRequired);
     }
-    if let Err(used_up) = app.take_quota(Quota::LogIns, &proven.id) {
+    // a password that stops before the second factor takes nothing from the sign-ins of whoever has the factor
+    let place = if proven.slot.is_known() {
+        "at home"
+    } else {
+        "elsewhere"
+    };
+    if let Err(used_up) = app.take_quota(Quota::LogIns, &format!("{} {place}", proven.id)) {
         password::count_refused(app, &proven, visitor.origin.address).await?;
         return Err(used_up.into());
     }
@@ -188,6 +202,8 @@ async fn keep_proof(
     flow.subject_id = Some(proven.id.clone());
     flow.proofs = Proofs::by(Proof::password(rehash.unwrap_or(hash), now));
     flow.forget_decisions();
+    // what is due depends on the tenant
+    settle(app, flow).await?;
     remembering::recognize(app, flow, visitor.remembered, &proven.id).await?;
     let (_, token) = proven
         .slot
@@ -221,8 +237,9 @@ async fn keep_proof(
     if kept && is_whole {
         password::forgive_address(app, account, address);
     }
-    // a device is known once somebody has signed in with it, and not by the password alone
-    Ok(kept.then_some(token.filter(|_| is_whole)))
+    // a device is known once somebody has signed in with it, and not by the password and what is remembered
+    let is_device = is_whole && flow.proofs.remembered().is_none();
+    Ok(kept.then_some(token.filter(|_| is_device)))
 }
 
 /// Goes on as the user who is signed in with this browser.
@@ -276,13 +293,20 @@ pub(super) async fn advance(
     visitor: &Visitor<'_>,
     device: Option<String>,
 ) -> Result<Next, FlowError> {
-    match due(app, &flow).await? {
-        Due::Nothing => {}
-        Due::Unmet => return end_unmet(app, &flow).await,
-        _ => return page_of(&flow, visitor),
-    }
-    if keep_choice(app, &mut flow).await?.is_some() {
-        return page_of(&flow, visitor);
+    loop {
+        match due(app, &flow).await? {
+            Due::Nothing => {}
+            Due::Unmet => return end_unmet(app, &flow).await,
+            _ => return page_of(&flow, visitor),
+        }
+        let before = flow.choice.clone();
+        if keep_choice(app, &mut flow).await?.is_some() {
+            return page_of(&flow, visitor);
+        }
+        // in a tenant that was chosen without asking, more may be due
+        if flow.choice == before {
+            break;
+        }
     }
     if !flow.consented && is_consent_due(app, &flow).await? {
         return page_of(&flow, visitor);
@@ -324,10 +348,12 @@ fn finish<'a>(
         let owed = owed::read(app, &mut conn, &request, subject).await?;
         drop(conn);
         let proven = Proven::of(Some(subject), &flow.proofs, &owed).ok_or(FlowError::Ended)?;
-        if !proven.is_new() {
-            // a password was counted when it was typed
-            app.take_quota(Quota::SignIns, proven.subject())?;
-        }
+        let quota = if proven.is_new() {
+            Quota::LogIns
+        } else {
+            Quota::SignIns
+        };
+        app.take_quota(quota, proven.subject())?;
         let conclusion = Conclusion {
             request: &request,
             chosen: (&flow.request, &flow.choice),

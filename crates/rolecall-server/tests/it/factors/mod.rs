@@ -12,6 +12,7 @@ mod remembered;
 mod required;
 mod roles;
 mod steps;
+mod thieves;
 
 use std::time::Duration;
 
