@@ -103,7 +103,7 @@ def caller(scope: Any) -> Principal | None:
     found = scope.get(_CALLER, _UNSET)
     if found is _UNSET:
         raise RuntimeError("this route is not protected: call `protect(app, guard)` after all routes")
-    return None if found is None else found  # type: ignore[no-any-return]
+    return None if found is None else found
 
 
 # the routes of an application

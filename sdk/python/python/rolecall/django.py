@@ -84,7 +84,7 @@ def guarded(rule: Rule, patterns: Any) -> Any:
     """Give a rule to all URL patterns of `include(...)` or of a list: `path("admin/", guarded(rule, admin.site.urls))`."""
     listed = patterns[0] if isinstance(patterns, tuple) else patterns
     listed = getattr(listed, "urlpatterns", listed)
-    for pattern in listed:
+    for pattern in listed or ():
         if isinstance(pattern, URLResolver):
             guarded(rule, pattern.url_patterns)
         elif isinstance(pattern, URLPattern):
