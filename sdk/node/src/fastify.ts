@@ -106,8 +106,8 @@ function check(guard: Guard, request: FastifyRequest, reply: FastifyReply, secre
 }
 
 function send(reply: FastifyReply, { status, headers, body }: Answer): void {
-  // a string with this content type is sent as it is
-  void reply.code(status).headers(headers).send(body);
+  // Fastify adds a charset to the content type of a string
+  void reply.code(status).headers(headers).send(Buffer.from(body));
 }
 
 /** Returns the methods of a path that was not found with the method of the request. */
