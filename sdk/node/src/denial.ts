@@ -34,8 +34,17 @@ const TITLES: Record<number, string> = {
 /** The longest scope in a challenge, in bytes: whole names are left out beyond it. */
 const MAX_SCOPE = 1024;
 
+const BRAND = Symbol.for("rolecall.denial");
+
 /** The error with which a request is refused; adapters send its {@link Denial.answer}. */
 export class Denial extends Error {
+  readonly [BRAND] = true;
+
+  /** Recognizes a denial also if this package was loaded twice, as ESM and as CommonJS. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true;
+  }
+
   readonly status: number;
   /** The last part of the problem's `type`. */
   readonly code: string;

@@ -8,9 +8,10 @@ export function parseTime(text: string): number | undefined {
   // a leap second is the last second of its minute
   const second = time.endsWith(":60") ? `${time.slice(0, -2)}59` : time;
   const whole = Date.parse(`${date}T${second}${zone.toUpperCase()}`);
+  if (Number.isNaN(whole)) return undefined;
   // `Date` rolls the 30th of February over to March
-  const isDate = date === new Date(Date.parse(`${date}T00:00:00Z`)).toISOString().slice(0, 10);
-  if (Number.isNaN(whole) || !isDate) return undefined;
+  const day = new Date(`${date}T00:00:00Z`);
+  if (day.toISOString().slice(0, 10) !== date) return undefined;
   // digits beyond microseconds are ignored
   return whole + Number(fraction.padEnd(6, "0").slice(0, 6)) / 1000;
 }
