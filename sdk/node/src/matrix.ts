@@ -120,14 +120,14 @@ export function cellOf({ caller, below, complete }: Column, rule: Rule): Cell {
 
 /** The lines of `access.lock` that explain it. */
 export const LEGEND = {
-  head: `# Who may call what, derived from the types of the handlers.
+  head: `# Who may call what, derived from the rules of the routes.
 # ok = let in, 401 = not authenticated, 403 = not permitted, ? = depends on the permissions of the role
 `,
   own: "# own = let in with a token for the tenant that the path names, 403 with any other\n",
   any: "# any = let in with a token for any tenant, 403 with one for none\n",
   stepUp: "# step-up = let in with a session that reaches the assurance of the role, 401 with any other\n",
   fresh: "# signed in within = 401 with a token of an older sign-in\n",
-  tail: `# Written by the tests: \`ROLECALL_BLESS=1 cargo test\` writes it again, and a review reads the difference.
+  tail: `# Written by the tests: \`ROLECALL_BLESS=1 npm test\` writes it again, and a review reads the difference.
 
 `,
 };

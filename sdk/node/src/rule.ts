@@ -127,24 +127,32 @@ export function allOf(first: Authenticated, ...others: Authenticated[]): Authent
 
 /** Needs `rule` and a token for the tenant that the path names: its parameter `tenant`. */
 export function forTenant(rule: Authenticated): Authenticated {
-  return new Rule({ kind: "for_tenant", rule: inner(rule, "forTenant", ["any", "all", "role", "permission", "authenticated", "fresh"]) });
+  return new Rule({ kind: "for_tenant", rule: inner(rule, "forTenant", NOT_LISTED) });
 }
 
 /** Needs `rule` and a token for any tenant; what the caller holds only there counts. */
 export function inTenant(rule: Authenticated): Authenticated {
-  return new Rule({ kind: "in_tenant", rule: inner(rule, "inTenant", ["any", "all", "role", "permission", "authenticated", "fresh"]) });
+  return new Rule({ kind: "in_tenant", rule: inner(rule, "inTenant", NOT_LISTED) });
 }
 
 /** Needs `rule` and a sign-in that is at most `seconds` old; otherwise the caller is asked to sign in again. */
 export function fresh(rule: Authenticated, seconds: number): Authenticated {
   if (!Number.isSafeInteger(seconds) || seconds < 0) throw new TypeError("the age of a sign-in is a whole number of seconds");
-  const node = inner(rule, "fresh", ["any", "all", "role", "permission", "authenticated", "for_tenant", "in_tenant"]);
-  return new Rule({ kind: "fresh", rule: node, seconds });
+  return new Rule({ kind: "fresh", rule: inner(rule, "fresh", [...NOT_LISTED, "for_tenant", "in_tenant"]), seconds });
 }
 
 function combine(kind: "any" | "all", rules: Authenticated[]): Authenticated {
-  const nodes = rules.map((rule) => inner(rule, `${kind}Of`, ["role", "permission", "any", "all"]));
+  const nodes = rules.map((rule) => inner(rule, `${kind}Of`, LISTED));
+  if (nodes.some((node) => depthOf(node) > 1)) throw new TypeError("`anyOf` and `allOf` nest at most 2 deep");
   return new Rule({ kind, rules: nodes });
+}
+
+/** What a list can contain, and what can stand in a rule about a tenant. */
+const LISTED: RuleNode["kind"][] = ["role", "permission", "authenticated", "any", "all"];
+const NOT_LISTED: RuleNode["kind"][] = [...LISTED, "fresh"];
+
+function depthOf(node: RuleNode): number {
+  return node.kind === "any" || node.kind === "all" ? 1 + Math.max(...node.rules.map(depthOf)) : 0;
 }
 
 function inner(rule: Rule, outer: string, kinds: RuleNode["kind"][]): RuleNode {

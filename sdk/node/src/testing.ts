@@ -217,7 +217,7 @@ async function collect(routes: GuardedRoutes): Promise<RouteAccess[]> {
   return routes.routes();
 }
 
-/** The committed file as lines that matter: comments may differ between languages. */
+/** Compares the lines that are no comments, which each language has its own of. */
 function compare(file: string, now: string): void {
   const how = "If the change is intended, run the test with ROLECALL_BLESS=1 and commit the file.";
   if (process.env["ROLECALL_BLESS"] === "1") return writeFileSync(file, now);
@@ -227,8 +227,9 @@ function compare(file: string, now: string): void {
   } catch (error) {
     throw new Error(`cannot read ${file}: ${(error as Error).message}\n\nThe access matrix is now:\n\n${now}\n${how}`);
   }
-  if (committed === now) return;
-  const [old, lines] = [committed.split("\n"), now.split("\n")];
+  const linesOf = (text: string) => text.split("\n").filter((line) => !line.startsWith("#"));
+  const [old, lines] = [linesOf(committed), linesOf(now)];
+  if (old.join("\n") === lines.join("\n")) return;
   const difference = [...old.filter((line) => !lines.includes(line)).map((line) => `- ${line}`), ...lines.filter((line) => !old.includes(line)).map((line) => `+ ${line}`)];
   const text = difference.length > 0 ? difference.join("\n") : "the same lines in a different order or number";
   throw new Error(`${file} has changed (- committed, + now):\n\n${text}\n\n${how}`);

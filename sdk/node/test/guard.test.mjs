@@ -169,6 +169,8 @@ test("names that no policy can have, and rules around public ones, are refused",
     for (const rule of [open, optional, "admin", undefined]) assert.throws(() => wrap(rule), TypeError);
   }
   assert.throws(() => anyOf(), TypeError);
+  assert.throws(() => anyOf(allOf(anyOf(role("a"), role("b")), role("c"))), /at most 2 deep/);
+  assert.throws(() => allOf(forTenant(role("a")), role("b")), TypeError);
   assert.throws(() => fresh(role("a"), -1), TypeError);
   assert.equal(Rule.isRule({ node: { kind: "public" } }), false);
 });

@@ -8,7 +8,7 @@ const app = guarded(express(), guard);
 app.get("/items", role("admin"), (req, res) => res.json(req.caller.username));
 app.get("/items/:id", authenticated, (req, res) => res.json({ id: req.params.id, by: req.caller.subject }));
 app.get("/hello", optional, (req, res) => res.json(req.caller?.username));
-app.route("/x").get(role("admin"), (req, res) => res.json(req.caller.username)).post(open, (req, res) => res.json("x"));
+app.route("/x").get(role("admin"), (req, res) => res.json(req.caller.username)).post(open, (_req, res) => res.json("x"));
 app.use(express.json()).use(open, express.json());
 app.use("/files", role("admin"), express.static("files"));
 app.use((error: unknown, _req: express.Request, res: express.Response, _next: express.NextFunction) => void res.json(error));
