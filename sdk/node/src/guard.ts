@@ -57,6 +57,8 @@ export interface GuardOptions {
   transport?: Transport;
   /** Receives the log lines; by default warnings go to the console. */
   log?: Log;
+  /** @internal The requests to the issuer are made by the test. */
+  isManual?: boolean;
 }
 
 /** The health of a guard, for a health page or metrics. */
@@ -89,7 +91,8 @@ export class Guard {
   readonly #isLive: boolean;
   readonly #policy: Policy | undefined;
   readonly #cache: BoundedCache<Entry>;
-  readonly #remote: Remote | undefined;
+  /** @internal */
+  readonly remote: Remote | undefined;
   readonly #checks: Checks;
   readonly #maxStaleness: number;
   readonly #acceptsStale: boolean;
@@ -120,11 +123,11 @@ export class Guard {
     else if (!this.#fixedKeys) this.#state = new LiveState(this.clock);
     if (this.#state && !options.live) {
       this.#state.setUsualAge(usualAge(this.#maxStaleness));
-      this.#remote = new Remote({
+      this.remote = new Remote({
         issuer, client: options.client, state: this.#state, clock: this.clock, log: this.#log,
         insecureHttp: options.insecureHttp ?? false, maxStaleness: this.#maxStaleness, transport: options.transport,
       });
-      this.#remote.start();
+      if (!options.isManual) this.remote.start();
     }
     this.#checks = {
       now: () => this.clock.now(),
@@ -266,7 +269,7 @@ export class Guard {
       cachedTokens: this.#cache.size,
       floors: state?.floorCount ?? 0,
       ...(state?.isKnown && { ageSeconds: state.age / 1000 }),
-      ...this.#remote?.status(),
+      ...this.remote?.status(),
     };
   }
 
@@ -277,7 +280,7 @@ export class Guard {
 
   /** Stops following the issuer. A guard that is not closed does not keep the process running. */
   close(): void {
-    this.#remote?.stop();
+    this.remote?.stop();
   }
 
   #findOrVerify(token: string, now: number): Entry {
@@ -314,7 +317,7 @@ export class Guard {
     } catch (error) {
       if (error instanceof ExpiredToken) throw new Denial({ kind: "ended_token" });
       if (!(error instanceof InvalidToken)) throw error;
-      if (error.reason === "unknown_key" && this.#remote?.requestKeys()) throw new Denial({ kind: "unavailable" });
+      if (error.reason === "unknown_key" && this.remote?.requestKeys()) throw new Denial({ kind: "unavailable" });
       this.#log({ level: "debug", message: "an access token is not valid", reason: error.reason });
       throw new Denial({ kind: "invalid_token" });
     }

@@ -121,3 +121,50 @@ test("the application has the access matrix of the crate", async () => {
   };
   await assertAccessMatrix(new URL("app/access.lock", FOLDER).pathname, roles, build);
 });
+
+/** Runs a script of the feed: the test gives the answers, and nothing runs by itself. */
+async function runScript({ guard: own = {}, tokens, steps }, { issuer, audiences }, now) {
+  const clock = new ManualClock(now * 1000);
+  let next;
+  const transport = async ({ url }) => {
+    const body = url.includes("/.well-known/") ? JSON.stringify({ issuer, jwks_uri: `${issuer}/jwks`, token_endpoint: `${issuer}/token` }) : next?.body;
+    if (body === undefined) throw Object.assign(new Error("the connection broke"), { name: "Failure" });
+    return { status: url.includes("/.well-known/") ? 200 : next.status, headers: {}, body: Buffer.from(body) };
+  };
+  const guard = new Guard({
+    issuer, audience: audiences, client: ["id", "secret"], clock, transport, log: () => undefined, isManual: true,
+    maxStaleness: (own.max_staleness_ms ?? 30_000) / 1000,
+  });
+  const isUsable = async (use) => use().then(() => true, (error) => error.name === "Failure" ? false : assert.fail(error));
+  for (const [index, step] of steps.entries()) {
+    const title = `step ${index}: ${JSON.stringify(step).slice(0, 200)}`;
+    if ("jwks" in step) {
+      next = step.jwks ?? undefined;
+      const used = await isUsable(() => guard.remote.keys.load());
+      if (step.usable !== undefined) assert.equal(used, step.usable, title);
+    } else if ("feed" in step) {
+      const sentAt = clock.monotonic() - (step.took_ms ?? 0);
+      const used = step.feed !== null && await isUsable(async () => guard.remote.feed.receive({ ...step.feed, body: Buffer.from(step.feed.body) }, sentAt));
+      if (step.usable !== undefined) assert.equal(used, step.usable, title);
+    } else if ("advance_ms" in step) clock.advance(step.advance_ms);
+    else if ("set_now" in step) clock.set(step.set_now * 1000);
+    else if ("check" in step) {
+      const row = { rule: "authenticated", headers: [["authorization", `Bearer ${tokens[step.check.token]}`]], tenant: null };
+      // the guard does not wait for news here
+      guard.news = () => undefined;
+      const { status, www_authenticate } = decide(guard, row);
+      assert.deepEqual([status, www_authenticate], [step.status, step.www_authenticate], title);
+    } else assert.fail(title);
+  }
+}
+
+test("each script of the feed leads to the same answers", async () => {
+  const { format, guard, tokens, scripts, now } = read("feed.json");
+  assert.equal(format, 1);
+  assert.ok(scripts.length >= 60);
+  const faults = [];
+  for (const script of scripts) {
+    await runScript({ ...script, tokens: { ...tokens, ...script.tokens } }, guard, now).catch((error) => faults.push(`${script.id}: ${error.message}`));
+  }
+  assert.deepEqual(faults, []);
+});

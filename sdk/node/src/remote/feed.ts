@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "../token/json.js";
 import type { ClientToken } from "./client-token.js";
 import { formEncoded } from "./client-token.js";
 import { Failure } from "./failure.js";
-import type { Transport } from "./http.js";
+import type { HttpAnswer, Transport } from "./http.js";
 import { parseDocument, TIMEOUT, type Issuer } from "./metadata.js";
 import { parseTime } from "./time.js";
 
@@ -102,7 +102,7 @@ export class FeedReader {
     });
     signal.addEventListener("abort", stop);
     try {
-      this.apply(await this.#request(token, wait, request.signal), sentAt);
+      this.receive(await this.#request(token, wait, request.signal), sentAt);
     } catch (error) {
       if (isAsked && request.signal.aborted) return;
       const failure = Failure.of(error);
@@ -115,9 +115,9 @@ export class FeedReader {
     }
   }
 
-  async #request(token: string, wait: number, signal: AbortSignal): Promise<Uint8Array> {
+  #request(token: string, wait: number, signal: AbortSignal): Promise<HttpAnswer> {
     const { issuer, transport } = this.context;
-    const answer = await transport({
+    return transport({
       method: "GET",
       url: issuer.urlOf(`/api/feed?after=${formEncoded(this.#cursor)}&wait=${wait}`),
       headers: { accept: "application/json", authorization: `Bearer ${token}` },
@@ -125,12 +125,11 @@ export class FeedReader {
       timeout: wait * 1000 + TIMEOUT,
       signal,
     });
-    if (answer.status !== 200) throw Failure.status("the request for the feed", answer.status);
-    return answer.body;
   }
 
   /** Applies an answer to the state; `sentAt` is the monotonic time at which the request was sent. */
-  apply(body: Uint8Array, sentAt: number): void {
+  receive({ status, body }: Pick<HttpAnswer, "status" | "body">, sentAt: number): void {
+    if (status !== 200) throw Failure.status("the request for the feed", status);
     const { state, clock } = this.context;
     const answer = parseAnswer(body);
     this.#applyFloors(answer);
