@@ -66,7 +66,8 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
         install_python(workspace, &wanted, &workspace.target("test-venv"))
     });
     report.step("install: Node packages", || {
-        install_node(workspace, &workspace.path("tests/clients/node"))
+        install_node(workspace, &workspace.path("tests/clients/node"))?;
+        install_node(workspace, &workspace.path("sdk/node"))
     });
     let cargo_deny = workspace.target("tools/bin/cargo-deny");
     report.step("install: cargo-deny", || {

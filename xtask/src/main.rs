@@ -22,6 +22,7 @@ mod identity;
 mod install;
 #[cfg(test)]
 mod mutants;
+mod node;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         "test" => {
             let tools = install::install(&mut report, &workspace);
             checks::run(&mut report, &workspace, &tools);
+            node::test(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
         "install" => {
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         }
         "clients" => {
             let tools = install::install(&mut report, &workspace);
+            node::build(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
         "fuzz" => report.step("fuzz targets", || {

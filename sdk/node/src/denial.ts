@@ -1,4 +1,5 @@
 // The reasons for which a request is refused, and the answers for them (RFC 6750, RFC 9457, RFC 9470).
+import { toResponse } from "./fetch.js";
 import type { Acr } from "./token/claims.js";
 
 /** The reason for which a request is refused. */
@@ -78,6 +79,11 @@ export class Denial extends Error {
     if (this.challenge !== undefined) headers["www-authenticate"] = this.challenge;
     if (this.reason.kind === "unavailable") headers["retry-after"] = "1";
     return problem(this.status, this.code, this.detail, this.explanation, headers);
+  }
+
+  /** Returns the answer for the Fetch API; Hono sends it for a denial that a handler throws. */
+  getResponse(): Response {
+    return toResponse(this.answer);
   }
 }
 

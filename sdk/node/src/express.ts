@@ -349,9 +349,14 @@ function dispatch(table: Table, guard: Guard, handle: AnyRouter["handle"], req: 
     if (error) return fail(error);
     find(table, req, res, (entry, tenant) => {
       if (!entry) return notFound(table, req, res, fail, done);
-      admit(req, res, entry, tenant, () => handle(req, res, done), fail);
+      admit(req, res, entry, tenant, () => handle(req, res, answering(res, done)), fail);
     });
   });
+}
+
+/** Answers a denial of a handler, such as that of `caller.require`, that no error handler has answered. */
+function answering(res: Response, done: Callable): (error?: unknown) => void {
+  return (error) => (error instanceof Denial && !res.headersSent ? sendAnswer(res, error.answer) : done(error));
 }
 
 /** Finds the first route of the request, and leaves the request as it was. */
@@ -365,13 +370,13 @@ function find(table: Table, req: GuardedRequest, res: unknown, callback: (entry:
   });
   // Express answers OPTIONS by itself, and a preflight gets 405 or what `open` middleware answers
   const isOptions = req.method === "OPTIONS";
-  const answering = isOptions ? { send: () => undefined, setHeader: () => undefined, set: () => undefined, end: () => finish() } : res;
+  const response = isOptions ? { send: () => undefined, setHeader: () => undefined, set: () => undefined, end: () => finish() } : res;
   const finish = () => {
     if (!found.delete(req)) return;
     Object.assign(req, { url, baseUrl, params, next, route });
     callback(undefined, undefined);
   };
-  table.gate.handle(req, answering, finish);
+  table.gate.handle(req, response, finish);
 }
 
 /** Checks the rule of an entry, and goes on with `next` for an admitted caller. */

@@ -4,7 +4,7 @@ import type {
   FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteGenericInterface, RouteHandlerMethod, RouteOptions,
   RouteShorthandOptions,
 } from "fastify";
-import { methodNotAllowed, type Answer } from "./denial.js";
+import { Denial, methodNotAllowed, type Answer } from "./denial.js";
 import type { Guard } from "./guard.js";
 import type { Principal } from "./principal.js";
 import { answerOf, authorizationOfNode, requireRule, setRoutes, type Probe, type RouteAccess } from "./routes.js";
@@ -74,6 +74,11 @@ export function guarded<App extends FastifyInstance>(app: App, guard: Guard): Ap
       return allowed.length > 0 ? send(reply, methodNotAllowed(allowed.join(", "))) : next();
     }
     check(guard, request, reply, state.probe, next);
+  });
+  app.setErrorHandler((error, _request, reply) => {
+    // Fastify handles all others as it does without this handler
+    if (error instanceof Denial) send(reply, error.answer);
+    else void reply.send(error);
   });
   Object.defineProperty(app, "setNotFoundHandler", { value: refuseNotFoundHandler });
   setRoutes(app, { guard, routes: () => state.routes, probe: probe(app, state.probe) });

@@ -28,7 +28,11 @@ export function createGuarded(guard: Guard): GuardHandler {
       } catch (error) {
         return toResponse(answerOf(error));
       }
-      return handler(request, caller, context);
+      try {
+        return await handler(request, caller, context);
+      } catch (error) {
+        return toResponse(answerOf(error));
+      }
     };
   };
 }

@@ -253,3 +253,16 @@ test("an error in open middleware reaches the error handlers", async (t) => {
   const answer = await send(port, "GET", "/items");
   assert.deepEqual([answer.status, answer.body], [418, '"broken"']);
 });
+
+test("a denial of a handler is answered, unless an error handler does", async (t) => {
+  const { guard, user } = setUp();
+  const build = () => {
+    const app = guarded(express(), guard);
+    app.get("/items", authenticated, async (req) => req.caller.require(role("admin")));
+    return app;
+  };
+  const answer = await send(await serve(t, build()), "GET", "/items", { headers: [user] });
+  assert.deepEqual([answer.status, answer.headers["www-authenticate"]], [403, 'Bearer error="insufficient_scope", scope="role:admin"']);
+  const own = build().use((error, req, res, next) => res.status(418).json(error.code));
+  assert.equal((await send(await serve(t, own), "GET", "/items", { headers: [user] })).body, '"forbidden"');
+});

@@ -99,3 +99,14 @@ test("plugins keep their prefix and meet the guard", async () => {
   const headers = { authorization: issuer.token("boss").roles("admin").bearer() };
   assert.equal((await call(app, "GET", "/v1/items", headers)).body, "boss");
 });
+
+test("a denial of a handler is answered, and other errors as Fastify does", async () => {
+  const { guard, issuer } = setUp();
+  const app = guarded(Fastify(), guard);
+  app.get("/items", config(authenticated), async (request) => request.caller.require(role("admin")));
+  app.get("/broken", config(authenticated), async () => { throw Object.assign(new Error("broken"), { statusCode: 418 }); });
+  const headers = { authorization: issuer.token("alice").bearer() };
+  const answer = await call(app, "GET", "/items", headers);
+  assert.deepEqual([answer.status, answer.headers["content-type"]], [403, "application/problem+json"]);
+  assert.equal((await call(app, "GET", "/broken", headers)).status, 418);
+});

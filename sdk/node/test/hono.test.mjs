@@ -104,3 +104,11 @@ test("a handler that goes on to another route meets its rule", async () => {
   app.get("/items/secret", role("admin"), (c) => c.json("secret"));
   assert.equal((await call(app, "GET", "/items/secret", issuer.token("alice").roles("user").bearer())).status, 403);
 });
+
+test("a denial of a handler is answered", async () => {
+  const { guard, issuer } = setUp();
+  const app = guarded(new Hono(), guard);
+  app.get("/items", authenticated, (c) => c.json(c.get("caller").require(role("admin"))));
+  const answer = await call(app, "GET", "/items", issuer.token("alice").bearer());
+  assert.deepEqual([answer.status, answer.headers["www-authenticate"]], [403, 'Bearer error="insufficient_scope", scope="role:admin"']);
+});
