@@ -2,12 +2,13 @@
 import express from "express";
 import type { Application, ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, RequestParamHandler, Response, RouterOptions } from "express";
 import type { RouteParameters } from "express-serve-static-core";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Denial, methodNotAllowed, type Answer } from "./denial.js";
 import type { Guard } from "./guard.js";
 import type { Principal } from "./principal.js";
 import { answerOf, authorizationOfNode, requireRule, sendAnswer, setRoutes, type Probe, type RouteAccess } from "./routes.js";
 import { Rule } from "./rule.js";
+import { refuseUnguardedUpgrades } from "./upgrade.js";
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -144,6 +145,9 @@ class Table {
   /** Wraps a route so that each of its methods needs a rule. */
   #route(path: unknown, create: (path: unknown) => Record<string, Callable>): Record<string, Callable> {
     const route = this.#learn(() => create(path));
+    // at once, so that the routes have the same order on both sides
+    const gate = this.gate.route(path as string) as unknown as Record<string, Callable>;
+    const paths = this.paths.route(path as string);
     for (const method of [...METHODS, "all"]) {
       const add = route[method]?.bind(route);
       if (!add) continue;
@@ -155,8 +159,8 @@ class Table {
         if (Rule.isRule(handlers.find((one) => Rule.isRule(one)))) throw new TypeError(`${title} has two rules: combine them with \`allOf\` or \`anyOf\``);
         add(enforce(entry), ...handlers);
         const report = (req: GuardedRequest) => found.get(req)?.(req, entry);
-        (this.gate.route(path as string) as unknown as Record<string, Callable>)[method]?.(report);
-        (this.paths.route(path as string).all as Callable)((req: Request & { allowed?: Set<string> }, _: unknown, next: Callable) => {
+        gate[method]?.(report);
+        (paths.all.bind(paths) as Callable)((req: Request & { allowed?: Set<string> }, _: unknown, next: Callable) => {
           for (const one of allowedBy(method)) req.allowed?.add(one);
           next();
         });
@@ -297,7 +301,14 @@ export function guarded(app: Application, guard: Guard): GuardedExpress {
   const listen = inner["listen"]?.bind(app);
   Object.defineProperties(app, {
     use: { value: use },
-    listen: { value: (...args: unknown[]) => (table.check(), listen?.(...args)) },
+    listen: {
+      value: (...args: unknown[]) => {
+        table.check();
+        const server = listen?.(...args) as Server;
+        refuseUnguardedUpgrades(server);
+        return server;
+      },
+    },
   });
   setRoutes(app, { guard, routes: () => (table.check(), table.all()), probe: probe(table, guard) });
   return app as unknown as GuardedExpress;

@@ -9,6 +9,8 @@ export { type Floor, type FloorKind } from "./floors.js";
 export { Guard, type GuardOptions, type GuardStatus } from "./guard.js";
 export { LiveState } from "./live.js";
 export { type Log, type LogEntry } from "./log.js";
+export { secureDocument } from "./openapi.js";
+export { guardUpgrade, type UpgradeListener } from "./upgrade.js";
 export { Policy, type PolicyDocument, type RoleDocument } from "./policy.js";
 export { type Principal } from "./principal.js";
 export { type HttpAnswer, type HttpRequest, type Transport } from "./remote/http.js";
