@@ -43,11 +43,20 @@ export type GuardedFastify = Omit<FastifyInstance, Shorthand | "route" | "setNot
 /** A request with this header stops after its rule; the value is known to this process alone. */
 const PROBE_HEADER = "x-rolecall-probe";
 
+/** The settings of a guarded instance. */
+export interface GuardedOptions {
+  /**
+   * The rules of routes that plugins add without one, by method and path: `{ "OPTIONS *": open }` for `@fastify/cors`, or
+   * `{ "GET /files/*": role("admin") }` for `@fastify/static`.
+   */
+  rules?: Readonly<Record<string, Rule>>;
+}
+
 /**
  * Guards a Fastify instance, before any route or plugin is added: a route without a rule in `config.rolecall` is an error
  * when it is added, also by plugins.
  */
-export function guarded<App extends FastifyInstance>(app: App, guard: Guard): App & GuardedFastify {
+export function guarded<App extends FastifyInstance>(app: App, guard: Guard, { rules = {} }: GuardedOptions = {}): App & GuardedFastify {
   if (app.hasDecorator("rolecall")) throw new TypeError("this application is guarded already");
   const earlier = app.printRoutes({ commonPrefix: false }).trim();
   if (earlier !== "" && earlier !== "(empty tree)") {
@@ -58,7 +67,8 @@ export function guarded<App extends FastifyInstance>(app: App, guard: Guard): Ap
   app.decorateRequest("caller", null);
   app.addHook("onRoute", (route) => {
     const title = `${[route.method].flat().join(", ")} ${route.url}`;
-    const rule = requireRule(route.config?.rolecall, title);
+    const rule = requireRule(route.config?.rolecall ?? ruleOf(route, rules), title);
+    route.config = { ...route.config, rolecall: rule };
     if (rule.needsTenant && !/:tenant(?![\w$])/.test(route.url)) {
       throw new TypeError(`${title} compares the tenant of the token, and its path has no parameter \`:tenant\``);
     }
@@ -83,6 +93,15 @@ export function guarded<App extends FastifyInstance>(app: App, guard: Guard): Ap
   Object.defineProperty(app, "setNotFoundHandler", { value: refuseNotFoundHandler });
   setRoutes(app, { guard, routes: () => state.routes, probe: probe(app, state.probe) });
   return app as App & GuardedFastify;
+}
+
+/** Returns the rule that the settings give to all methods of a route; HEAD follows GET. */
+function ruleOf(route: RouteOptions, rules: Readonly<Record<string, Rule>>): Rule | undefined {
+  const found = [route.method].flat().map((method) => {
+    const given = Object.hasOwn(rules, `${method} ${route.url}`) ? rules[`${method} ${route.url}`] : undefined;
+    return given ?? (method === "HEAD" && Object.hasOwn(rules, `GET ${route.url}`) ? rules[`GET ${route.url}`] : undefined);
+  });
+  return found.every((rule) => rule !== undefined && rule === found[0]) ? found[0] : undefined;
 }
 
 /** Checks the rule of the route that was found. */

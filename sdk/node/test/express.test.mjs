@@ -266,3 +266,17 @@ test("a denial of a handler is answered, unless an error handler does", async (t
   const own = build().use((error, req, res, next) => res.status(418).json(error.code));
   assert.equal((await send(await serve(t, own), "GET", "/items", { headers: [user] })).body, '"forbidden"');
 });
+
+test("open middleware answers preflights before 405", async (t) => {
+  const { guard } = setUp();
+  const app = guarded(express(), guard);
+  app.use(open, (req, res, next) => {
+    res.set("Access-Control-Allow-Origin", "https://page.example");
+    return req.method === "OPTIONS" ? res.sendStatus(204) : next();
+  });
+  app.get("/items", role("admin"), (req, res) => res.json("ok"));
+  const port = await serve(t, app);
+  assert.equal((await send(port, "OPTIONS", "/items")).status, 204);
+  const refused = await send(port, "GET", "/items");
+  assert.deepEqual([refused.status, refused.headers["access-control-allow-origin"]], [401, "https://page.example"]);
+});

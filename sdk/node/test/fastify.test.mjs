@@ -110,3 +110,22 @@ test("a denial of a handler is answered, and other errors as Fastify does", asyn
   assert.deepEqual([answer.status, answer.headers["content-type"]], [403, "application/problem+json"]);
   assert.equal((await call(app, "GET", "/broken", headers)).status, 418);
 });
+
+test("routes of plugins that take no rule get one by their path", async () => {
+  const { guard, issuer } = setUp();
+  const app = guarded(Fastify(), guard, { rules: { "OPTIONS *": open, "GET /files/*": role("admin") } });
+  app.register(async (child) => {
+    child.options("*", async (_, reply) => reply.code(204).send());
+    child.route({ method: "GET", url: "/files/*", handler: async () => "secret" });
+  });
+  await app.ready();
+  assert.equal((await call(app, "OPTIONS", "/anything")).status, 204);
+  assert.equal((await call(app, "GET", "/files/a")).status, 401);
+  assert.equal((await call(app, "HEAD", "/files/a")).status, 401);
+  assert.equal((await call(app, "GET", "/files/a", { authorization: issuer.token("b").roles("admin").bearer() })).body, "secret");
+  assert.throws(() => app.get("/other", async () => "secret"), /does not say who may call it|already listening|already booted/);
+  for (const rules of [{ "GET /b": role("a") }, { constructor: open }, { "POST /a": open }]) {
+    const other = guarded(Fastify(), guard, { rules });
+    assert.throws(() => other.route({ method: ["GET", "POST"], url: "/a", handler: async () => "x" }), /does not say who may call it/);
+  }
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { Hono } from "hono";
 import { authenticated, forTenant, open, optional, role } from "rolecall";
+import { cors } from "hono/cors";
 import { guarded } from "rolecall/hono";
 import { CHALLENGES, setUp } from "./support.mjs";
 
@@ -111,4 +112,16 @@ test("a denial of a handler is answered", async () => {
   app.get("/items", authenticated, (c) => c.json(c.get("caller").require(role("admin"))));
   const answer = await call(app, "GET", "/items", issuer.token("alice").bearer());
   assert.deepEqual([answer.status, answer.headers["www-authenticate"]], [403, 'Bearer error="insufficient_scope", scope="role:admin"']);
+});
+
+test("open CORS middleware answers preflights and refusals of other origins", async () => {
+  const { guard } = setUp();
+  const app = guarded(new Hono(), guard);
+  app.use(open, cors({ origin: "https://page.example" }));
+  app.get("/items", role("admin"), (c) => c.json("ok"));
+  const headers = { origin: "https://page.example", "access-control-request-method": "GET" };
+  const preflight = await app.request("/items", { method: "OPTIONS", headers });
+  assert.deepEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, "https://page.example"]);
+  const refused = await app.request("/items", { headers });
+  assert.deepEqual([refused.status, refused.headers.get("access-control-allow-origin")], [401, "https://page.example"]);
 });

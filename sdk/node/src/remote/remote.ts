@@ -181,6 +181,11 @@ export class Remote {
   }
 
   #log(level: "info" | "warn", message: string, failure?: string): void {
-    this.#options.log({ level, message, issuer: this.#options.issuer, ...(failure !== undefined && { failure }) });
+    try {
+      this.#options.log({ level, message, issuer: this.#options.issuer, ...(failure !== undefined && { failure }) });
+    } catch (error) {
+      // a log that fails must not end the reading of the feed
+      console.error("rolecall: the log of the guard failed", error);
+    }
   }
 }
