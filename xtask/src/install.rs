@@ -161,7 +161,12 @@ pub(crate) fn is_root() -> bool {
         .is_ok_and(|output| output.stdout == b"0\n")
 }
 
-fn install_python(workspace: &Workspace, wanted: &Path, folder: &Path) -> anyhow::Result<()> {
+/// Creates a virtual environment with the packages of a file, unless it is current.
+pub(crate) fn install_python(
+    workspace: &Workspace,
+    wanted: &Path,
+    folder: &Path,
+) -> anyhow::Result<()> {
     let stamp = folder.join("installed.txt");
     let python = folder.join("bin/python");
     if is_current(wanted, &stamp) && succeeds(Command::new(&python).arg("--version")) {

@@ -29,6 +29,7 @@ mod oauth;
 mod passwords;
 mod prove;
 mod report;
+mod sdk;
 #[cfg(test)]
 mod sources;
 mod tools;
@@ -43,6 +44,7 @@ usage: cargo xtask <task>
 
   test      install the programs that the tests need, then run all checks and tests, as CI does
   install   only install the programs that the tests need
+  sdk       only build and test the packages in sdk/ for other languages
   clients   only test with the Python, Node, curl and browser clients, against new binaries
   bench     [SECTION..] [--quick] [--write]: measure, and print tables. The sections are verify,
             routes, peers, logins, flood, tokens, import, decisions, scale and queries. --write saves
@@ -64,7 +66,9 @@ fn main() -> ExitCode {
             checks::run(&mut report, &workspace, &tools);
             node::test(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
+            sdk::run(&mut report, &workspace);
         }
+        "sdk" => sdk::run(&mut report, &workspace),
         "install" => {
             install::install(&mut report, &workspace);
         }
