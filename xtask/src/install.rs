@@ -66,8 +66,7 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
         install_python(workspace, &wanted, &workspace.target("test-venv"))
     });
     report.step("install: Node packages", || {
-        install_node(workspace, &workspace.path("tests/clients/node"))?;
-        install_node(workspace, &workspace.path("sdk/node"))
+        install_node(workspace, &workspace.path("tests/clients/node"))
     });
     let cargo_deny = workspace.target("tools/bin/cargo-deny");
     report.step("install: cargo-deny", || {
@@ -203,7 +202,7 @@ fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<(
     run(install.arg(workspace.target("tools/build")))
 }
 
-fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
     let wanted = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.installed.json");
     if is_current(&wanted, &stamp) {

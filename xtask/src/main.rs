@@ -68,7 +68,10 @@ fn main() -> ExitCode {
             clients::run(&mut report, &workspace, &tools);
             sdk::run(&mut report, &workspace);
         }
-        "sdk" => sdk::run(&mut report, &workspace),
+        "sdk" => {
+            node::test(&mut report, &workspace);
+            sdk::run(&mut report, &workspace);
+        }
         "install" => {
             install::install(&mut report, &workspace);
         }
