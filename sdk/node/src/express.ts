@@ -3,6 +3,7 @@ import express from "express";
 import type { Application, ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, RequestParamHandler, Response, RouterOptions } from "express";
 import type { RouteParameters } from "express-serve-static-core";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { continueOnRead } from "./continue.js";
 import { Denial, methodNotAllowed, type Answer } from "./denial.js";
 import type { Guard } from "./guard.js";
 import type { Principal } from "./principal.js";
@@ -94,6 +95,7 @@ interface Entry {
 
 /** What a guarded application knows of a request. */
 interface Admission {
+  table: Table;
   guard: Guard;
   entry: Entry | undefined;
   tenant: string | undefined;
@@ -266,6 +268,11 @@ class Table {
     if (hasChanged(this)) this.check();
   }
 
+  /** Returns true if `other` is mounted in this one. */
+  contains(other: Table): boolean {
+    return this.children.some(({ table }) => table === other || table.contains(other));
+  }
+
   /** Returns all routes, with those of mounted routers. */
   all(prefix = ""): RouteAccess[] {
     const own = this.routes.map((route) => ({ ...route, path: join(prefix, route.path) }));
@@ -306,6 +313,7 @@ export function guarded(app: Application, guard: Guard): GuardedExpress {
         table.check();
         const server = listen?.(...args) as Server;
         refuseUnguardedUpgrades(server);
+        continueOnRead(server);
         return server;
       },
     },
@@ -345,9 +353,10 @@ function isApplication(value: unknown): value is Application {
 }
 
 function dispatch(table: Table, guard: Guard, handle: AnyRouter["handle"], req: GuardedRequest, res: Response, done: Callable): void {
+  const outer = req[ADMISSION];
   // a guarded application that is mounted in another one was asked there
-  if (req[ADMISSION]) return handle(req, res, done);
-  req[ADMISSION] = { guard, entry: undefined, tenant: undefined };
+  if (outer?.table.contains(table)) return handle(req, res, done);
+  req[ADMISSION] = { table, guard, entry: undefined, tenant: undefined };
   req.caller = undefined;
   const fail = (error: unknown) => failWith(table, req, res, error, done);
   try {

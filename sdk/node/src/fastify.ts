@@ -1,9 +1,11 @@
 // Guards Fastify 5: every route has a rule in its `config`, which is checked before the body is read.
 import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
 import type {
   FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteGenericInterface, RouteHandlerMethod, RouteOptions,
   RouteShorthandOptions,
 } from "fastify";
+import { continueOnRead } from "./continue.js";
 import { Denial, methodNotAllowed, type Answer } from "./denial.js";
 import type { Guard } from "./guard.js";
 import type { Principal } from "./principal.js";
@@ -63,6 +65,7 @@ export function guarded<App extends FastifyInstance>(app: App, guard: Guard, { r
     throw new TypeError(`the application has routes without a rule; call \`guarded\` before you add them:\n${earlier}`);
   }
   const state = { routes: [] as RouteAccess[], probe: randomBytes(32).toString("base64url") };
+  continueOnRead(app.server as Server);
   app.decorate("rolecall", guard);
   app.decorateRequest("caller", null);
   app.addHook("onRoute", (route) => {

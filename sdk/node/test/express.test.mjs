@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -279,4 +280,56 @@ test("open middleware answers preflights before 405", async (t) => {
   assert.equal((await send(port, "OPTIONS", "/items")).status, 204);
   const refused = await send(port, "GET", "/items");
   assert.deepEqual([refused.status, refused.headers["access-control-allow-origin"]], [401, "https://page.example"]);
+});
+
+test("a client that asks first sends no body that is refused", async (t) => {
+  const { guard, admin } = setUp();
+  const server = tutorial(guard).listen(0);
+  t.after(() => server.closeAllConnections() ?? server.close());
+  await once(server, "listening");
+  const { port } = server.address();
+  const headers = [["Content-Type", "application/json"], ["Content-Length", "7"]];
+  const refused = await send(port, "POST", "/items", { headers, body: '{"a":1}', expect100: true });
+  assert.deepEqual([refused.status, refused.continued], [401, false]);
+  const admitted = await send(port, "POST", "/items", { headers: [...headers, admin], body: '{"a":1}', expect100: true });
+  assert.deepEqual([admitted.status, admitted.continued, admitted.body], [200, true, '{"a":1}']);
+});
+
+test("guarded applications in one that is not guarded each ask their own guard", async (t) => {
+  const [first, second] = [setUp(), setUp()];
+  const outer = express();
+  const seen = [];
+  for (const [path, { guard }] of [["/a", first], ["/b", second]]) {
+    const app = guarded(express(), guard);
+    app.use((req, res, next) => (seen.push(path), next()));
+    app.get(`${path}/items`, role("admin"), (req, res) => res.json(req.caller.username));
+    outer.use(app);
+  }
+  outer.get("/old", (req, res) => res.json("old"));
+  const port = await serve(t, outer);
+  assert.equal((await send(port, "GET", "/a/items", { headers: [first.admin] })).body, '"boss"');
+  assert.equal((await send(port, "GET", "/b/items", { headers: [first.admin] })).status, 401);
+  assert.deepEqual(seen, ["/a"], "no middleware of the second ran");
+  assert.equal((await send(port, "GET", "/b/items", { headers: [second.admin] })).body, '"boss"');
+  assert.equal((await send(port, "GET", "/old")).body, '"old"');
+});
+
+test("a mounted application with a guard of its own asks that one", async (t) => {
+  const [outer, inner] = [setUp(), setUp()];
+  const app = guarded(express(), outer.guard);
+  const child = guarded(express(), inner.guard);
+  child.get("/items", role("admin"), (req, res) => res.json(req.caller.username));
+  app.use("/child", child);
+  const port = await serve(t, app);
+  assert.equal((await send(port, "GET", "/child/items", { headers: [outer.admin] })).status, 401);
+  assert.equal((await send(port, "GET", "/child/items", { headers: [inner.admin] })).status, 200);
+});
+
+test("paths that cannot be decoded reach no handler", async (t) => {
+  const { guard } = setUp();
+  const app = guarded(express(), guard);
+  app.get("/items/:id", role("admin"), () => assert.fail("a handler ran"));
+  const port = await serve(t, app);
+  const answer = await send(port, "GET", "/items/%E0%A4%A");
+  assert.ok([400, 401, 404].includes(answer.status), answer.status);
 });

@@ -3,7 +3,7 @@ import test from "node:test";
 import Fastify from "fastify";
 import { authenticated, forTenant, open, optional, role } from "rolecall";
 import { guarded } from "rolecall/fastify";
-import { CHALLENGES, setUp } from "./support.mjs";
+import { CHALLENGES, send, setUp } from "./support.mjs";
 
 const config = (rule) => ({ config: { rolecall: rule } });
 
@@ -128,4 +128,19 @@ test("routes of plugins that take no rule get one by their path", async () => {
     const other = guarded(Fastify(), guard, { rules });
     assert.throws(() => other.route({ method: ["GET", "POST"], url: "/a", handler: async () => "x" }), /does not say who may call it/);
   }
+});
+
+test("a client that asks first sends no body that is refused", async (t) => {
+  const { guard, admin } = setUp();
+  const app = tutorial(guard);
+  t.after(() => app.close());
+  await app.listen({ port: 0 });
+  const { port } = app.server.address();
+  const headers = [["Content-Type", "application/json"], ["Content-Length", "7"]];
+  const refused = await send(port, "POST", "/items", { headers, body: '{"a":1}', expect100: true });
+  assert.deepEqual([refused.status, refused.continued], [401, false]);
+  const admitted = await send(port, "POST", "/items", { headers: [...headers, admin], body: '{"a":1}', expect100: true });
+  assert.deepEqual([admitted.status, admitted.continued, admitted.body], [200, true, '{"a":1}']);
+  const both = await send(port, "GET", "/items", { headers: [admin, admin] });
+  assert.equal(both.status, 400);
 });
