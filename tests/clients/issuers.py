@@ -34,8 +34,8 @@ class Issuer:
                 path = self.path.split("?")[0]
                 if path == "/api/feed":
                     time.sleep(0.05)  # in place of waiting for news
-                body = json.dumps(answers[path]).encode()
-                self.send_response(200)
+                body = json.dumps(answers.get(path, {})).encode()
+                self.send_response(200 if path in answers else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -47,6 +47,8 @@ class Issuer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        answers["/.well-known/oauth-authorization-server"] = {
+            "issuer": self.url, "jwks_uri": f"{self.url}/.well-known/jwks.json", "token_endpoint": f"{self.url}/token"}
 
     def claims(self, **changed):
         now = int(time.time())

@@ -138,11 +138,11 @@ def uvicorn(application, folder, log_folder, server, client=None, port=None, **m
 
 
 def express(server, client=None, **more):
-    require_node_package("express")
+    require_node_package("rolecall")
     # Node looks for packages beside the program, and those of the tests are installed once for all
     folder = server.folder / "express"
     folder.mkdir(exist_ok=True)
-    for name in ("main.mjs", "rolecall-auth.mjs", "package.json"):
+    for name in ("main.mjs", "package.json"):
         (folder / name).write_text((EXAMPLES / "express" / name).read_text())
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(NODE / "node_modules")

@@ -202,7 +202,7 @@ fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<(
     run(install.arg(workspace.target("tools/build")))
 }
 
-fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
     let wanted = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.installed.json");
     if is_current(&wanted, &stamp) {

@@ -22,6 +22,7 @@ mod identity;
 mod install;
 #[cfg(test)]
 mod mutants;
+mod node;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
@@ -63,15 +64,20 @@ fn main() -> ExitCode {
         "test" => {
             let tools = install::install(&mut report, &workspace);
             checks::run(&mut report, &workspace, &tools);
+            node::test(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
             sdk::run(&mut report, &workspace);
         }
-        "sdk" => sdk::run(&mut report, &workspace),
+        "sdk" => {
+            node::test(&mut report, &workspace);
+            sdk::run(&mut report, &workspace);
+        }
         "install" => {
             install::install(&mut report, &workspace);
         }
         "clients" => {
             let tools = install::install(&mut report, &workspace);
+            node::build(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
         "fuzz" => report.step("fuzz targets", || {
