@@ -131,9 +131,9 @@ func (r *remote) readFeed() error {
 	if wait > 0 {
 		go r.interrupt(ctx, last, func() { close(interrupted); cancel() })
 	}
-	answer, err := r.requestFeed(ctx, token, wait)
+	body, err := r.requestFeed(ctx, token, wait)
 	if err == nil {
-		return r.apply(answer, sentAt)
+		return r.applyFeed(body, sentAt)
 	}
 	select {
 	case <-interrupted:
@@ -164,7 +164,7 @@ func (r *remote) interrupt(ctx context.Context, last uint64, stop func()) {
 	}
 }
 
-func (r *remote) requestFeed(ctx context.Context, token string, wait time.Duration) (*feedAnswer, error) {
+func (r *remote) requestFeed(ctx context.Context, token string, wait time.Duration) ([]byte, error) {
 	address := r.issuer.urlOf(fmt.Sprintf("/api/feed?after=%s&wait=%d", url.QueryEscape(r.reader.cursor), wait/time.Second))
 	header := http.Header{"Authorization": {"Bearer " + token}}
 	answer, err := r.http.send(ctx, http.MethodGet, address, header, nil, maxFeedBytes, wait+answerTimeout)
@@ -174,7 +174,7 @@ func (r *remote) requestFeed(ctx context.Context, token string, wait time.Durati
 	if answer.status != http.StatusOK {
 		return nil, &statusError{"the request for the feed", answer.status}
 	}
-	return parseFeed(answer.body)
+	return answer.body, nil
 }
 
 func parseFeed(text []byte) (*feedAnswer, error) {
@@ -254,8 +254,12 @@ func (r *claimReader) nullableInteger(name string) *int64 {
 	return &integer
 }
 
-// apply applies an answer to the state; sentAt is the monotonic time at which the request was sent.
-func (r *remote) apply(answer *feedAnswer, sentAt time.Duration) error {
+// applyFeed applies an answer to the state; sentAt is the monotonic time at which the request was sent.
+func (r *remote) applyFeed(body []byte, sentAt time.Duration) error {
+	answer, err := parseFeed(body)
+	if err != nil {
+		return err
+	}
 	reader := &r.reader
 	reader.applyFloors(r.state, answer)
 	reader.cursor = answer.cursor

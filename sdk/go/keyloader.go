@@ -100,18 +100,26 @@ func (r *remote) loadKeys() (freshFor time.Duration, err error) {
 	if answer.status != http.StatusOK {
 		return 0, &statusError{"the request for the keys", answer.status}
 	}
-	if !utf8.Valid(answer.body) {
-		return 0, errors.New("the issuer's JWK Set cannot be parsed")
+	if err := r.applyKeys(answer.body); err != nil {
+		return 0, err
 	}
-	keys, err := parseFetchedJWKS(answer.body)
+	return maxAgeOf(answer.header), nil
+}
+
+// applyKeys replaces the keys by those of an answer. An answer that cannot be used changes nothing.
+func (r *remote) applyKeys(body []byte) error {
+	if !utf8.Valid(body) {
+		return errors.New("the issuer's JWK Set cannot be parsed")
+	}
+	keys, err := parseFetchedJWKS(body)
 	if err != nil {
-		return 0, fmt.Errorf("the JWK Set was refused: %w", err)
+		return fmt.Errorf("the JWK Set was refused: %w", err)
 	}
 	if keys.Len() == 0 {
-		return 0, errors.New("the JWK Set has no key that verifies tokens")
+		return errors.New("the JWK Set has no key that verifies tokens")
 	}
 	r.state.SetKeys(keys)
-	return maxAgeOf(answer.header), nil
+	return nil
 }
 
 // maxAgeOf returns the max-age of the answer (RFC 9111 section 5.2.2.1), between a minute and an hour.

@@ -274,54 +274,51 @@ func (r Rule) equals(other Rule) bool {
 		slices.EqualFunc(r.rules, other.rules, Rule.equals)
 }
 
-// check returns an error for a rule that cannot be meant: a misspelt name, an empty list, a tenant within a tenant. A
-// router panics with it, so that the application does not start.
+// check returns an error for a rule that cannot be meant: a misspelt name, an empty list. A router panics with it, so that
+// the application does not start.
 func (r Rule) check() error {
-	return r.checkIn(false)
+	return r.checkPart(false, false)
 }
 
-func (r Rule) checkIn(nested bool) error {
+// checkPart checks a rule that is a part of another one if isPart is true, and stands in a list if inList is.
+func (r Rule) checkPart(isPart, inList bool) error {
 	switch r.kind {
 	case kindNone:
 		return errors.New("the route has no rule: take rolecall.Role, Permission, Authenticated or Public")
 	case kindPublic, kindOptional:
-		if nested {
-			return fmt.Errorf("`%s` cannot be a part of another rule", r)
+		if isPart {
+			return fmt.Errorf("`%s` cannot be a part of another rule, since it admits callers without a token", r)
 		}
 	case kindRole:
 		if !isName(r.name) {
-			return fmt.Errorf("%q is not the name of a role: take lower-case letters, digits, `.`, `_` and `-`, at most 64", r.name)
+			return fmt.Errorf("%q is not the name of a role: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`", r.name)
 		}
 	case kindPermission:
 		object, operation, _ := strings.Cut(r.name, ":")
 		if !isName(object) || !isName(operation) || object == "role" {
-			return fmt.Errorf("%q is not a permission: write it as `object:operation`, such as `items:read`", r.name)
+			return fmt.Errorf("%q is not a permission: write `object:operation`, such as `items:read`", r.name)
 		}
 	case kindAny, kindAll:
 		if len(r.rules) == 0 {
-			return errors.New("an empty list of rules admits nobody: name at least one")
+			return errors.New("Any and All need at least one rule")
 		}
 		if r.depth() > 2 {
 			return errors.New("Any and All nest at most 2 deep")
 		}
-	case kindForTenant, kindInTenant:
-		if r.rules[0].has(kindForTenant) || r.kind == kindForTenant && r.rules[0].has(kindInTenant) {
-			return fmt.Errorf("`%s`: a rule compares one tenant, so ForTenant and InTenant do not nest", r)
+	case kindForTenant, kindInTenant, kindFresh:
+		if inList {
+			return fmt.Errorf("`%s` cannot stand in Any or All: write it around the list", r)
 		}
-	case kindFresh:
-		if r.seconds == 0 {
+		if r.kind == kindFresh && r.seconds == 0 {
 			return errors.New("no sign-in is 0 seconds old: allow Fresh at least a second")
 		}
-		if r.rules[0].has(kindForTenant) {
-			return errors.New("Fresh does not look at the path's tenant: take ForTenant(Fresh(..))")
-		}
 	case kindOrIf:
-		if nested || r.name == "" || r.needsTenant() {
+		if isPart || r.name == "" || r.needsTenant() {
 			return errors.New("OrIf needs a name, cannot be a part of another rule, and does not look at the path's tenant")
 		}
 	}
 	for _, rule := range r.rules {
-		if err := rule.checkIn(true); err != nil {
+		if err := rule.checkPart(true, r.kind == kindAny || r.kind == kindAll); err != nil {
 			return err
 		}
 	}
