@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+#[cfg(feature = "axum")]
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
@@ -228,6 +229,7 @@ fn is_scope(scope: &str) -> bool {
     scope.split(' ').all(is_token)
 }
 
+#[cfg(feature = "axum")]
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         let mut response = self.clone().into_problem().into_response();

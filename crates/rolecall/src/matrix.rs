@@ -2,7 +2,7 @@
 
 mod caller;
 
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "axum", feature = "testing"))]
 use std::sync::Arc;
 use std::{collections::BTreeSet, fmt};
 
@@ -10,8 +10,10 @@ use http::Method;
 use rolecall_core::{Acr, Policy, RoleName};
 
 #[cfg(feature = "testing")]
-use crate::{Guard, Principal};
-use crate::{GuardedRouter, RouteAccess, Rule};
+use crate::Guard;
+#[cfg(all(feature = "axum", feature = "testing"))]
+use crate::Principal;
+use crate::{RouteAccess, Rule};
 
 pub use self::caller::Caller;
 
@@ -43,20 +45,22 @@ pub struct AccessMatrix {
     pub(crate) routes: Vec<RouteAccess>,
     roles: Vec<String>,
     pub(crate) policy: Option<Policy>,
+    /// The router, whose requests stop after the access rule.
+    #[cfg(all(feature = "axum", feature = "testing"))]
+    pub(crate) probe: Option<axum::Router>,
+    /// The guard of the router.
     #[cfg(feature = "testing")]
-    pub(crate) probe: axum::Router,
-    #[cfg(feature = "testing")]
-    pub(crate) guard: Guard,
-    #[cfg(feature = "testing")]
+    pub(crate) guard: Option<Guard>,
+    #[cfg(all(feature = "axum", feature = "testing"))]
     pub(crate) data_rules: Vec<DataSides>,
 }
 
 /// Returns the results of a rule on data for a caller: with data that it should admit, and with data that it should not.
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "axum", feature = "testing"))]
 type TryBoth = dyn Fn(&Principal) -> (bool, bool) + Send + Sync;
 
 /// Data on both sides of a rule on data.
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "axum", feature = "testing"))]
 #[derive(Clone)]
 pub(crate) struct DataSides {
     pub(crate) name: &'static str,
@@ -168,24 +172,49 @@ pub(crate) fn permissions_of(rule: &Rule) -> impl Iterator<Item = String> {
 
 impl AccessMatrix {
     /// Creates the matrix of a router, without columns for roles.
+    #[cfg(feature = "axum")]
     #[must_use]
-    pub fn of<S: Clone + Send + Sync + 'static>(router: &GuardedRouter<S>) -> Self {
-        let mut table = router.access_table();
+    pub fn of<S: Clone + Send + Sync + 'static>(router: &crate::GuardedRouter<S>) -> Self {
+        let matrix = Self::from_routes(router.access_table());
+        #[cfg(feature = "testing")]
+        let matrix = Self {
+            probe: Some(router.probe()),
+            guard: Some(router.guard().clone()),
+            ..matrix
+        };
+        matrix
+    }
+
+    /// Creates the matrix of any list of routes, without columns for roles: those of another framework.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use rolecall::{AccessMatrix, RouteAccess, Rule};
+    ///
+    /// let route = RouteAccess::new(Method::GET, "/items/", Rule::Role("admin"), "read_items");
+    /// let matrix = AccessMatrix::from_routes(vec![route]).roles(&["admin"]).to_string();
+    /// assert!(matrix.ends_with("\
+    /// anonymous  any token  admin  | route
+    /// 401        403        ok     | GET /items/ for role:admin
+    /// "));
+    /// ```
+    #[must_use]
+    pub fn from_routes(mut routes: Vec<RouteAccess>) -> Self {
         // sorted, so that moving code does not change the file
         let key = |route: &RouteAccess| {
             let method = route.method.as_ref().map(Method::to_string);
             (method.is_none(), route.path.clone(), method)
         };
-        table.sort_by_key(key);
+        routes.sort_by_key(key);
         Self {
-            routes: table,
+            routes,
             roles: Vec::new(),
             policy: None,
+            #[cfg(all(feature = "axum", feature = "testing"))]
+            probe: None,
             #[cfg(feature = "testing")]
-            probe: router.probe(),
-            #[cfg(feature = "testing")]
-            guard: router.guard().clone(),
-            #[cfg(feature = "testing")]
+            guard: None,
+            #[cfg(all(feature = "axum", feature = "testing"))]
             data_rules: Vec::new(),
         }
     }

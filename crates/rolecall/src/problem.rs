@@ -1,8 +1,9 @@
 //! Error responses as `application/problem+json` (RFC 9457).
 
+#[cfg(feature = "axum")]
 use axum::response::{IntoResponse, Response};
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde_json::{Map, Value, json};
@@ -94,6 +95,17 @@ impl Problem {
         &self.detail
     }
 
+    /// Returns the headers of the response: type and caching, and those of [`with_header`](Self::with_header).
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Self::MEDIA_TYPE));
+        // a cache must not give the answer for one caller's credentials to another caller
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers.iter().cloned());
+        headers
+    }
+
     /// Returns the response body.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -112,15 +124,17 @@ impl Problem {
     }
 }
 
+#[cfg(feature = "axum")]
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = self.to_json().to_string();
+        let headers = self.headers();
         let mut response = (self.status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Self::MEDIA_TYPE));
-        // a cache must not give the answer for one caller's credentials to another caller
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.headers);
+        // one with two values, such as `Set-Cookie`, keeps both
+        for name in headers.keys() {
+            response.headers_mut().remove(name);
+        }
+        response.headers_mut().extend(headers);
         response
     }
 }

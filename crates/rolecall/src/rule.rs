@@ -1,6 +1,10 @@
 //! Access rules as values.
 
+mod spec;
+
 use std::fmt;
+
+pub use spec::{RuleSpec, RuleSpecError};
 
 /// The access rule of a route: the permission or role that a caller needs.
 ///

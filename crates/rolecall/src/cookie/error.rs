@@ -1,7 +1,7 @@
+#[cfg(feature = "axum")]
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 
-use crate::{Denial, Problem};
+use crate::Denial;
 
 /// The reason why a cookie cannot be used or made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +32,14 @@ pub enum CookieError {
 }
 
 /// 500 for a mistake in the application, which is logged, and the response of the denial for a token that is refused.
+#[cfg(feature = "axum")]
 impl IntoResponse for CookieError {
     fn into_response(self) -> Response {
         if let Self::Token(denial) = self {
             return denial.into_response();
         }
         tracing::error!(error = %self, "a cookie could not be made");
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Problem::new(status, "internal", "internal error").into_response()
+        let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+        crate::Problem::new(status, "internal", "internal error").into_response()
     }
 }

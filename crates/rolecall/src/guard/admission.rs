@@ -2,16 +2,40 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
 use http::{HeaderMap, Method};
 
-use super::{credential, exchange::Exchanged, principal::Principal, verify::Guard};
-use crate::{Denial, Rule};
+use super::{principal::Principal, verify::Guard};
+use crate::{Denial, Problem, Rule};
 
-/// A refusal by the router, and the caller if identified.
-pub(crate) struct Refusal {
+/// A refusal by an access rule: the reason, and the caller if it was identified.
+#[derive(Clone, Debug)]
+pub struct Refusal {
     pub(crate) denial: Denial,
     pub(crate) principal: Option<Arc<Principal>>,
+}
+
+impl Refusal {
+    /// Returns the reason.
+    #[must_use]
+    pub fn denial(&self) -> &Denial {
+        &self.denial
+    }
+
+    /// Returns the caller, if it was identified.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        self.principal.as_ref()
+    }
+
+    /// Returns the response: status, headers and body. An identified caller also learns `rule` and its own roles.
+    #[must_use]
+    pub fn problem(&self, rule: &Rule) -> Problem {
+        let problem = self.denial.clone().into_problem();
+        match &self.principal {
+            Some(principal) => explain(problem, rule, principal),
+            None => problem,
+        }
+    }
 }
 
 impl From<Denial> for Refusal {
@@ -21,6 +45,13 @@ impl From<Denial> for Refusal {
             principal: None,
         }
     }
+}
+
+/// Adds the rule and the roles of the caller, so that a client can show what lacks.
+pub(crate) fn explain(problem: Problem, rule: &Rule, principal: &Principal) -> Problem {
+    problem
+        .with("rule", rule.to_string())
+        .with("roles", principal.roles().collect::<Vec<_>>())
 }
 
 impl Guard {
@@ -43,10 +74,18 @@ impl Guard {
         };
         apply_rule(rule, tenant, principal)
     }
+}
 
+/// Tokens that stand in place of an access token.
+#[cfg(feature = "axum")]
+impl Guard {
     /// Starts to exchange what a request has in place of an access token: a ticket, or a token that the guard does not
     /// accept itself.
-    pub(crate) fn exchange(&self, rule: &Rule, request: &Request) -> Option<Exchanged> {
+    pub(crate) fn exchange(
+        &self,
+        rule: &Rule,
+        request: &axum::extract::Request,
+    ) -> Option<super::exchange::Exchanged> {
         if matches!(rule, Rule::Public) {
             return None;
         }
@@ -54,7 +93,7 @@ impl Guard {
             return Some(redeemed);
         }
         let exchange = self.inner.exchange.as_ref()?;
-        let token = credential::bearer(request.headers()).ok()?;
+        let token = super::credential::bearer(request.headers()).ok()?;
         match self.verify(token) {
             Err(Denial::InvalidToken) => exchange.exchange(token),
             _ => None,

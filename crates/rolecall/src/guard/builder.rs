@@ -3,10 +3,11 @@ use std::{sync::Arc, time::Duration};
 use quick_cache::sync::Cache;
 use rolecall_core::Policy;
 
+#[cfg(feature = "axum")]
+use super::exchange::{Exchange, Tickets};
 use super::{
     checks::{Checks, OnStale, Source},
     error::GuardError,
-    exchange::{Exchange, Tickets},
     receipts::Receipts,
     verify::{Guard, Inner},
 };
@@ -36,6 +37,7 @@ pub struct GuardBuilder {
     audience: String,
     other_audiences: Vec<String>,
     any_audience: bool,
+    is_foreign: bool,
     clock: Arc<dyn Clock>,
     policy: Option<Policy>,
     cache_capacity: usize,
@@ -43,7 +45,9 @@ pub struct GuardBuilder {
     on_stale: OnStale,
     #[cfg(feature = "remote")]
     remote: crate::remote::Settings,
+    #[cfg(feature = "axum")]
     exchange: Option<Arc<dyn Exchange>>,
+    #[cfg(feature = "axum")]
     tickets: Option<Arc<dyn Tickets>>,
     receipts: Option<Arc<dyn Receipts>>,
 }
@@ -56,6 +60,7 @@ impl Default for GuardBuilder {
             audience: String::new(),
             other_audiences: Vec::new(),
             any_audience: false,
+            is_foreign: false,
             clock: Arc::new(SystemClock),
             policy: None,
             cache_capacity: CACHE_CAPACITY,
@@ -63,7 +68,9 @@ impl Default for GuardBuilder {
             on_stale: OnStale::Refuse,
             #[cfg(feature = "remote")]
             remote: crate::remote::Settings::default(),
+            #[cfg(feature = "axum")]
             exchange: None,
+            #[cfg(feature = "axum")]
             tickets: None,
             receipts: None,
         }
@@ -113,6 +120,15 @@ impl GuardBuilder {
         self
     }
 
+    /// Sets an issuer that is not rolecall, whose tokens may lack `client_id` and `jti`; otherwise as
+    /// [`issuer`](Self::issuer).
+    ///
+    /// RFC 9068 requires both claims, and some issuers leave them out.
+    pub fn foreign_issuer(mut self, issuer: &str) -> Self {
+        self.is_foreign = true;
+        self.issuer(issuer)
+    }
+
     /// Sets the client id and secret with which the guard reads the issuer's feed of revocations.
     ///
     /// The client needs the role `rolecall.resource-server`. With the feed, the guard applies revocations within a
@@ -145,6 +161,32 @@ impl GuardBuilder {
         self
     }
 
+    /// Follows the issuer on this runtime, for a guard that is built or used outside of one.
+    ///
+    /// Without it, the guard uses the runtime in which it is built, or in which it verifies its first token.
+    #[cfg(feature = "remote")]
+    pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
+        self.remote.home = crate::remote::Home::Runtime(runtime);
+        self
+    }
+
+    /// Follows the issuer on a thread of its own, for programs without a tokio runtime.
+    ///
+    /// The thread starts with the guard and ends when the guard is dropped. After a `fork` it is missing in the child:
+    /// build another guard there.
+    #[cfg(feature = "remote")]
+    pub fn own_thread(mut self) -> Self {
+        self.remote.home = crate::remote::Home::Thread;
+        self
+    }
+
+    /// Follows nobody: a test gives the answers of the issuer.
+    #[cfg(all(feature = "remote", feature = "testing"))]
+    pub(crate) fn scripted(mut self) -> Self {
+        self.remote.home = crate::remote::Home::Script;
+        self
+    }
+
     /// Sets the audience: `aud` must equal or contain it.
     pub fn audience(mut self, audience: &str) -> Self {
         audience.clone_into(&mut self.audience);
@@ -169,7 +211,10 @@ impl GuardBuilder {
     fn verifier(&self) -> Verifier {
         let verifier = Verifier::new(&self.issuer, &self.audience);
         let others = self.other_audiences.iter();
-        let verifier = others.fold(verifier, Verifier::or_audience);
+        let mut verifier = others.fold(verifier, Verifier::or_audience);
+        if self.is_foreign {
+            verifier = verifier.allow_missing_ids();
+        }
         if self.any_audience {
             verifier.for_any_audience()
         } else {
@@ -212,6 +257,7 @@ impl GuardBuilder {
     /// Exchanges tokens of another form on the routes of a [`GuardedRouter`](crate::GuardedRouter).
     ///
     /// For the authorization server in the same process.
+    #[cfg(feature = "axum")]
     #[doc(hidden)]
     pub fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
         self.exchange = Some(exchange);
@@ -222,6 +268,7 @@ impl GuardBuilder {
     /// it asks the server.
     ///
     /// For the authorization server in the same process.
+    #[cfg(feature = "axum")]
     #[doc(hidden)]
     pub fn tickets(mut self, tickets: Arc<dyn Tickets>) -> Self {
         self.tickets = Some(tickets);
@@ -274,15 +321,16 @@ impl GuardBuilder {
             verified: Cache::new(self.cache_capacity),
             hits: 0.into(),
             misses: 0.into(),
+            #[cfg(feature = "axum")]
             exchange: self.exchange.clone(),
-            #[cfg(feature = "remote")]
+            #[cfg(all(feature = "axum", feature = "remote"))]
             tickets: self.tickets.or_else(|| {
                 parts
                     .remote
                     .as_ref()
                     .and_then(crate::remote::Remote::tickets)
             }),
-            #[cfg(not(feature = "remote"))]
+            #[cfg(all(feature = "axum", not(feature = "remote")))]
             tickets: self.tickets,
             #[cfg(feature = "remote")]
             remote: parts.remote,
@@ -291,6 +339,7 @@ impl GuardBuilder {
         Ok(Guard {
             inner,
             cookie: None,
+            #[cfg(feature = "axum")]
             accepts_tickets: false,
         })
     }

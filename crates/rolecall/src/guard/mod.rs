@@ -5,6 +5,8 @@ mod builder;
 mod checks;
 mod credential;
 mod error;
+mod evaluate;
+#[cfg(feature = "axum")]
 mod exchange;
 mod held;
 mod lost;
@@ -14,13 +16,17 @@ mod receipts;
 mod session_cookie;
 mod status;
 mod step_up;
+#[cfg(feature = "axum")]
 mod tickets;
 mod verify;
 
-pub(crate) use admission::Refusal;
+pub use admission::Refusal;
+#[cfg(feature = "axum")]
+pub(crate) use admission::explain;
 pub use builder::GuardBuilder;
 pub use checks::OnStale;
 pub use error::GuardError;
+#[cfg(feature = "axum")]
 #[doc(hidden)]
 pub use exchange::{Exchange, Exchanged, Tickets};
 pub use principal::Principal;

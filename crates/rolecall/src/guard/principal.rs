@@ -307,6 +307,7 @@ impl Principal {
         self.refusal_in(rule, None)
     }
 
+    #[cfg(feature = "axum")]
     /// As [`refusal`](Self::refusal), for a rule that counts what the caller holds in the tenant of the token.
     pub(crate) fn refusal_in_tenant(&self, rule: &Rule) -> Denial {
         let receipt = rule.needs().and_then(|needs| self.receipt(&needs));

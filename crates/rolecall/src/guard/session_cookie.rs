@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "axum")]
 use axum::response::Response;
-use http::{
-    HeaderMap, HeaderValue, Method,
-    header::{CACHE_CONTROL, VARY},
-};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::{credential, verify::Guard};
-use crate::{CookieError, Denial, Rule, SessionCookie, cookie::host_cookie};
+use crate::{CookieError, Denial, SessionCookie, cookie::host_cookie};
 
 impl Guard {
     /// Returns a guard that shares everything with this one, and whose routes also accept the access token in `cookie`.
@@ -98,14 +96,18 @@ impl Guard {
         }
     }
 
+    #[cfg(feature = "axum")]
     /// Returns true if caches cannot know by whom the answer of a route with this rule may be read: a cookie or a ticket
     /// gave access. For a request with an `Authorization` header they know (RFC 9111 section 3.5).
-    pub(crate) fn is_private(&self, rule: &Rule) -> bool {
-        (self.cookie.is_some() || self.accepts_tickets) && !matches!(rule, Rule::Public)
+    pub(crate) fn is_private(&self, rule: &crate::Rule) -> bool {
+        (self.cookie.is_some() || self.accepts_tickets) && !matches!(rule, crate::Rule::Public)
     }
 
+    #[cfg(feature = "axum")]
     /// Keeps caches from giving an answer of a [private](Self::is_private) route to anybody else.
     pub(crate) fn keep_from_others(&self, mut response: Response) -> Response {
+        use http::header::{CACHE_CONTROL, VARY};
+
         let headers = response.headers_mut();
         if self.cookie.is_some() {
             headers.append(VARY, HeaderValue::from_static("cookie"));

@@ -11,12 +11,7 @@ use http::{HeaderMap, Method};
 use quick_cache::sync::Cache;
 use rolecall_core::{Policy, Timestamp};
 
-use super::{
-    checks::Checks,
-    credential,
-    exchange::{Exchange, Tickets},
-    principal::Principal,
-};
+use super::{checks::Checks, credential, principal::Principal};
 use crate::{
     Denial, SessionCookie,
     live::{Snapshot, Standing},
@@ -44,6 +39,7 @@ pub struct Guard {
     /// The cookie in which the routes of this guard accept a token too.
     pub(super) cookie: Option<Arc<SessionCookie>>,
     /// The routes of this guard accept tickets too.
+    #[cfg(feature = "axum")]
     pub(super) accepts_tickets: bool,
 }
 
@@ -57,8 +53,10 @@ pub(super) struct Inner {
     /// The task that follows the issuer; it ends when the guard is dropped.
     #[cfg(feature = "remote")]
     pub(super) remote: Option<crate::remote::Remote>,
-    pub(super) exchange: Option<Arc<dyn Exchange>>,
-    pub(super) tickets: Option<Arc<dyn Tickets>>,
+    #[cfg(feature = "axum")]
+    pub(super) exchange: Option<Arc<dyn super::exchange::Exchange>>,
+    #[cfg(feature = "axum")]
+    pub(super) tickets: Option<Arc<dyn super::exchange::Tickets>>,
 }
 
 /// The use of the cache of verified tokens, since the guard was created.
@@ -95,6 +93,7 @@ impl Entry {
 
 impl Guard {
     /// Returns the policy that the guard knows: that of its live state, or a fixed one.
+    #[cfg(any(feature = "axum", feature = "testing"))]
     pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
         self.inner.checks.policy()
     }
@@ -231,6 +230,7 @@ impl Guard {
     }
 
     /// Returns true if both are clones of the same guard and accept the same credentials.
+    #[cfg(feature = "axum")]
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
             && self.cookie == other.cookie

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use http::{
     Request, StatusCode,
     header::{ACCEPT, AUTHORIZATION},
@@ -73,7 +73,7 @@ struct FloorView {
 
 /// The position in the feed.
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     cursor: String,
     /// An era and the floors of it that were read so far, while the whole state of a new era is being read.
     pending: Option<(String, Vec<Floor>)>,
@@ -189,7 +189,18 @@ impl Reader {
                 status: answer.status,
             });
         }
-        serde_json::from_slice(&answer.body).map_err(|_| Failure::Malformed("feed"))
+        parse(&answer.body)
+    }
+
+    /// Applies the body of an answer to a request that was sent at the monotonic time `sent_at`.
+    #[cfg(feature = "testing")]
+    pub(super) fn apply_body(
+        &mut self,
+        shared: &Shared,
+        body: &[u8],
+        sent_at: Duration,
+    ) -> Result<(), Failure> {
+        self.apply(shared, parse(body)?, sent_at)
     }
 
     /// Applies an answer to the state; `sent_at` is the monotonic time at which the request was sent.
@@ -241,6 +252,10 @@ impl Reader {
         shared.record_answer(&self.cursor, answer.policy_revision);
         Ok(())
     }
+}
+
+fn parse(body: &[u8]) -> Result<Answer, Failure> {
+    serde_json::from_slice(body).map_err(|_| Failure::Malformed("feed"))
 }
 
 /// Returns the time before which floors must have ended to be forgotten: the issuer's, since this clock may be wrong.

@@ -80,7 +80,13 @@ async fn load(shared: &Shared) -> Result<Duration, Failure> {
             status: answer.status,
         });
     }
-    let json = std::str::from_utf8(&answer.body).map_err(|_| Failure::Malformed("JWK Set"))?;
+    apply(shared, &answer.body)?;
+    Ok(fresh_for(&answer.headers))
+}
+
+/// Replaces the keys by those of a JWK Set that was fetched; a set that is refused changes nothing.
+pub(super) fn apply(shared: &Shared, jwks: &[u8]) -> Result<(), Failure> {
+    let json = std::str::from_utf8(jwks).map_err(|_| Failure::Malformed("JWK Set"))?;
     let (keys, ignored) = KeySet::from_fetched_jwks(json)?;
     if ignored > 0 {
         tracing::debug!(ignored, "ignored keys that do not verify tokens");
@@ -90,7 +96,7 @@ async fn load(shared: &Shared) -> Result<Duration, Failure> {
     }
     shared.state.set_keys(keys);
     shared.record_load();
-    Ok(fresh_for(&answer.headers))
+    Ok(())
 }
 
 /// Returns the `max-age` of the answer (RFC 9111 section 5.2.2.1), between [`MIN_AGE`] and [`MAX_AGE`].

@@ -11,13 +11,18 @@ mod feed;
 mod http;
 mod keys;
 mod metadata;
+#[cfg(feature = "testing")]
+mod script;
 mod settings;
 mod shared;
 mod task;
+#[cfg(feature = "axum")]
 mod tickets;
 mod time;
 
 pub(crate) use error::SetupError;
 pub(crate) use feed::usual_age;
-pub(crate) use settings::{Credentials, Settings};
+#[cfg(feature = "testing")]
+pub(crate) use script::Script;
+pub(crate) use settings::{Credentials, Home, Settings};
 pub(crate) use task::Remote;

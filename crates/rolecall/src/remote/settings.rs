@@ -7,6 +7,21 @@ pub(crate) struct Settings {
     /// The client that reads the feed.
     pub(crate) client: Option<Credentials>,
     pub(crate) insecure_http: bool,
+    pub(crate) home: Home,
+}
+
+/// The place where the task that follows the issuer runs.
+#[derive(Clone, Default)]
+pub(crate) enum Home {
+    /// The runtime in which the guard is built or used.
+    #[default]
+    Current,
+    Runtime(tokio::runtime::Handle),
+    /// A thread of the guard's own.
+    Thread,
+    /// Nowhere: a test gives the answers.
+    #[cfg(feature = "testing")]
+    Script,
 }
 
 /// The client id and secret with which the guard authenticates to the issuer.

@@ -19,6 +19,22 @@ pub struct RouteAccess {
 }
 
 impl RouteAccess {
+    /// Creates the access of a route of another framework. `handler` is the name of its handler.
+    #[must_use]
+    pub fn new(
+        method: Method,
+        path: impl Into<String>,
+        rule: Rule,
+        handler: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            method: Some(method),
+            rule,
+            handler: handler.into(),
+        }
+    }
+
     /// Returns true if a route cannot be at `path` beside this one: the two differ at most in the names of parameters.
     #[must_use]
     pub fn is_at(&self, path: &str) -> bool {

@@ -17,11 +17,7 @@ use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{
-    denied::DenialFormat,
-    explained::{Asked, explain},
-    methods::MethodRule,
-};
+use super::{denied::DenialFormat, explained::Asked, methods::MethodRule};
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
     extract::{Admitted, Decision, tenant_of},
@@ -232,15 +228,11 @@ pub(super) async fn check_again(
 
 /// Logs a refusal and returns the response for it.
 pub(super) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &str) -> Response {
-    let Refusal { denial, principal } = refusal;
-    let subject = principal.as_ref().map(|principal| principal.subject());
+    let denial = refusal.denial();
+    let subject = refusal.principal().map(|principal| principal.subject());
     let outcome = denial.code();
     tracing::info!(method = %request.method(), %path, %rule, subject, outcome, "refused");
-    let mut problem = denial.clone().into_problem();
-    if let Some(principal) = principal {
-        problem = explain(problem, rule, principal);
-    }
-    let mut response = problem.into_response();
+    let mut response = refusal.problem(rule).into_response();
     response.extensions_mut().insert(denial.clone());
     response
 }

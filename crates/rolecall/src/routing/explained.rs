@@ -8,19 +8,12 @@ use axum::{
 };
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
-use crate::{Denial, Principal, Problem, Rule};
+use crate::{Denial, Principal, Problem, Rule, guard::explain};
 
 /// A caller whom the handler may still refuse, and the rule that they met so far.
 pub(super) struct Asked {
     pub(super) rule: Rule,
     pub(super) principal: Arc<Principal>,
-}
-
-/// Adds the rule of the route, and the roles of the caller who does not satisfy it.
-pub(super) fn explain(problem: Problem, rule: &Rule, principal: &Principal) -> Problem {
-    problem
-        .with("rule", rule.to_string())
-        .with("roles", principal.roles().collect::<Vec<_>>())
 }
 
 impl Asked {

@@ -91,7 +91,8 @@ pub(super) fn try_data_rule(
              `.data_rule::<Rule, _>(admitted, refused)`; the documentation of the crate `rolecall` shows it"
         ));
     };
-    let principal = matrix.guard.verify(&token(&stranger));
+    let guard = matrix.guard.as_ref().ok_or("a matrix without a guard")?;
+    let principal = guard.verify(&token(&stranger));
     let principal = principal.map_err(|denial| format!("the token is not accepted: {denial}"))?;
     match (sides.of)(&principal) {
         (true, false) => Ok(()),

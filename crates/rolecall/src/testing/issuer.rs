@@ -2,6 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rolecall_core::Timestamp;
 
+#[cfg(feature = "axum")]
 use super::tickets::TestTickets;
 use crate::{
     Guard, LiveState, ManualClock,
@@ -32,6 +33,7 @@ pub struct TestIssuer {
     key: Arc<SigningKey>,
     clock: ManualClock,
     live: LiveState,
+    #[cfg(feature = "axum")]
     tickets: Arc<TestTickets>,
 }
 
@@ -80,6 +82,7 @@ impl TestIssuer {
             key: Arc::new(key),
             clock,
             live,
+            #[cfg(feature = "axum")]
             tickets: Arc::default(),
         }
     }
@@ -92,14 +95,14 @@ impl TestIssuer {
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn guard(&self) -> Guard {
-        Guard::builder()
+        let builder = Guard::builder()
             .live(self.live.clone())
             .issuer(Self::URL)
             .audience(Self::URL)
-            .clock(self.clock.clone())
-            .tickets(Arc::clone(&self.tickets) as _)
-            .build()
-            .expect("a complete guard")
+            .clock(self.clock.clone());
+        #[cfg(feature = "axum")]
+        let builder = builder.tickets(Arc::clone(&self.tickets) as _);
+        builder.build().expect("a complete guard")
     }
 
     /// Returns the clock of the issuer and its guards.
@@ -120,6 +123,7 @@ impl TestIssuer {
         &self.key
     }
 
+    #[cfg(feature = "axum")]
     /// Returns a ticket for `token`, which one request to a guard [with tickets](Guard::with_tickets) can use.
     ///
     /// ```

@@ -1,24 +1,16 @@
 //! Compares the access matrix with the committed file, and requests every cell from the router.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    future::Future as _,
-    path::Path,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+#[cfg(feature = "axum")]
+mod probe;
 
-use axum::body::Body;
-use http::{
-    HeaderMap, Method, Request, StatusCode,
-    header::{AUTHORIZATION, WWW_AUTHENTICATE},
-};
-use tower::ServiceExt as _;
+use std::{fmt::Write as _, fs, path::Path};
 
-use super::{TestIssuer, data::try_data_rule};
+use http::{HeaderValue, Method, StatusCode};
+
+#[cfg(feature = "axum")]
+use super::data::try_data_rule;
 use crate::{
-    AccessMatrix, Caller, Denial, Guard, GuardedRouter, RouteAccess, Rule,
+    AccessMatrix, Caller, Denial, RouteAccess, Rule,
     guard::{StepUp, step_up},
     matrix::{Cell, OTHER_TENANT, SOME_TENANT, admission, permissions_of},
     rule::Holder,
@@ -28,64 +20,56 @@ use crate::{
 const PARAMETER: &str = SOME_TENANT;
 const NOT_A_TOKEN: &str = "not.a.token";
 
-/// Compares the access matrix of an application with the committed file, and requests every cell from its router.
-///
-/// `app` builds the router with the given guard. No handler runs, since each request stops after the access rule.
-/// `ROLECALL_BLESS=1 cargo test` writes the file. Paths are relative to the folder of the package.
-///
-/// ```no_run
-/// # fn app(guard: rolecall::Guard) -> rolecall::GuardedRouter { rolecall::GuardedRouter::new(guard) }
-/// rolecall::roles! { mod role { Admin = "admin", User = "user" } }
-///
-/// #[test]
-/// fn the_access_matrix_matches_the_reviewed_file() {
-///     rolecall::testing::assert_access_matrix("access.lock", role::ALL, app);
-/// }
-/// ```
-///
-/// For an application that builds its own guard, use [`AccessMatrix::assert`].
-///
-/// # Panics
-///
-/// If the file is missing or different, or the router does not behave as the matrix shows.
-#[track_caller]
-pub fn assert_access_matrix<S: Clone + Send + Sync + 'static>(
-    lock_file: impl AsRef<Path>,
-    roles: &[&str],
-    app: impl FnOnce(Guard) -> GuardedRouter<S>,
-) {
-    let issuer = TestIssuer::new();
-    AccessMatrix::of(&app(issuer.guard()))
-        .roles(roles)
-        .assert(lock_file, |caller| issuer.token_of(caller));
+#[cfg(feature = "axum")]
+pub use probe::assert_access_matrix;
+
+/// A request for a cell of the matrix, which [`AccessMatrix::check_with`] has sent to an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CellRequest<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The path, with a value for each parameter.
+    pub path: &'a str,
+    /// The access token, or `None` for a request without one.
+    pub token: Option<&'a str>,
 }
 
-impl AccessMatrix {
-    /// Compares the matrix with the committed file, and requests every cell from the router.
-    ///
-    /// `token` creates an access token that the router's guard accepts, with exactly the roles and permissions of the
-    /// caller, such as [`TestIssuer::token_of`].
-    ///
-    /// # Panics
-    ///
-    /// If the file is missing or different, or the router does not behave as the matrix shows.
-    #[track_caller]
-    #[expect(clippy::panic, reason = "an assertion of a test")]
-    pub fn assert(&self, lock_file: impl AsRef<Path>, token: impl Fn(&Caller) -> String) {
-        let bless = std::env::var_os("ROLECALL_BLESS").is_some_and(|value| value == "1");
-        if let Err(fault) = self.check(lock_file.as_ref(), bless, &token) {
-            panic!("{fault}");
-        }
-    }
+/// The answer of an application to a [`CellRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellAnswer {
+    /// The status: 204 for a request that the access rule lets in, whose handler then does not run.
+    pub status: StatusCode,
+    /// The header `WWW-Authenticate`.
+    pub challenge: Option<HeaderValue>,
+}
 
-    pub(super) fn check(
+type Send<'a> = dyn Fn(CellRequest<'_>) -> Result<CellAnswer, String> + 'a;
+
+impl AccessMatrix {
+    /// Compares the matrix with the committed file, and requests every cell with `send`; for applications of other
+    /// frameworks. With `bless`, it writes the file.
+    ///
+    /// `token` creates an access token that the application's guard accepts, such as
+    /// [`TestIssuer::token_of`](super::TestIssuer::token_of).
+    ///
+    /// # Errors
+    ///
+    /// A text for the developer, if the file is missing or different, or the application does not behave as the matrix
+    /// shows.
+    pub fn check_with(
         &self,
         lock_file: &Path,
         bless: bool,
         token: &dyn Fn(&Caller) -> String,
+        send: &dyn Fn(CellRequest<'_>) -> Result<CellAnswer, String>,
     ) -> Result<(), String> {
-        // first, so that a matrix is never written for a router that does not behave accordingly
-        self.request_all(token)?;
+        // first, so that a matrix is never written for an application that does not behave accordingly
+        self.request_all(token, send)?;
+        self.compare_file(lock_file, bless)
+    }
+
+    fn compare_file(&self, lock_file: &Path, bless: bool) -> Result<(), String> {
         let text = self.to_string();
         if bless {
             return fs::write(lock_file, text)
@@ -107,7 +91,11 @@ impl AccessMatrix {
     }
 
     /// Requests every cell, and each route as callers with slightly more or less than its rule needs.
-    fn request_all(&self, token: &dyn Fn(&Caller) -> String) -> Result<(), String> {
+    fn request_all(
+        &self,
+        token: &dyn Fn(&Caller) -> String,
+        send: &Send<'_>,
+    ) -> Result<(), String> {
         for route in &self.routes {
             let Some(method) = &route.method else {
                 continue;
@@ -117,10 +105,12 @@ impl AccessMatrix {
                 method,
                 route,
                 token,
+                send,
             };
             test.request_columns()?;
             test.request_around_rule()?;
             test.request_invalid()?;
+            #[cfg(feature = "axum")]
             try_data_rule(self, route, token)
                 .map_err(|fault| format!("{method} {}: {fault}", route.path))?;
         }
@@ -137,6 +127,7 @@ struct RouteTest<'a> {
     method: &'a Method,
     route: &'a RouteAccess,
     token: &'a dyn Fn(&Caller) -> String,
+    send: &'a Send<'a>,
 }
 
 impl RouteTest<'_> {
@@ -174,7 +165,8 @@ impl RouteTest<'_> {
             .iter()
             .filter_map(|role| role.parse().ok())
             .collect();
-        let policy = self.matrix.guard.policy();
+        let guard = self.matrix.guard.as_ref();
+        let policy = guard.and_then(crate::Guard::policy);
         let admits = |holder: &dyn Holder| rule.admits_in(Some(SOME_TENANT), holder);
         let step_up = step_up(
             rule.max_age(),
@@ -227,22 +219,25 @@ impl RouteTest<'_> {
         self.expect_denial(Some(&caller), denial, "a sign-in that is too old")
     }
 
-    /// Requests with an invalid token, and with a method that the route does not have.
+    /// Requests with an invalid token, and from our own router with a method that the route does not have.
     fn request_invalid(&self) -> Result<(), String> {
-        let (status, headers) = self.send(self.method, Some(NOT_A_TOKEN))?;
+        let answer = self.send(self.method, Some(NOT_A_TOKEN))?;
         let denial = Denial::InvalidToken;
         let expected = match self.route.rule {
-            Rule::Public => (StatusCode::NO_CONTENT, None),
-            _ => (denial.status(), denial.challenge()),
+            Rule::Public => admitted(),
+            _ => refused(&denial),
         };
-        self.compare(
-            "a token that is not valid",
-            &expected,
-            &(status, challenge(&headers)),
-        )?;
-        let (status, headers) = self.send(&Method::OPTIONS, None)?;
-        let expected = (StatusCode::METHOD_NOT_ALLOWED, None);
-        self.compare("OPTIONS", &expected, &(status, challenge(&headers)))
+        self.compare("a token that is not valid", &expected, &answer)?;
+        #[cfg(feature = "axum")]
+        if self.matrix.probe.is_some() {
+            let answer = self.send(&Method::OPTIONS, None)?;
+            let expected = CellAnswer {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                challenge: None,
+            };
+            self.compare("OPTIONS", &expected, &answer)?;
+        }
+        Ok(())
     }
 
     /// Requests the route as `caller` and compares the response with `cell`; if the caller is admitted at all, with a
@@ -296,48 +291,52 @@ impl RouteTest<'_> {
         denial: Option<Denial>,
         title: &str,
     ) -> Result<(), String> {
-        let expected = denial.map_or((StatusCode::NO_CONTENT, None), |denial| {
-            (denial.status(), denial.challenge())
-        });
+        let expected = denial.as_ref().map_or_else(admitted, refused);
         let token = caller.map(self.token);
-        let (status, headers) = self.send(self.method, token.as_deref())?;
-        self.compare(title, &expected, &(status, challenge(&headers)))
+        let answer = self.send(self.method, token.as_deref())?;
+        self.compare(title, &expected, &answer)
     }
 
-    fn compare<T: PartialEq + std::fmt::Debug>(
+    fn compare(
         &self,
         title: &str,
-        expected: &T,
-        actual: &T,
+        expected: &CellAnswer,
+        actual: &CellAnswer,
     ) -> Result<(), String> {
         if expected == actual {
             return Ok(());
         }
         let (method, path) = (self.method, &self.route.path);
+        let text = |answer: &CellAnswer| (answer.status, answer.challenge.clone());
+        let (expected, actual) = (text(expected), text(actual));
         Err(format!(
             "{method} {path} for {title}: expected {expected:?}, got {actual:?}"
         ))
     }
 
-    fn send(
-        &self,
-        method: &Method,
-        token: Option<&str>,
-    ) -> Result<(StatusCode, HeaderMap), String> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(fill_parameters(&self.route.path));
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let request = request.body(Body::empty());
-        let request = request.map_err(|error| format!("{}: {error}", self.route.path))?;
-        let response = pin!(self.matrix.probe.clone().oneshot(request));
-        // no handler runs, so the response is ready immediately
-        match response.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(response)) => Ok((response.status(), response.headers().clone())),
-            Poll::Pending => Err(format!("{}: the router did not answer", self.route.path)),
-        }
+    fn send(&self, method: &Method, token: Option<&str>) -> Result<CellAnswer, String> {
+        let path = fill_parameters(&self.route.path);
+        let request = CellRequest {
+            method,
+            path: &path,
+            token,
+        };
+        (self.send)(request).map_err(|fault| format!("{}: {fault}", self.route.path))
+    }
+}
+
+/// Returns the answer to a request that the rule lets in.
+fn admitted() -> CellAnswer {
+    CellAnswer {
+        status: StatusCode::NO_CONTENT,
+        challenge: None,
+    }
+}
+
+fn refused(denial: &Denial) -> CellAnswer {
+    CellAnswer {
+        status: denial.status(),
+        challenge: denial.challenge(),
     }
 }
 
@@ -346,10 +345,6 @@ fn forbidden(rule: &Rule, caller: &Caller) -> Denial {
         scope: rule.missing_scope(caller),
         receipt: None,
     }
-}
-
-fn challenge(headers: &HeaderMap) -> Option<http::HeaderValue> {
-    headers.get(WWW_AUTHENTICATE).cloned()
 }
 
 /// Returns a path that matches `pattern`, with a value for each `{parameter}`.
@@ -389,5 +384,5 @@ fn difference(committed: &str, now: &str) -> Option<String> {
     Some(text)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "axum"))]
 mod tests;

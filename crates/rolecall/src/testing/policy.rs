@@ -1,11 +1,12 @@
 //! Tests with the policy of an application as a document.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path};
 
 use rolecall_core::document::Document;
 
-use super::TestIssuer;
-use crate::{AccessMatrix, Guard, GuardedRouter};
+use crate::AccessMatrix;
+#[cfg(feature = "axum")]
+use crate::{Guard, GuardedRouter};
 
 /// Reads a policy document, as written by `rolecall policy export` and read by `rolecall policy apply`.
 ///
@@ -31,6 +32,7 @@ fn read(file: &Path) -> Result<Document, String> {
     Ok(parsed.document)
 }
 
+#[cfg(feature = "axum")]
 /// Tests the access matrix like [`assert_access_matrix`](super::assert_access_matrix), with the roles of a policy
 /// document and all that they hold and inherit.
 ///
@@ -53,10 +55,10 @@ pub fn assert_access_matrix_with<S: Clone + Send + Sync + 'static>(
     app: impl FnOnce(Guard) -> GuardedRouter<S>,
 ) {
     let document = read_policy(policy_file);
-    let issuer = TestIssuer::new();
+    let issuer = super::TestIssuer::new();
     if let Ok(policy) = document.policy() {
         // the guard knows what the roles of the policy need
-        issuer.live().set_policy(Arc::new(policy));
+        issuer.live().set_policy(std::sync::Arc::new(policy));
     }
     match AccessMatrix::of(&app(issuer.guard())).document(&document) {
         Ok(matrix) => matrix.assert(lock_file, |caller| issuer.token_of(caller)),

@@ -111,6 +111,13 @@ impl VerifiedClaims {
     }
 }
 
+impl VerifiedClaims {
+    /// Returns true if the token names its client and itself, as RFC 9068 section 2.2 requires.
+    pub(super) fn has_ids(&self) -> bool {
+        !self.client_id.is_empty() && !self.jti.is_empty()
+    }
+}
+
 /// Returns the user name of a token without the claim: the id of a user, and none for a client.
 fn default_username(kind: SubjectKind, sub: &str) -> String {
     match kind {

@@ -240,6 +240,16 @@ impl SigningKey {
         self.sign_parts(&encode(header.to_string().as_bytes()), payload)
     }
 
+    /// Signs any text, for tests that build a token of parts.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::Signature`] if the signature cannot be computed.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn sign_text(&self, text: &str) -> Result<Vec<u8>, SignError> {
+        self.material.sign(text.as_bytes())
+    }
+
     fn sign_parts(&self, header: &str, payload: &[u8]) -> Result<String, SignError> {
         let mut token = format!("{header}.{}", encode(payload));
         let signature = self.material.sign(token.as_bytes())?;

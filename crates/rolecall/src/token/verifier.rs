@@ -19,8 +19,10 @@ pub(crate) const LEEWAY: Duration = Duration::from_secs(30);
 ///
 /// - The signature is valid for a key of the set and its algorithm.
 /// - `typ` is `at+jwt` or `application/at+jwt`, in any letter case.
-/// - `iss`, `sub`, `aud`, `iat` and `exp` are present. Every known claim has the right type; integers are written
-///   without fraction and exponent.
+/// - `iss`, `sub`, `aud`, `iat`, `exp`, `client_id` and `jti` are present, the last two unless
+///   [`allow_missing_ids`](Verifier::allow_missing_ids) says that the issuer leaves them out. Every known claim has the
+///   right type. Dates may have a fraction, which is cut off (RFC 7519 section 2); other integers are written without
+///   fraction and exponent.
 /// - `iss` equals the issuer byte for byte. `aud` is one of the audiences, or an array that contains one.
 /// - `iat` and `nbf` are not further in the future than the leeway.
 /// - `exp` is at most [`MAX_LIFETIME`] after `iat`.
@@ -39,6 +41,7 @@ pub struct Verifier {
     issuer: String,
     audiences: Vec<String>,
     accepts_any_audience: bool,
+    allows_missing_ids: bool,
     leeway: Duration,
 }
 
@@ -50,6 +53,7 @@ impl Verifier {
             issuer: issuer.into(),
             audiences: vec![audience.into()],
             accepts_any_audience: false,
+            allows_missing_ids: false,
             leeway: LEEWAY,
         }
     }
@@ -68,6 +72,16 @@ impl Verifier {
     #[must_use]
     pub fn for_any_audience(mut self) -> Self {
         self.accepts_any_audience = true;
+        self
+    }
+
+    /// Accepts tokens without `client_id` and `jti`, for an issuer that is not rolecall and leaves them out.
+    ///
+    /// RFC 9068 section 2.2 requires both, and rolecall always writes them. Tokens with `rev` or `era` need them all the
+    /// same, since floors for a client or a token could not end such a token.
+    #[must_use]
+    pub fn allow_missing_ids(mut self) -> Self {
+        self.allows_missing_ids = true;
         self
     }
 
@@ -115,6 +129,9 @@ impl Verifier {
         let is_for_us = || self.audiences.iter().any(|one| claims.aud.contains(one));
         if !self.accepts_any_audience && !is_for_us() {
             return Err(Reason::Audience);
+        }
+        if !self.allows_missing_ids && !claims.has_ids() {
+            return Err(Reason::Claims);
         }
         let latest = now.plus(self.leeway);
         let starts = [Some(claims.iat), claims.nbf];

@@ -14,6 +14,7 @@ mod builder;
 mod cache;
 mod cookies;
 mod denials;
+mod evaluate;
 mod frozen;
 mod layer;
 mod lost;

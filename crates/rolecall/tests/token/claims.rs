@@ -327,6 +327,26 @@ fn y105_the_ids_that_revoke_a_token_are_required_of_rolecalls_own() {
 }
 
 #[test]
+fn the_ids_of_rfc_9068_are_required_unless_the_issuer_is_foreign() {
+    let whole = json!({ "iss": ISSUER, "sub": "u9", "aud": AUDIENCE, "iat": NOW, "exp": NOW + 60,
+        "client_id": "c", "jti": "j" });
+    let foreign = Verifier::new(ISSUER, AUDIENCE).allow_missing_ids();
+    let (keys, now) = (only(&HS256), Timestamp::from_seconds(NOW));
+    assert!(verify(&keys, &sign(&HS256, &header(&HS256), &whole)).is_ok());
+    for name in ["client_id", "jti"] {
+        for claims in [without(whole.clone(), name), with(whole.clone(), name, "")] {
+            let token = sign(&HS256, &header(&HS256), &claims);
+            assert_refused(&HS256, &token, Reason::Claims);
+            assert!(foreign.verify(&keys, &token, now).is_ok(), "{name}");
+            // what a floor must be able to end stays strict
+            let own = sign(&HS256, &header(&HS256), &with(claims, "era", "e1"));
+            let refused = foreign.verify(&keys, &own, now);
+            assert_eq!(refused, Err(TokenError::Invalid(Reason::Claims)), "{name}");
+        }
+    }
+}
+
+#[test]
 fn y104_a_date_with_a_fraction_is_rounded_down() {
     let keys = only(&HS256);
     let now = 4_000_000_000.0;
@@ -400,7 +420,10 @@ fn a_payload_that_is_not_a_json_object_is_refused() {
 #[test]
 fn missing_optional_claims_have_neutral_values() {
     let bare = json!({"iss": ISSUER, "sub": "u9", "aud": AUDIENCE, "iat": NOW, "exp": NOW + 60});
-    let claims = verify(&only(&HS256), &sign(&HS256, &header(&HS256), &bare)).unwrap();
+    let foreign = Verifier::new(ISSUER, AUDIENCE).allow_missing_ids();
+    let token = sign(&HS256, &header(&HS256), &bare);
+    let now = Timestamp::from_seconds(NOW);
+    let claims = foreign.verify(&only(&HS256), &token, now).unwrap();
     assert_eq!(claims.subject_kind, SubjectKind::User);
     assert_eq!(
         (claims.username.as_str(), claims.client_id.as_str()),

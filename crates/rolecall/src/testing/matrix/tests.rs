@@ -1,7 +1,11 @@
 use axum::{extract::Request, middleware::Next, middleware::from_fn, response::IntoResponse};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 
 use super::*;
-use crate::{Authenticated, DataRule, ForTenant, Principal, RequireOr, Requirement, routing::get};
+use crate::{
+    Authenticated, DataRule, ForTenant, GuardedRouter, Principal, RequireOr, Requirement,
+    routing::get, testing::TestIssuer,
+};
 
 fn matrix(issuer: &TestIssuer) -> AccessMatrix {
     let handler = |_: Authenticated| async {};
@@ -9,7 +13,10 @@ fn matrix(issuer: &TestIssuer) -> AccessMatrix {
 }
 
 fn fault(issuer: &TestIssuer, matrix: &AccessMatrix) -> Option<String> {
-    matrix.request_all(&|caller| issuer.token_of(caller)).err()
+    let send = |request: CellRequest<'_>| matrix.probe(request);
+    matrix
+        .request_all(&|caller| issuer.token_of(caller), &send)
+        .err()
 }
 
 #[test]
@@ -18,15 +25,15 @@ fn a_router_that_admits_an_invalid_token_or_answers_options_fails() {
     assert_eq!(fault(&issuer, &matrix(&issuer)), None);
 
     let mut careless = matrix(&issuer);
-    careless.probe = careless
-        .probe
-        .layer(from_fn(|request: Request, next: Next| async {
+    careless.probe = careless.probe.map(|probe| {
+        probe.layer(from_fn(|request: Request, next: Next| async {
             let bad = request.headers().get(AUTHORIZATION);
             if bad.is_some_and(|value| value == "Bearer not.a.token") {
                 return StatusCode::NO_CONTENT.into_response();
             }
             next.run(request).await
-        }));
+        }))
+    });
     assert!(
         fault(&issuer, &careless)
             .unwrap()
@@ -34,14 +41,14 @@ fn a_router_that_admits_an_invalid_token_or_answers_options_fails() {
     );
 
     let mut talkative = matrix(&issuer);
-    talkative.probe = talkative
-        .probe
-        .layer(from_fn(|request: Request, next: Next| async {
+    talkative.probe = talkative.probe.map(|probe| {
+        probe.layer(from_fn(|request: Request, next: Next| async {
             if request.method() == Method::OPTIONS {
                 return StatusCode::NO_CONTENT.into_response();
             }
             next.run(request).await
-        }));
+        }))
+    });
     assert!(fault(&issuer, &talkative).unwrap().contains("OPTIONS"));
 }
 
@@ -52,14 +59,14 @@ fn a_router_that_admits_another_tenant_fails() {
     let router = GuardedRouter::<()>::new(issuer.guard()).route("/{tenant}", get(handler));
     let mut matrix = AccessMatrix::of(&router);
     assert_eq!(fault(&issuer, &matrix), None);
-    matrix.probe = matrix
-        .probe
-        .layer(from_fn(|request: Request, next: Next| async {
+    matrix.probe = matrix.probe.map(|probe| {
+        probe.layer(from_fn(|request: Request, next: Next| async {
             if request.headers().contains_key(AUTHORIZATION) {
                 return StatusCode::NO_CONTENT.into_response();
             }
             next.run(request).await
-        }));
+        }))
+    });
     let fault = fault(&issuer, &matrix).unwrap();
     assert!(
         fault.starts_with("GET /{tenant} for any token with a token for another tenant: "),
@@ -71,13 +78,13 @@ fn a_router_that_admits_another_tenant_fails() {
 fn a_router_that_answers_without_a_challenge_fails() {
     let issuer = TestIssuer::new();
     let mut mute = matrix(&issuer);
-    mute.probe = mute
-        .probe
-        .layer(from_fn(|request: Request, next: Next| async {
+    mute.probe = mute.probe.map(|probe| {
+        probe.layer(from_fn(|request: Request, next: Next| async {
             let mut answer = next.run(request).await;
             answer.headers_mut().remove(WWW_AUTHENTICATE);
             answer
-        }));
+        }))
+    });
     let fault = fault(&issuer, &mute).unwrap();
     assert!(
         fault.starts_with("GET /x for anonymous: expected (401, Some("),

@@ -39,6 +39,24 @@ async fn a_dropped_guard_sends_no_more_requests() {
 }
 
 #[test]
+fn a_guard_without_a_runtime_follows_on_a_thread_of_its_own_or_a_given_runtime() {
+    let serving = tokio::runtime::Runtime::new().unwrap();
+    let issuer = serving.block_on(Issuer::new());
+    let token = issuer.token();
+    let own = issuer.builder().own_thread().build().unwrap();
+    let given = issuer.builder().runtime(serving.handle().clone());
+    let given = given.build().unwrap();
+    // this thread is in no runtime: only the others can have loaded the keys
+    let waiting = std::time::Instant::now();
+    for guard in [&own, &given] {
+        while guard.verify(&token).is_err() {
+            assert!(waiting.elapsed() < Duration::from_secs(20), "no keys");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
 fn a_guard_built_outside_of_a_runtime_starts_with_its_first_request() {
     let runtime = || tokio::runtime::Runtime::new().unwrap();
     let serving = runtime();
