@@ -16,8 +16,8 @@ import (
 // app returns the routes of the application. A test gives it the guard of a test issuer.
 func app(guard *rolecall.Guard) *rolecall.Mux {
 	mux := rolecall.NewMux(guard)
-	mux.Handle("GET /items/", rolecall.Role("admin"), readItems)
-	mux.Handle("GET /users/", rolecall.Role("user"), readUsers)
+	mux.Handle("GET /items/{$}", rolecall.Role("admin"), readItems)
+	mux.Handle("GET /users/{$}", rolecall.Role("user"), readUsers)
 	mux.Handle("GET /me", rolecall.Authenticated(), readMe)
 	mux.Handle("GET /health", rolecall.Public(), health)
 	return mux

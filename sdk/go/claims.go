@@ -10,28 +10,30 @@ const maxTime = 253_402_300_799
 
 // claims are the verified claims of an access token. Claims that other issuers leave out have neutral values.
 type claims struct {
-	iss, sub   string
-	isClient   bool
-	aud        []string
-	clientID   string
-	iat, exp   int64
-	nbf        int64 // iat if the token has none
-	jti        string
-	sid        *string
-	authTime   *int64
-	acr        Acr // Aal1 if the token has none of rolecall's
-	amr        []string
-	stepUp     []string
-	username   string
-	roles      []string
-	scope      string
-	tenant     *string
-	global     *globalClaims
-	isNarrowed bool
-	rev        int64
-	era        string
-	other      map[string]any
-	key        fingerprint
+	iss, sub string
+	isClient bool
+	aud      []string
+	// isOneAudience is true if the claim is a string and not an array.
+	isOneAudience bool
+	clientID      string
+	iat, exp      int64
+	nbf           int64 // iat if the token has none
+	jti           string
+	sid           *string
+	authTime      *int64
+	acr           Acr // Aal1 if the token has none of rolecall's
+	amr           []string
+	stepUp        []string
+	username      string
+	roles         []string
+	scope         string
+	tenant        *string
+	global        *globalClaims
+	isNarrowed    bool
+	rev           int64
+	era           string
+	other         map[string]any
+	key           fingerprint
 }
 
 // globalClaims are the roles and permissions that the subject of a token for a tenant holds without the tenant.
@@ -53,7 +55,6 @@ func parseClaims(payload []byte, key fingerprint, allowMissingIDs bool) (*claims
 		iss:        r.required("iss"),
 		sub:        r.required("sub"),
 		isClient:   r.isClient(),
-		aud:        r.audience(),
 		clientID:   r.text("client_id", ""),
 		iat:        r.requiredTime("iat"),
 		exp:        r.requiredTime("exp"),
@@ -71,6 +72,7 @@ func parseClaims(payload []byte, key fingerprint, allowMissingIDs bool) (*claims
 		era:        r.text("era", ""),
 		key:        key,
 	}
+	c.aud, c.isOneAudience = r.audience()
 	c.global = r.global()
 	c.nbf = c.iat
 	if nbf := r.time("nbf"); nbf != nil {
@@ -235,14 +237,14 @@ func (r *claimReader) methods() []string {
 }
 
 // audience takes a string or a non-empty array of strings (RFC 7519 section 4.1.3).
-func (r *claimReader) audience() []string {
+func (r *claimReader) audience() (audiences []string, isOne bool) {
 	value, _ := r.take("aud")
 	if one, ok := value.(string); ok {
-		return []string{one}
+		return []string{one}, true
 	}
 	texts, ok := textsOf(checked[[]any](r, value))
 	r.isInvalid = r.isInvalid || !ok || len(texts) == 0
-	return texts
+	return texts, false
 }
 
 func (r *claimReader) isClient() bool {

@@ -53,9 +53,20 @@ func forbidden(scope string) *Denial {
 	return &Denial{403, codeForbidden, challenge, "Operation not permitted"}
 }
 
-// stepUp returns the denial of RFC 9470 section 3 for a sign-in that is too old.
+// stepUp returns the denial for a sign-in that is too old.
 func stepUp(maxAge uint64) *Denial {
-	challenge := fmt.Sprintf(`Bearer error="insufficient_user_authentication", max_age="%d"`, maxAge)
+	return stepUpTo(false, Aal1, &maxAge)
+}
+
+// stepUpTo returns the denial of RFC 9470 section 3 for a sign-in that is too weak or too old.
+func stepUpTo(isTooWeak bool, acr Acr, maxAge *uint64) *Denial {
+	challenge := `Bearer error="insufficient_user_authentication"`
+	if isTooWeak {
+		challenge += fmt.Sprintf(`, acr_values="%s"`, acr)
+	}
+	if maxAge != nil {
+		challenge += fmt.Sprintf(`, max_age="%d"`, *maxAge)
+	}
 	return &Denial{401, codeStepUp, challenge, "Sign in again: this needs a stronger or newer sign-in"}
 }
 

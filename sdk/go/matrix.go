@@ -124,8 +124,15 @@ func MatrixOf(routes []Route, roles ...string) *Matrix {
 	return m
 }
 
-// shownPath returns a pattern as the files of all languages show it: a wildcard is {*path}.
+// shownPath returns a pattern as the files of all languages show it: {$} at the end means nothing more, a wildcard is
+// {*path}, and a path that ends with a slash matches everything below it.
 func shownPath(path string) string {
+	if before, isExact := strings.CutSuffix(path, "{$}"); isExact {
+		return before
+	}
+	if strings.HasSuffix(path, "/") {
+		return path + "{*}"
+	}
 	if before, isWildcard := strings.CutSuffix(path, "...}"); isWildcard {
 		if brace := strings.LastIndexByte(before, '{'); brace >= 0 {
 			return before[:brace] + "{*" + before[brace+1:] + "}"
@@ -208,7 +215,7 @@ func audience(rule Rule) string {
 }
 
 const (
-	matrixHead = `# Who may call what, derived from the types of the handlers.
+	matrixHead = `# Who may call what, derived from the rules of the routes.
 # ok = let in, 401 = not authenticated, 403 = not permitted, ? = depends on the permissions of the role
 `
 	matrixOwn = "# own = let in with a token for the tenant that the path names, 403 with any other\n"
@@ -216,7 +223,7 @@ const (
 	matrixIf  = "# if = let in, and the handler refuses with 403 unless its rule on the data admits the caller\n"
 	// matrixFresh is part of the legend only if a rule limits the age of the sign-in.
 	matrixFresh = "# signed in within = 401 with a token of an older sign-in\n"
-	matrixTail  = "# Written by the tests: `ROLECALL_BLESS=1 cargo test` writes it again, and a review reads the difference.\n\n"
+	matrixTail  = "# Written by the tests: `ROLECALL_BLESS=1 go test` writes it again, and a review reads the difference.\n\n"
 )
 
 // String returns the content of access.lock.
@@ -244,7 +251,7 @@ func (m *Matrix) String() string {
 			text.WriteString(padded(string(column.cell(route.Rule)), utf8.RuneCountInString(column.title)+2))
 		}
 		if route.Method == "" {
-			fmt.Fprintf(&text, "| everything that `%s` has under %s, unguarded\n", route.Name, shownPath(route.Path))
+			fmt.Fprintf(&text, "| everything that `%s` has under %s, unguarded\n", route.Name, route.Path)
 			continue
 		}
 		fmt.Fprintf(&text, "| %s %s for %s\n", route.Method, shownPath(route.Path), audience(route.Rule))

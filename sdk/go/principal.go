@@ -91,7 +91,7 @@ func (p *Principal) ClientID() string { return p.claims.clientID }
 
 // Roles returns the roles, including inherited ones, ordered by name. With a token for a tenant, they include those that
 // the caller has only there.
-func (p *Principal) Roles() []string { return slices.Clone(p.claims.roles) }
+func (p *Principal) Roles() []string { return append([]string{}, p.claims.roles...) }
 
 // HasRole returns true if the caller has the role, be it only in the tenant of the token. [Principal.Has] does not count
 // what the caller has only in a tenant.
@@ -185,7 +185,7 @@ func (p *Principal) AuthTime() (time.Time, bool) {
 func (p *Principal) Acr() Acr { return p.claims.acr }
 
 // Methods returns the methods by which the user authenticated, as in RFC 8176: pwd, otp, mfa.
-func (p *Principal) Methods() []string { return slices.Clone(p.claims.amr) }
+func (p *Principal) Methods() []string { return append([]string{}, p.claims.amr...) }
 
 // Audience returns the audiences of the token.
 func (p *Principal) Audience() []string { return slices.Clone(p.claims.aud) }
@@ -193,6 +193,9 @@ func (p *Principal) Audience() []string { return slices.Clone(p.claims.aud) }
 // Claim returns a claim of the application, with the types of encoding/json, and nil if the token does not have it.
 // Do not change it.
 func (p *Principal) Claim(name string) any { return p.claims.other[name] }
+
+// Claims returns all claims of the application, with the types of encoding/json. Do not change them.
+func (p *Principal) Claims() map[string]any { return p.claims.other }
 
 // ClaimString returns a claim of the application, and an empty text if the token does not have it as a string.
 func (p *Principal) ClaimString(name string) string {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -48,10 +49,11 @@ func NewIssuer(t testing.TB) *Issuer {
 	return issuer
 }
 
-// Guard returns a guard that accepts the tokens of this issuer and uses its clock.
+// Guard returns a guard that accepts the tokens of this issuer and uses its clock. It logs nothing without
+// [rolecall.Logger].
 func (i *Issuer) Guard(options ...rolecall.Option) *rolecall.Guard {
 	i.t.Helper()
-	all := []rolecall.Option{rolecall.WithClock(i.clock), rolecall.WithState(i.state)}
+	all := []rolecall.Option{rolecall.WithClock(i.clock), rolecall.WithState(i.state), rolecall.Logger(slog.New(slog.DiscardHandler))}
 	guard, err := rolecall.New(URL, append(all, options...)...)
 	if err != nil {
 		i.t.Fatal(err)

@@ -58,7 +58,8 @@ func compare(now, lockFile string, bless bool) error {
 	return nil
 }
 
-// difference returns the lines that are in only one of the texts, or nothing if the texts are equal.
+// difference returns the lines that are in only one of the texts, or nothing if the texts are equal. Lines that begin with #
+// are comments, in which the languages differ.
 func difference(committed, now string) string {
 	before, after := lines(committed), lines(now)
 	if slices.Equal(before, after) {
@@ -82,5 +83,6 @@ func difference(committed, now string) string {
 }
 
 func lines(text string) []string {
-	return strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	all := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	return slices.DeleteFunc(all, func(line string) bool { return strings.HasPrefix(line, "#") })
 }
