@@ -250,6 +250,13 @@ impl SigningKey {
         self.material.sign(text.as_bytes())
     }
 
+    /// Returns true if `signature` is one of this key for `text`, for tests that use a signature again.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+        self.verifying.accepts(text.as_bytes(), signature)
+    }
+
     fn sign_parts(&self, header: &str, payload: &[u8]) -> Result<String, SignError> {
         let mut token = format!("{header}.{}", encode(payload));
         let signature = self.material.sign(token.as_bytes())?;

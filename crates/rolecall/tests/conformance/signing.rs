@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fs, sync::LazyLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use rolecall::token::{KeySet, SigningKey, jws};
+use rolecall::token::SigningKey;
 use serde_json::{Value, json};
 
 use crate::{AUDIENCE, ISSUER, NOW, folder, keys};
@@ -40,9 +40,13 @@ static COMMITTED: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
 /// Signs any header and payload.
 pub(crate) fn sign_raw(key: &SigningKey, header: &str, payload: &[u8]) -> String {
     let signed = format!("{}.{}", encode(header), encode(payload));
-    let only = KeySet::new(vec![key.verifying_key()]).unwrap();
     let mut committed = COMMITTED.get(&signed).into_iter().flatten();
-    if let Some(token) = committed.find(|token| jws::verify(&only, token).is_ok()) {
+    let is_ours = |token: &&String| {
+        let signature = token.rsplit('.').next().unwrap_or_default();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        key.has_signed(&signed, &signature)
+    };
+    if let Some(token) = committed.find(is_ours) {
         return token.clone();
     }
     let signature = key.sign_text(&signed).unwrap();
