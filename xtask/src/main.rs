@@ -17,6 +17,7 @@ mod commands;
 mod embedding;
 mod failures;
 mod fuzz;
+mod go;
 #[cfg(test)]
 mod identity;
 mod install;
@@ -42,6 +43,7 @@ usage: cargo xtask <task>
 
   test      install the programs that the tests need, then run all checks and tests, as CI does
   install   only install the programs that the tests need
+  go        only check and test the Go module, its adapters and its example
   clients   only test with the Python, Node, curl and browser clients, against new binaries
   bench     [SECTION..] [--quick] [--write]: measure, and print tables. The sections are verify,
             routes, peers, logins, flood, tokens, import, decisions, scale and queries. --write saves
@@ -61,11 +63,13 @@ fn main() -> ExitCode {
         "test" => {
             let tools = install::install(&mut report, &workspace);
             checks::run(&mut report, &workspace, &tools);
+            go::run(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
         "install" => {
             install::install(&mut report, &workspace);
         }
+        "go" => go::run(&mut report, &workspace),
         "clients" => {
             let tools = install::install(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
