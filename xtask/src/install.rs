@@ -90,12 +90,14 @@ pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::R
 }
 
 /// The programs that tests start, each with its Debian package.
-const PROGRAMS: [Program; 9] = [
+const PROGRAMS: [Program; 11] = [
     (&["chromium", "google-chrome"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
     (&["caddy"], "caddy"),
     (&["curl"], "curl"),
     (&["go"], "golang-go"),
+    (&["javac"], "default-jdk-headless"),
+    (&["mvn"], "maven"),
     (&["nginx"], "nginx"),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
@@ -162,7 +164,12 @@ pub(crate) fn is_root() -> bool {
         .is_ok_and(|output| output.stdout == b"0\n")
 }
 
-fn install_python(workspace: &Workspace, wanted: &Path, folder: &Path) -> anyhow::Result<()> {
+/// Creates a virtual environment with the packages of a file, unless it is current.
+pub(crate) fn install_python(
+    workspace: &Workspace,
+    wanted: &Path,
+    folder: &Path,
+) -> anyhow::Result<()> {
     let stamp = folder.join("installed.txt");
     let python = folder.join("bin/python");
     if is_current(wanted, &stamp) && succeeds(Command::new(&python).arg("--version")) {

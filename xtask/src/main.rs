@@ -21,6 +21,7 @@ mod go;
 #[cfg(test)]
 mod identity;
 mod install;
+mod java;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod oauth;
 mod passwords;
 mod prove;
 mod report;
+mod sdk;
 #[cfg(test)]
 mod sources;
 mod tools;
@@ -44,6 +46,8 @@ usage: cargo xtask <task>
   test      install the programs that the tests need, then run all checks and tests, as CI does
   install   only install the programs that the tests need
   go        only check and test the Go module, its adapters and its example
+  java      only test the Spring Boot starter
+  sdk       only build and test the packages in sdk/ for other languages
   clients   only test with the Python, Node, curl and browser clients, against new binaries
   bench     [SECTION..] [--quick] [--write]: measure, and print tables. The sections are verify,
             routes, peers, logins, flood, tokens, import, decisions, scale and queries. --write saves
@@ -64,12 +68,16 @@ fn main() -> ExitCode {
             let tools = install::install(&mut report, &workspace);
             checks::run(&mut report, &workspace, &tools);
             go::run(&mut report, &workspace);
+            java::run(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
+            sdk::run(&mut report, &workspace);
         }
+        "sdk" => sdk::run(&mut report, &workspace),
         "install" => {
             install::install(&mut report, &workspace);
         }
         "go" => go::run(&mut report, &workspace),
+        "java" => java::run(&mut report, &workspace),
         "clients" => {
             let tools = install::install(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);

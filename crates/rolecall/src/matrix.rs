@@ -45,6 +45,8 @@ pub struct AccessMatrix {
     pub(crate) routes: Vec<RouteAccess>,
     roles: Vec<String>,
     pub(crate) policy: Option<Policy>,
+    /// The command that writes the file again, for its comment.
+    command: String,
     /// The router, whose requests stop after the access rule.
     #[cfg(all(feature = "axum", feature = "testing"))]
     pub(crate) probe: Option<axum::Router>,
@@ -210,6 +212,7 @@ impl AccessMatrix {
             routes,
             roles: Vec::new(),
             policy: None,
+            command: BLESS.to_owned(),
             #[cfg(all(feature = "axum", feature = "testing"))]
             probe: None,
             #[cfg(feature = "testing")]
@@ -236,6 +239,13 @@ impl AccessMatrix {
         let names: Vec<&str> = policy.roles().map(|(role, _)| role.as_str()).collect();
         self.policy = Some(policy.clone());
         self.roles(&names)
+    }
+
+    /// Names the command that writes the file again, for applications that are not tested by `cargo test`.
+    #[must_use]
+    pub fn with_command(mut self, command: &str) -> Self {
+        command.clone_into(&mut self.command);
+        self
     }
 
     /// Returns the columns: no token, any token, and each role.
@@ -327,10 +337,7 @@ const FRESH: &str = "# signed in within = 401 with a token of an older sign-in\n
 /// Part of the legend only if a handler has a rule on data.
 const IF: &str = "# if = let in, and the handler refuses with 403 unless its rule on the data admits the caller\n";
 
-const TAIL: &str = "\
-# Written by the tests: `ROLECALL_BLESS=1 cargo test` writes it again, and a review reads the difference.
-
-";
+const BLESS: &str = "ROLECALL_BLESS=1 cargo test";
 
 impl fmt::Display for AccessMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -354,7 +361,12 @@ impl fmt::Display for AccessMatrix {
         } else {
             ""
         };
-        write!(f, "{HEAD}{own}{any}{on_data}{step_up}{fresh}{TAIL}")?;
+        write!(f, "{HEAD}{own}{any}{on_data}{step_up}{fresh}")?;
+        let command = &self.command;
+        write!(
+            f,
+            "# Written by the tests: `{command}` writes it again, and a review reads the difference.\n\n"
+        )?;
         for column in &columns {
             write!(f, "{}  ", column.title)?;
         }

@@ -3,7 +3,6 @@ package rolecall;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -98,7 +97,8 @@ final class Feed {
     }
 
     private static long micros(String text) {
-        return ChronoUnit.MICROS.between(Instant.EPOCH, OffsetDateTime.parse(text).toInstant());
+        Instant at = OffsetDateTime.parse(text).toInstant();
+        return at.getEpochSecond() * 1_000_000 + at.getNano() / 1000;
     }
 
     private static Answer parse(byte[] body) throws Issuer.Failure {

@@ -221,6 +221,10 @@ final class Issuer {
         } catch (Failure failure) {
             endLoad(failure);
             throw failure;
+        } catch (RuntimeException fault) {
+            Failure failure = Failure.of(fault);
+            endLoad(failure);
+            throw failure;
         }
     }
 
@@ -285,7 +289,7 @@ final class Issuer {
         while (!isStopped) {
             long wait = isHeld ? 10 : Math.min(maxStaleness.toMillis() / 6, 250);
             try {
-                readFeed();
+                tryToReadFeed();
                 failures = 0;
                 wait = state.isAsked() ? 100 : wait;
             } catch (Failure failure) {
@@ -293,6 +297,15 @@ final class Issuer {
                 wait = backoff(50, failures++, failure.isRefusal ? 15_000 : 2_000);
             }
             pause(wait);
+        }
+    }
+
+    /** A mistake in this program must not end the thread: later answers may be good again. */
+    private void tryToReadFeed() throws Failure {
+        try {
+            readFeed();
+        } catch (RuntimeException fault) {
+            throw Failure.of(fault);
         }
     }
 
@@ -392,6 +405,10 @@ final class Issuer {
 
         Failure(String message) {
             this(message, false);
+        }
+
+        static Failure of(RuntimeException fault) {
+            return new Failure("an answer could not be used: " + fault.getClass().getSimpleName());
         }
 
         Failure(String message, boolean isRefusal) {

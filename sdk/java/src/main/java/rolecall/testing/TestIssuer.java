@@ -24,6 +24,7 @@ public final class TestIssuer {
     static final String ERA = "test";
 
     private final KeyPair keys;
+    private final String jwks;
     private final TestClock clock = new TestClock();
     private final State state;
 
@@ -34,7 +35,7 @@ public final class TestIssuer {
             generator.initialize(new ECGenParameterSpec("secp256r1"));
             keys = generator.generateKeyPair();
             ECPublicKey key = (ECPublicKey) keys.getPublic();
-            String jwks = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\",\"use\":\"sig\",\"kid\":\"" + KID
+            jwks = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\",\"use\":\"sig\",\"kid\":\"" + KID
                 + "\",\"x\":\"" + coordinate(key.getW().getAffineX()) + "\",\"y\":\"" + coordinate(key.getW().getAffineY())
                 + "\"}]}";
             state = State.of(KeySet.ofJwks(jwks.getBytes(StandardCharsets.UTF_8)), ERA, clock);
@@ -49,6 +50,11 @@ public final class TestIssuer {
         int length = Math.min(32, written.length);
         System.arraycopy(written, written.length - length, bytes, 32 - length, length);
         return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
+    }
+
+    /** Returns the public key as a JWK Set. */
+    public String jwks() {
+        return jwks;
     }
 
     KeyPair keys() {
