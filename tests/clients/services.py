@@ -1,12 +1,15 @@
 """Starts the example services as their READMEs describe, guarded by a server under test."""
 
+import functools
 import http.client
+import os
 import subprocess
 
 import pytest
 import requests
 
 import api
+import builds
 import programs
 from programs import wait_until
 
@@ -150,3 +153,19 @@ def express(server, client=None, **more):
     log = server.folder / f"express-{port}.log"
     command = [programs.program("XTASK_NODE", "node"), "main.mjs"]
     return Service(command, folder, log, port, PORT=str(port), **settings(server, client, **more))
+
+
+def go(server, client=None, **more):
+    port = programs.free_port()
+    log = server.folder / f"go-{port}.log"
+    return Service([go_program()], server.folder, log, port, PORT=str(port), **settings(server, client, **more))
+
+
+@functools.cache
+def go_program():
+    """The example in Go, which is compiled once in each process of tests."""
+    program = programs.OUTPUT / f"go-{os.getpid()}" / "go"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    builds.build(programs.program("XTASK_GO", "go"), "build", "-o", program, ".", cwd=EXAMPLES / "go",
+                 env=programs.environment(GOTOOLCHAIN="auto"))
+    return program

@@ -18,9 +18,9 @@ import programs
 import services
 from programs import PASS_PHRASE, wait_until
 
-KINDS = ["fastapi", "express", "rust"]
+KINDS = ["fastapi", "express", "rust", "go"]
 # a route of each service for the role `admin`
-PATHS = {"fastapi": "/items/", "express": "/items/", "rust": "/admin"}
+PATHS = {"fastapi": "/items/", "express": "/items/", "rust": "/admin", "go": "/items/"}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Revoking access, across processes: a server, and services in Rust, Python and JavaScript that it guards."""
+"""Revoking access, across processes: a server, and services in Rust, Python, JavaScript and Go that it guards."""
 
 import time
 

@@ -40,6 +40,7 @@ impl Tools {
             ("XTASK_CHROMEDRIVER", find_program(&["chromedriver"])),
             ("XTASK_CADDY", find_program(&["caddy"])),
             ("XTASK_CURL", find_program(&["curl"])),
+            ("XTASK_GO", find_program(&["go"])),
             ("XTASK_NGINX", find_program(&["nginx"])),
             ("XTASK_NODE", find_program(&["node"])),
             ("XTASK_SYSTEMD_ANALYZE", find_program(&["systemd-analyze"])),
@@ -89,11 +90,14 @@ pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::R
 }
 
 /// The programs that tests start, each with its Debian package.
-const PROGRAMS: [Program; 8] = [
+const PROGRAMS: [Program; 11] = [
     (&["chromium", "google-chrome"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
     (&["caddy"], "caddy"),
     (&["curl"], "curl"),
+    (&["go"], "golang-go"),
+    (&["javac"], "default-jdk-headless"),
+    (&["mvn"], "maven"),
     (&["nginx"], "nginx"),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),

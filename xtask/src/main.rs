@@ -17,9 +17,11 @@ mod commands;
 mod embedding;
 mod failures;
 mod fuzz;
+mod go;
 #[cfg(test)]
 mod identity;
 mod install;
+mod java;
 #[cfg(test)]
 mod mutants;
 mod node;
@@ -44,6 +46,8 @@ usage: cargo xtask <task>
 
   test      install the programs that the tests need, then run all checks and tests, as CI does
   install   only install the programs that the tests need
+  go        only check and test the Go module, its adapters and its example
+  java      only test the Spring Boot starter
   sdk       only build and test the packages in sdk/ for other languages
   clients   only test with the Python, Node, curl and browser clients, against new binaries
   bench     [SECTION..] [--quick] [--write]: measure, and print tables. The sections are verify,
@@ -65,6 +69,8 @@ fn main() -> ExitCode {
             let tools = install::install(&mut report, &workspace);
             checks::run(&mut report, &workspace, &tools);
             node::test(&mut report, &workspace);
+            go::run(&mut report, &workspace);
+            java::run(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
             sdk::run(&mut report, &workspace);
         }
@@ -75,6 +81,8 @@ fn main() -> ExitCode {
         "install" => {
             install::install(&mut report, &workspace);
         }
+        "go" => go::run(&mut report, &workspace),
+        "java" => java::run(&mut report, &workspace),
         "clients" => {
             let tools = install::install(&mut report, &workspace);
             node::build(&mut report, &workspace);

@@ -1,0 +1,4 @@
+package rolecall
+
+// ParseConformanceRule is for the tests outside of the package.
+var ParseConformanceRule = parseRule

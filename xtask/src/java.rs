@@ -1,0 +1,23 @@
+//! Tests the Spring Boot starter with the oldest and the newest Spring Boot that it supports.
+
+use crate::report::Report;
+use crate::tools::{self, Workspace};
+
+/// The versions of Spring Boot.
+const VERSIONS: [&str; 2] = ["3.5.7", "4.0.7"];
+
+/// Compiles the starter and runs its tests with each version of Spring Boot.
+pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
+    for version in VERSIONS {
+        report.step(&format!("java starter with Spring Boot {version}"), || {
+            let mut maven = workspace.command("mvn");
+            maven.args(["--quiet", "--batch-mode", "--file"]);
+            maven.arg(workspace.path("sdk/java/pom.xml"));
+            // a folder for each, so that classes of one version are not tested with the other
+            let folder = workspace.target(&format!("java/{version}"));
+            maven.arg(format!("-Dspring-boot.version={version}"));
+            maven.arg(format!("-DbuildDirectory={}", folder.display()));
+            tools::run(maven.arg("test"))
+        });
+    }
+}
