@@ -42,6 +42,7 @@ impl Tools {
             ("XTASK_CURL", find_program(&["curl"])),
             ("XTASK_NGINX", find_program(&["nginx"])),
             ("XTASK_NODE", find_program(&["node"])),
+            ("XTASK_OATHTOOL", find_program(&["oathtool"])),
             ("XTASK_SYSTEMD_ANALYZE", find_program(&["systemd-analyze"])),
             ("XTASK_POSTGRES_BIN", find_postgres()),
         ]
@@ -89,7 +90,7 @@ pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::R
 }
 
 /// The programs that tests start, each with its Debian package.
-const PROGRAMS: [Program; 8] = [
+const PROGRAMS: [Program; 9] = [
     (&["chromium", "google-chrome"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
     (&["caddy"], "caddy"),
@@ -97,6 +98,7 @@ const PROGRAMS: [Program; 8] = [
     (&["nginx"], "nginx"),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
+    (&["oathtool"], "oathtool"),
     (&["systemd-analyze"], "systemd"),
 ];
 
