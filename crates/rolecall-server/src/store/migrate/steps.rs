@@ -183,4 +183,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),
     ),
+    (
+        39,
+        "mail indexes",
+        include_str!("../../../migrations/0039_mail_indexes.sql"),
+    ),
 ];
