@@ -68,14 +68,26 @@ pub(crate) async fn request(
         values: &values,
         expires_at: asked_at.plus(LIFETIME),
     };
+    let name = Values {
+        name: typed.to_owned(),
+        ..Values::default()
+    };
+    let sealed = outbox::seal(&app.parts().masters, flow, &name)?;
     app.store()
         .write(async |conn: &mut Conn| {
-            store::ask(conn, (flow, Purpose::SignIn), &account, asked_at).await?;
+            let asked = (account.as_str(), Some(sealed.as_str()));
+            store::ask(conn, (flow, Purpose::SignIn), asked, asked_at).await?;
             outbox::queue(app, conn, &mail).await
         })
         .await?;
     app.parts().mail_now.notify_one();
     Ok(())
+}
+
+/// Returns the name that was typed to get a code in a sign-in; `None` if it cannot be decrypted any more.
+pub(crate) fn typed_name(app: &App, flow: &str, asked: &AskedCode) -> Option<String> {
+    let sealed = asked.typed.as_deref()?;
+    outbox::open_sealed(&app.parts().masters, flow, sealed).map(|values| values.name)
 }
 
 /// Sends a code to the address that a user has, to prove it in a sign-in.
@@ -100,7 +112,8 @@ pub(crate) async fn send_to_verify(
     let code = ids::digits(8).map_err(ApiError::internal)?;
     let (of, asked_at) = ((flow, Purpose::Verify), app.database_now());
     let hash = hash(app, of, &code).unwrap_or_default();
-    store::ask(conn, of, &app.account_of(&user.username), asked_at).await?;
+    let account = app.account_of(&user.username);
+    store::ask(conn, of, (&account, None), asked_at).await?;
     store::fill(conn, of, asked_at, (&user.id, address), &hash).await?;
     let values = Values {
         name: user.username.clone(),

@@ -129,9 +129,14 @@ pub(crate) fn seal(masters: &MasterKeys, id: &str, values: &Values) -> Result<St
 
 /// Decrypts the values of a mail, which another node may have sealed with the key before or after a rotation.
 pub(crate) fn open(masters: &MasterKeys, due: &Due) -> Option<Values> {
+    open_sealed(masters, &due.id, &due.sealed)
+}
+
+/// As [`open`], for values that were sealed for `id`.
+pub(super) fn open_sealed(masters: &MasterKeys, id: &str, sealed: &str) -> Option<Values> {
     let opened = masters
         .all()
-        .find_map(|key| key.open(PURPOSE, due.id.as_bytes(), &due.sealed).ok())?;
+        .find_map(|key| key.open(PURPOSE, id.as_bytes(), sealed).ok())?;
     serde_json::from_slice(&opened).ok()
 }
 

@@ -243,3 +243,57 @@ pub(crate) async fn prune_counts(
     let prune = query(PRUNE_COUNTS).bind(before).bind(limit);
     prune.execute(conn).await
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+    use super::*;
+    use crate::store::{Store, testing::postgres_database};
+
+    /// What the sender and the account page ask, and the index that answers it.
+    const ASKED: [(&str, &str, &str); 3] = [
+        (FIND_DUE, "5", "rolecall_mails_waiting"),
+        (BACKLOG, "5", "rolecall_mails_waiting"),
+        (LIST_OF, "'x'", "rolecall_mails_of_subject"),
+    ];
+
+    fn with_values(sql: &str, first: &str) -> String {
+        sql.replace("$1", first)
+            .replace("$2", "5")
+            .replace("$3", "5")
+    }
+
+    #[tokio::test]
+    async fn mails_that_wait_and_those_of_a_user_are_found_by_an_index_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        Store::open(&url).await.unwrap().close().await;
+        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        for (sql, first, index) in ASKED {
+            let explain = format!("EXPLAIN QUERY PLAN {}", with_values(sql, first));
+            let rows = sqlx::query(AssertSqlSafe(explain)).fetch_all(&mut conn);
+            let rows = rows.await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+            assert!(plan.join("\n").contains(index), "{sql}: {plan:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn mails_that_wait_and_those_of_a_user_are_found_by_an_index_on_postgresql() {
+        let Some(url) = postgres_database("mail_plans").await else {
+            return;
+        };
+        Store::open(&url).await.unwrap().close().await;
+        let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
+        // a table without rows is read as a whole
+        let off = sqlx::query("SET enable_seqscan = off");
+        off.execute(&mut conn).await.unwrap();
+        for (sql, first, index) in ASKED {
+            let explain = format!("EXPLAIN {}", with_values(sql, first));
+            let plan = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_all(&mut conn);
+            let plan: Vec<String> = plan.await.unwrap();
+            assert!(plan.join("\n").contains(index), "{sql}: {plan:?}");
+        }
+    }
+}

@@ -188,4 +188,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "mail indexes",
         include_str!("../../../migrations/0039_mail_indexes.sql"),
     ),
+    (
+        40,
+        "typed names",
+        include_str!("../../../migrations/0040_typed_names.sql"),
+    ),
 ];
