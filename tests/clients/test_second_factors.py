@@ -1,6 +1,7 @@
-"""Second factors with pyotp as the authenticator app: by the API, at a sign-in, and on the pages in a real browser."""
+"""Second factors with pyotp and oathtool as authenticator apps: by the API, at a sign-in, and on the pages in a real browser."""
 
 import datetime
+import subprocess
 
 import pyotp
 import pytest
@@ -63,10 +64,23 @@ class Phone:
         now = self.totp.timecode(datetime.datetime.now(datetime.UTC))
         self.step = max(self.step + 1, now)
         assert self.step <= now + 1, "a code further ahead does not count yet"
-        return self.totp.generate_otp(self.step)
+        return self.compute(self.step)
+
+    def compute(self, step):
+        return self.totp.generate_otp(step)
 
 
-def enrol(dev, user):
+class Oathtool(Phone):
+    """The program of the OATH toolkit."""
+
+    def compute(self, step):
+        oathtool = programs.program("XTASK_OATHTOOL", "oathtool")
+        command = [oathtool, "--totp", "--base32", f"--now=@{step * 30}", "-"]
+        done = subprocess.run(command, input=self.totp.secret, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+
+def enrol(dev, user, app=Phone):
     """Adds an app with a token of the password grant; returns it, with its id and the recovery codes."""
     caller = api.login(dev.url, user.username, user.password)
     begun = caller.post("/api/me/factors/totp", json={"name": "Phone"})
@@ -74,7 +88,7 @@ def enrol(dev, user):
     parsed = pyotp.parse_uri(begun.json()["uri"])
     assert parsed.secret == begun.json()["secret"] and parsed.name == user.username
     assert (parsed.digits, parsed.interval, parsed.digest().name) == (6, 30, "sha1")
-    phone, factor = Phone(parsed.secret), begun.json()["id"]
+    phone, factor = app(parsed.secret), begun.json()["id"]
     confirmed = caller.post(f"/api/me/factors/{factor}/confirm", json={"code": phone.code()})
     assert confirmed.status_code == 200, confirmed.text
     return phone, factor, confirmed.json()["recovery_codes"]
@@ -91,8 +105,9 @@ def enter(browser, user):
     press(browser, "Sign in")
 
 
-def test_m046_pyotp_is_the_second_factor(dev, app, user):
-    phone, _, codes = enrol(dev, user)
+@pytest.mark.parametrize("client", [Phone, Oathtool], ids=["pyotp", "oathtool"])
+def test_m046_an_authenticator_app_is_the_second_factor(dev, app, user, client):
+    phone, _, codes = enrol(dev, user, client)
     assert len(codes) == 10
     visitor, asked = sign_in.Visitor(dev.url), app.ask()
     page = visitor.open(asked.url)

@@ -43,6 +43,7 @@ impl Tools {
             ("XTASK_GO", find_program(&["go"])),
             ("XTASK_NGINX", find_program(&["nginx"])),
             ("XTASK_NODE", find_program(&["node"])),
+            ("XTASK_OATHTOOL", find_program(&["oathtool"])),
             ("XTASK_SYSTEMD_ANALYZE", find_program(&["systemd-analyze"])),
             ("XTASK_POSTGRES_BIN", find_postgres()),
         ]
@@ -90,7 +91,7 @@ pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::R
 }
 
 /// The programs that tests start, each with its Debian package.
-const PROGRAMS: [Program; 11] = [
+const PROGRAMS: [Program; 12] = [
     (&["chromium", "google-chrome"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
     (&["caddy"], "caddy"),
@@ -101,6 +102,7 @@ const PROGRAMS: [Program; 11] = [
     (&["nginx"], "nginx"),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
+    (&["oathtool"], "oathtool"),
     (&["systemd-analyze"], "systemd"),
 ];
 

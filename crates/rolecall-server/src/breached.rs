@@ -59,6 +59,7 @@ pub(crate) fn build(
     let published = built
         .map_err(|error| match error {
             ReadError::Io(error) => BuildError::Io(from.to_owned(), error),
+            ReadError::Write(error) => failed(error),
             other => BuildError::List(from.to_owned(), other),
         })
         .and_then(|summary| {
@@ -85,8 +86,8 @@ fn write(
     options: ReadOptions,
     progress: impl FnMut(u64),
 ) -> Result<Summary, ReadError> {
-    let out = new_file().open(partial)?;
-    let builder = ListBuilder::new(out, || unnamed_beside(partial))?;
+    let out = new_file().open(partial).map_err(ReadError::Write)?;
+    let builder = ListBuilder::new(out, || unnamed_beside(partial)).map_err(ReadError::Write)?;
     let input = BufReader::with_capacity(1024 * 1024, input);
     let (_, summary) = read_list(input, options, builder, progress)?;
     Ok(summary)
@@ -161,6 +162,13 @@ mod tests {
         let refused = build(&missing, &to, ReadOptions::default(), false, |_| ());
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("missing.txt"), "{refused}");
+        // and the one that cannot be written
+        fs::write(&missing, "one password\n").unwrap();
+        let nowhere = folder.path().join("no such folder").join("list");
+        let refused = build(&missing, &nowhere, ReadOptions::default(), false, |_| ());
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("no such folder"), "{refused}");
+        fs::remove_file(&missing).unwrap();
         let refused = open(&missing).unwrap_err().to_string();
         assert!(refused.contains("passwords.breached") && refused.contains("missing.txt"));
     }

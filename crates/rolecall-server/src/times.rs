@@ -1,6 +1,11 @@
 //! Times as people and clients write them: RFC 3339.
 
+use std::time::Duration;
+
 pub(crate) use rolecall_core::document::{format_time as rfc3339, parse_time as parse_rfc3339};
+
+/// What was made later than this after now was made by a clock that was ahead, and has been set right since.
+pub(crate) const CLOCKS_APART: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 mod tests {

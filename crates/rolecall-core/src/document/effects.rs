@@ -20,8 +20,11 @@ pub struct RoleEffect {
     pub gains_roles: BTreeSet<RoleName>,
     /// Roles that are lost.
     pub loses_roles: BTreeSet<RoleName>,
-    /// Roles that are kept and need another assurance from now on: sessions below it lose them.
+    /// Roles that are kept and need another assurance from now on. If it is higher than before, sessions below it lose them;
+    /// if it is lower, sessions from it on gain them.
     pub needs_acr: BTreeMap<RoleName, Acr>,
+    /// The assurance that the roles in `needs_acr` needed before.
+    pub needed_acr: BTreeMap<RoleName, Acr>,
 }
 
 impl RoleEffect {
@@ -36,10 +39,17 @@ impl RoleEffect {
         let effect = Self::of((&before.0, &before.1), (&after.0, &after.1));
         let least = |policy: &Policy, role: &RoleName| policy.least_acr_of(roles, role);
         let kept = before.1.intersection(&after.1);
-        let changed = kept.filter(|role| least(old, role) != least(new, role));
-        let needs_acr = changed.filter_map(|role| Some((role.clone(), least(new, role)?)));
+        let changed: Vec<_> = kept
+            .filter(|role| least(old, role) != least(new, role))
+            .collect();
+        let under = |policy: &Policy| {
+            let changed = changed.iter();
+            let needs = changed.filter_map(|role| Some(((*role).clone(), least(policy, role)?)));
+            needs.collect()
+        };
         Self {
-            needs_acr: needs_acr.collect(),
+            needs_acr: under(new),
+            needed_acr: under(old),
             ..effect
         }
     }
@@ -56,6 +66,7 @@ impl RoleEffect {
             gains_roles: new.1.difference(old.1).cloned().collect(),
             loses_roles: old.1.difference(new.1).cloned().collect(),
             needs_acr: BTreeMap::new(),
+            needed_acr: BTreeMap::new(),
         }
     }
 
@@ -197,9 +208,10 @@ impl<'p> PolicyComparison<'p> {
                 });
                 lacking.map(|(acr, _, _)| *acr).max()
             };
-            let now = missed(true);
-            if missed(false) != now {
+            let (before, now) = (missed(false), missed(true));
+            if before != now {
                 effect.needs_acr.insert(role.clone(), next_above(now));
+                effect.needed_acr.insert(role.clone(), next_above(before));
             }
         }
         effect

@@ -3,6 +3,7 @@ mod corruption;
 mod model;
 mod options;
 mod origins;
+mod other_authenticator;
 mod registration;
 mod vectors;
 

@@ -52,7 +52,10 @@ pub enum ReadError {
     /// No password is in the list.
     #[error("the list contains no password that could be chosen here")]
     Empty,
-    /// Reading or writing failed.
+    /// Reading failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Writing failed, or reading what was written.
+    #[error(transparent)]
+    Write(io::Error),
 }

@@ -63,11 +63,11 @@ pub fn read_list<F: Storage, N: FnMut() -> io::Result<F>>(
             ListFormat::Plain => parse_password(&line),
         };
         match value {
-            Some(value) => builder.push(value)?,
+            Some(value) => builder.push(value).map_err(ReadError::Write)?,
             None => skipped += 1,
         }
     }
-    let (file, passwords) = builder.finish()?;
+    let (file, passwords) = builder.finish().map_err(ReadError::Write)?;
     if passwords == 0 {
         return Err(ReadError::Empty);
     }

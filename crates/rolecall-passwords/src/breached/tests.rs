@@ -234,6 +234,31 @@ fn more_runs_than_are_merged_at_once_give_the_same_list_as_one() {
 }
 
 #[test]
+fn a_full_disk_is_no_fault_of_the_input() {
+    let builder = ListBuilder::with_chunk(
+        Cursor::new(Vec::new()),
+        || Err(io::Error::from(io::ErrorKind::StorageFull)),
+        2,
+    );
+    let words = "one password\nanother password\na third password\na fourth\na fifth\n".repeat(9);
+    let read = read_list(words.as_bytes(), ReadOptions::default(), builder.unwrap(), |_| ());
+    assert!(matches!(read, Err(ReadError::Write(_))));
+    let broken = io::BufReader::new(Broken);
+    let builder = ListBuilder::new(Cursor::new(Vec::new()), || Err(io::Error::other("none")));
+    let read = read_list(broken, ReadOptions::default(), builder.unwrap(), |_| ());
+    assert!(matches!(read, Err(ReadError::Io(_))));
+}
+
+/// A file that cannot be read.
+struct Broken;
+
+impl io::Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("broken"))
+    }
+}
+
+#[test]
 fn ascending_values_need_no_other_file() {
     let mut values: Vec<u64> = spread(5000).collect();
     values.sort_unstable();

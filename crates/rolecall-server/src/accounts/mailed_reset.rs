@@ -29,7 +29,7 @@ pub(crate) async fn start(
         return Ok(None);
     }
     // nobody learns it: it keeps the account from having neither password nor code
-    let code = ResetCode::new(app.now())?;
+    let code = ResetCode::new(app.database_now())?;
     let origin = ResetOrigin {
         by: Some(caller.actor().to_string()),
         address: None,

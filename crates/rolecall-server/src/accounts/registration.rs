@@ -1,7 +1,5 @@
 //! New users: by themselves, by an administrator, and for `dev` and the examples.
 
-use std::time::Duration;
-
 use rolecall::PermissionName as _;
 use rolecall_core::{RoleName, Timestamp, is_unprintable};
 use rolecall_passwords::{HashError, Lane, Password, PasswordProblem};
@@ -18,7 +16,7 @@ use crate::{
     authority::{caller::Caller, may, rights::Rights},
     error::{ApiError, FieldError},
     ids,
-    login::password::hash_reset_code,
+    login::password::{RESET_CODE_LIFETIME, hash_reset_code},
     profile::{
         input::ProfileInput,
         rules::{Party, ProfileChanges},
@@ -33,8 +31,6 @@ use crate::{
     usernames::Username,
 };
 
-/// The lifetime of a reset code.
-const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
 const MAX_EMAIL_LENGTH: usize = 254;
 pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
 
@@ -163,7 +159,7 @@ async fn create_with(
         None => None,
     };
     let reset = if hash.is_none() {
-        Some(ResetCode::new(app.now())?)
+        Some(ResetCode::new(app.database_now())?)
     } else {
         None
     };

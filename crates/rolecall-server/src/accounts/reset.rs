@@ -91,7 +91,7 @@ pub(crate) async fn check_maker(
 /// Replaces the code of a user who has not used it, for a start that prints codes. `None` if the user has set a password
 /// by now.
 pub(crate) async fn renew_unused(app: &App, id: &str) -> Result<Option<ResetCode>, ApiError> {
-    let code = ResetCode::new(app.now())?;
+    let code = ResetCode::new(app.database_now())?;
     let caller = Caller::System;
     let origin = ResetOrigin {
         by: Some(caller.actor().to_string()),

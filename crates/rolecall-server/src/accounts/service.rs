@@ -299,7 +299,7 @@ pub(crate) async fn reset(
     id: &str,
     address: Option<&str>,
 ) -> Result<ResetCode, ApiError> {
-    let code = ResetCode::new(app.now())?;
+    let code = ResetCode::new(app.database_now())?;
     let (by, address) = (caller.actor().to_string(), address.map(str::to_owned));
     let is_unconfirmed = app
         .change(caller, async |change| {

@@ -120,9 +120,16 @@ async fn list(context: &Context) -> Result<(), CliError> {
 
 async fn rotate_master(context: &Context, file: &Path) -> Result<(), CliError> {
     let new = MasterKey::load(file).map_err(StartError::from)?;
-    let sealed = rotate_master::rotate(&context.app, context.caller(), &new).await?;
+    let rotated = rotate_master::rotate(&context.app, context.caller(), &new).await?;
+    let (sealed, unreadable) = (rotated.sealed, rotated.unreadable_mails);
     if context.json {
-        return print_json(&json!({ "sealed": sealed }));
+        return print_json(&json!({ "sealed": sealed, "unreadable_mails": unreadable }));
+    }
+    for id in &unreadable {
+        let warning = format!(
+            "the row `{id}` of the table `rolecall_mails` cannot be decrypted with the old master key: it stays, and is sent only by a node that has its key"
+        );
+        print_warning(Some(&warning));
     }
     if sealed == 0 {
         return write_out("the database is already encrypted with this master key\n");

@@ -71,9 +71,15 @@ fn effect_row(name: String, effect: &RoleEffect) -> Vec<String> {
         permissions.chain(roles).collect::<Vec<_>>().join("\n")
     });
     for (role, acr) in &effect.needs_acr {
-        // no session is below the lowest
+        let is_lowered = effect
+            .needed_acr
+            .get(role)
+            .is_some_and(|before| before > acr);
         let (column, what) = if *acr == Acr::Aal1 {
+            // no session is below the lowest
             (&mut gains, "in every session".to_owned())
+        } else if is_lowered {
+            (&mut gains, format!("in sessions from {acr} on"))
         } else {
             (&mut loses, format!("in sessions below {acr}"))
         };

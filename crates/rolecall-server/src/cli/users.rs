@@ -12,11 +12,12 @@ use super::{
     pages,
     prompt::new_password,
     requests::print_pending,
+    user_resets,
     user_shown::{address_of, show},
 };
 use crate::{
     accounts::{
-        registration::{self, NewAccount, ResetCode},
+        registration::{self, NewAccount},
         service::{self, Changes},
         shown::ShownUser,
         views::UserView,
@@ -100,6 +101,11 @@ pub(super) enum UserCommand {
     },
     /// Remove a user's password and print a one-time code to set a new one.
     Reset {
+        /// The user's name.
+        name: String,
+    },
+    /// Confirm a reset that a help desk has started, after you have asked the owner of the account.
+    ConfirmReset {
         /// The user's name.
         name: String,
     },
@@ -190,11 +196,8 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             name,
             password_stdin,
         } => set_password(context, name, *password_stdin).await,
-        UserCommand::Reset { name } => {
-            let id = context.user_id(name).await?;
-            let code = service::reset(&context.app, context.caller(), &id, None).await?;
-            print_reset_code(context, &code)
-        }
+        UserCommand::Reset { name } => user_resets::reset(context, name).await,
+        UserCommand::ConfirmReset { name } => user_resets::confirm(context, name).await,
         UserCommand::Invite {
             address,
             roles,
@@ -378,26 +381,6 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
 fn join_names<'a>(roles: impl IntoIterator<Item = &'a RoleName>) -> String {
     let names: Vec<&str> = roles.into_iter().map(RoleName::as_str).collect();
     names.join(", ")
-}
-
-fn print_reset_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
-    let expires_at = rfc3339(code.expires_at);
-    if context.json {
-        let mut answer = json!({ "reset_code": code.code, "expires_at": expires_at });
-        if let (true, Some(members)) = (code.is_unconfirmed, answer.as_object_mut()) {
-            members.insert("needs_confirmation".to_owned(), json!(true));
-        }
-        return print_json(&answer);
-    }
-    let confirmation = if code.is_unconfirmed {
-        " Another administrator has to confirm it, unless the user has a second factor or uses a device with which they have signed in before."
-    } else {
-        ""
-    };
-    write_out(&format!(
-        "{}\n\nThe user sets a new password at POST /password, with this code as the current password. It works once, until {expires_at}.{confirmation}\n",
-        code.code
-    ))
 }
 
 async fn set_status(context: &Context, name: &str, status: Status) -> Result<(), CliError> {

@@ -6,7 +6,7 @@ use rolecall::{Clock as _, SystemClock};
 use rolecall_core::Timestamp;
 use secrecy::ExposeSecret as _;
 
-use super::{finding::Finding, mail, pages::client_looks, passkeys};
+use super::{assurance, finding::Finding, mail, pages::client_looks, passkeys};
 use crate::{
     app::App,
     audit::{
@@ -141,6 +141,7 @@ async fn check_open(app: &App) -> Vec<Finding> {
     findings.extend(logout_tokens(app).await);
     findings.extend(mail::failed(app).await);
     findings.extend(passkeys::check(app).await);
+    findings.extend(assurance::check(app).await);
     match client_looks(app).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(Finding::fault("database", chain_of(&error))),

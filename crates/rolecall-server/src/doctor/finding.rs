@@ -75,7 +75,7 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "mail",
-        "a connection to the mail server that is not encrypted, what the DNS of the sender has to allow, and mails that no server took",
+        "a connection to the mail server that is not encrypted or cannot be verified, what the DNS of the sender has to allow, and mails that no server took",
     ),
     (
         "clock",
@@ -123,6 +123,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     (
         "passkeys",
         "passkeys that were made for another host than that of `public_url`, and do not work",
+    ),
+    (
+        "assurance",
+        "roles that need a second factor where `login.mfa` keeps users from adding one",
     ),
     (
         "profiles",

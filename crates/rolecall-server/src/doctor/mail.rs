@@ -6,9 +6,11 @@ use crate::{
     config::Config,
     error::chain_of,
     mail::{
+        sender::SEALED,
         server::{Security, SmtpServer},
         store::{self as mails, Failed},
     },
+    outgoing::trust::NoRoots,
 };
 
 /// The remark about a mail server that others can listen to.
@@ -17,8 +19,11 @@ pub(crate) const NO_TLS: &str = "`mail.insecure_smtp` is on: mails, the links in
 /// The findings about mails that no server took.
 const MAX_FAILED: i64 = 20;
 
-pub(super) fn check(config: &Config) -> Finding {
+pub(super) fn check(config: &Config, trusts_anybody: bool) -> Finding {
     match config.mail.settings() {
+        Ok(Some(settings)) if settings.server.security != Security::Plain && !trusts_anybody => {
+            Finding::fault("mail", format!("no mail is sent: {NoRoots}"))
+        }
         Ok(None) => Finding::good("mail", "no mail is sent: `mail.url` is not set"),
         Ok(Some(_)) if has_no_tls(config) => Finding::warning("mail", NO_TLS),
         Ok(Some(settings)) => {
@@ -63,6 +68,12 @@ pub(super) async fn failed(app: &App) -> Vec<Finding> {
     };
     let report = |Failed { kind, error, count }: &Failed| {
         let mails = if *count == 1 { "mail" } else { "mails" };
+        if error == SEALED {
+            let text = format!(
+                "{count} {mails} of the kind `{kind}` cannot be decrypted with the master keys of this installation: set `master_key_previous` to the key with which they were sealed"
+            );
+            return Finding::fault("mail", text);
+        }
         let text = format!(
             "{count} {mails} of the kind `{kind}` could not be sent ({error}): `rolecall mail test ADDRESS` shows what the server answers"
         );
@@ -77,13 +88,17 @@ mod tests {
     use crate::config::Sources;
 
     fn found(settings: &[(&str, &str)]) -> String {
+        checked(settings, true)
+    }
+
+    fn checked(settings: &[(&str, &str)], trusts_anybody: bool) -> String {
         let sources = settings
             .iter()
             .fold(Sources::default(), |sources, (key, value)| {
                 sources.with_flag(*key, *value)
             });
         let config = Config::load(&sources).unwrap();
-        let finding = check(&config);
+        let finding = check(&config, trusts_anybody);
         format!("{} {}", finding.severity, finding.text)
     }
 
@@ -116,5 +131,25 @@ mod tests {
             let text = found(settings);
             assert!(text.contains(wanted), "{text}");
         }
+    }
+
+    #[test]
+    fn y451_without_root_certificates_no_server_can_be_verified() {
+        let from = ("mail.from", "Example <login@example.com>");
+        for (url, wanted) in [
+            (
+                "smtps://mx.example.net",
+                "fault no mail is sent: no root certificates",
+            ),
+            (
+                "smtp://mx.example.net",
+                "fault no mail is sent: no root certificates",
+            ),
+            ("smtp://127.0.0.1:25", "good sent to this machine"),
+        ] {
+            let text = checked(&[("mail.url", url), from], false);
+            assert!(text.contains(wanted), "{url}: {text}");
+        }
+        assert!(checked(&[], false).contains("good no mail is sent"));
     }
 }

@@ -1,5 +1,6 @@
 //! Checks for common problems of an installation, each with its solution. They change nothing.
 
+mod assurance;
 mod breached;
 mod configuration;
 mod database;
@@ -14,14 +15,14 @@ use rolecall::{Clock as _, SystemClock};
 
 pub(crate) use self::configuration::{NO_TLS, remarks};
 use self::finding::Finding;
-use crate::{config::Config, store::integrity::Depth};
+use crate::{config::Config, outgoing::trusts_anybody, store::integrity::Depth};
 
 /// Runs all checks on a valid configuration. `depth` is that of the check of a SQLite file.
 pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
     let mut findings = configuration::check(config, SystemClock.now());
     findings.push(breached::check(config, depth));
     findings.extend(pages::check(config));
-    findings.push(mail::check(config));
+    findings.push(mail::check(config, trusts_anybody()));
     findings.extend(system::check(config).await);
     findings.extend(files::check(config));
     findings.extend(database::check(config, depth).await);

@@ -205,6 +205,19 @@ async fn administrators_are_counted() {
 }
 
 #[tokio::test]
+async fn roles_that_nobody_can_reach_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |mfa| config(folder.path(), &[("login.mfa", mfa)]);
+    let app = open(&with("off")).await;
+    assert_eq!(severity(&with("off"), "assurance").await, None);
+    let raise = "UPDATE roles SET acr = 'phr' WHERE name = 'rolecall.admin'";
+    execute(&app, raise).await;
+    let off = with("off");
+    assert_eq!(severity(&off, "assurance").await, Some(Severity::Warning));
+    assert_eq!(severity(&with("optional"), "assurance").await, None);
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_used_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let fitting = config(folder.path(), &[]);

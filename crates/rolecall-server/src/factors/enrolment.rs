@@ -55,7 +55,7 @@ pub(crate) fn require_on(app: &App) -> Result<(), ApiError> {
 pub(crate) async fn begin(app: &App, subject: &str, name: &str) -> Result<Enrolment, ApiError> {
     require_on(app)?;
     let name = names::checked(name, DEFAULT_NAME)?;
-    let now = app.now();
+    let now = app.database_now();
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     let secret = Secret::generate().map_err(ApiError::internal)?;
     app.store()
@@ -90,7 +90,7 @@ pub(super) async fn require_room(conn: &mut Conn, subject: &str) -> Result<(), A
 
 /// Returns the secret of an enrolment that is under way.
 pub(crate) async fn find(app: &App, id: &str, subject: &str) -> Result<Option<Secret>, ApiError> {
-    let since = app.now().minus(LASTS);
+    let since = app.database_now().minus(LASTS);
     let mut conn = app.store().read().await?;
     let found = store::find_enrolment(&mut conn, id, subject, since).await?;
     found.map(|sealed| typed::open(app, &sealed)).transpose()

@@ -96,14 +96,15 @@ pub(crate) async fn create(
         || crate::config::Mail::default().invitation_ttl,
         |mail| mail.lifetimes.invitation,
     );
+    let now = app.database_now();
     let invitation = Invitation {
         id: ids::new_id(app.now()).map_err(ApiError::internal)?,
         address,
         roles: json!(wanted.roles).to_string(),
         tenant: wanted.tenant.map(ToString::to_string).unwrap_or_default(),
         invited_by: caller.actor().to_string(),
-        created_at: app.now(),
-        expires_at: app.now().plus(lifetime),
+        created_at: now,
+        expires_at: now.plus(lifetime),
     };
     app.change(caller, async |change| {
         check_rights(app, change, caller, wanted).await?;
@@ -188,7 +189,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<Invitation>, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     let mut conn = app.store().read().await?;
-    Ok(store::list(&mut conn, after, app.now(), limit).await?)
+    Ok(store::list(&mut conn, after, app.database_now(), limit).await?)
 }
 
 /// Ends an invitation. One that does not exist counts as ended.
@@ -225,7 +226,7 @@ impl<E: Into<ApiError>> From<E> for AcceptError {
 pub(crate) async fn find(app: &App, token: &str) -> Result<Invitation, AcceptError> {
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
     let mut conn = app.store().read().await?;
-    let found = store::find(&mut conn, &hash, app.now()).await?;
+    let found = store::find(&mut conn, &hash, app.database_now()).await?;
     found.ok_or(AcceptError::Ended)
 }
 
@@ -312,7 +313,7 @@ async fn accept_in(
     caller: Caller<'_>,
 ) -> Result<(), AcceptError> {
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
-    let spent = store::spend(change, &hash).await?;
+    let spent = store::spend(change, &hash, app.database_now()).await?;
     let invitation = spent.ok_or(AcceptError::Ended)?;
     let tenant = invitation.tenant_name()?;
     let wanted = NewInvitation {

@@ -71,7 +71,7 @@ pub(crate) async fn request(
         recipient: "",
         language,
         values: &values,
-        expires_at: app.now().plus(settings.lifetimes.verify),
+        expires_at: app.database_now().plus(settings.lifetimes.verify),
     };
     app.store()
         .write(async |conn: &mut Conn| outbox::queue(app, conn, &mail).await)
@@ -108,7 +108,8 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         return Ok(None);
     }
     let mut values = Values::default();
-    let expires_at = app.now().plus(settings.lifetimes.verify);
+    let now = app.database_now();
+    let expires_at = now.plus(settings.lifetimes.verify);
     if !is_known {
         let token = secret::generate()?;
         let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
@@ -118,7 +119,7 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
             roles: json!([]).to_string(),
             tenant: String::new(),
             invited_by: BY_SIGN_UP.to_owned(),
-            created_at: app.now(),
+            created_at: now,
             expires_at,
         };
         let key = folded(&address);

@@ -2,19 +2,24 @@
 
 use rolecall_core::Timestamp;
 
-use crate::store::{Change, Conn, StoreError, queries, query, rows};
+use crate::{
+    store::{Change, Conn, StoreError, queries, query, rows},
+    times::CLOCKS_APART,
+};
 
 queries! {
     INSERT = "INSERT INTO rolecall_invitations (id, hash, address, address_key, roles, tenant, invited_by, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     LIST = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
-        WHERE id > $1 AND expires_at > $2 AND invited_by <> 'system' ORDER BY id LIMIT $3";
+        WHERE id > $1 AND expires_at > $2 AND created_at <= $4 AND invited_by <> 'system' ORDER BY id LIMIT $3";
     LIST_TO = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
-        WHERE address_key = $1 AND expires_at > $2 ORDER BY id LIMIT $3";
+        WHERE address_key = $1 AND expires_at > $2 AND created_at <= $4 ORDER BY id LIMIT $3";
     FIND = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
-        WHERE hash = $1 AND expires_at > $2";
-    SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 \
+        WHERE hash = $1 AND expires_at > $2 AND created_at <= $3";
+    SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 AND created_at <= $3 \
         RETURNING id, address, roles, tenant, invited_by, created_at, expires_at";
+    RETIME = "UPDATE rolecall_invitations SET expires_at = expires_at - created_at + $2, created_at = $2 \
+        WHERE hash = $1 AND created_at > $2";
     END = "DELETE FROM rolecall_invitations WHERE id = $1";
     END_OF_ADDRESS = "DELETE FROM rolecall_invitations WHERE address_key = $1";
     END_OWN = "DELETE FROM rolecall_invitations WHERE address_key = $1 AND invited_by = $2";
@@ -95,6 +100,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Invitation>, StoreError> {
     let list = query(LIST).bind(after).bind(now).bind(limit);
+    let list = list.bind(now.plus(CLOCKS_APART));
     list.fetch_all(conn).await
 }
 
@@ -107,6 +113,7 @@ pub(crate) async fn list_to(
     limit: i64,
 ) -> Result<Vec<Invitation>, StoreError> {
     let list = query(LIST_TO).bind(address_key).bind(now).bind(limit);
+    let list = list.bind(now.plus(CLOCKS_APART));
     list.fetch_all(conn).await
 }
 
@@ -116,17 +123,25 @@ pub(crate) async fn find(
     hash: &str,
     now: Timestamp,
 ) -> Result<Option<Invitation>, StoreError> {
-    query(FIND).bind(hash).bind(now).fetch_optional(conn).await
+    let find = query(FIND).bind(hash).bind(now);
+    find.bind(now.plus(CLOCKS_APART)).fetch_optional(conn).await
 }
 
 /// Takes an invitation that can be accepted. Of two that do this at once, one gets it.
 pub(crate) async fn spend(
     change: &mut Change<'_>,
     hash: &str,
+    now: Timestamp,
 ) -> Result<Option<Invitation>, StoreError> {
-    let now = change.now();
     let spend = query(SPEND).bind(hash).bind(now);
+    let spend = spend.bind(now.plus(CLOCKS_APART));
     spend.fetch_optional(change.conn()).await
+}
+
+/// Lets an invitation that a clock ahead has made begin now.
+pub(crate) async fn retime(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<(), StoreError> {
+    query(RETIME).bind(hash).bind(now).execute(conn).await?;
+    Ok(())
 }
 
 /// Ends an invitation; returns false if there is none with this id.

@@ -47,9 +47,8 @@ pub(crate) fn seal_key(master: &MasterKey, kid: &str, private: &[u8]) -> Result<
 pub(crate) fn open_key(
     master: &MasterKey,
     key: &StoredKey,
-) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let opened = master.open(SIGNING_KEY, key.kid.as_bytes(), &key.sealed);
-    opened.map_err(ApiError::internal)
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    master.open(SIGNING_KEY, key.kid.as_bytes(), &key.sealed)
 }
 
 pub(crate) fn seal_secret(

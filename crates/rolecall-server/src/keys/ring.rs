@@ -157,7 +157,7 @@ pub(crate) fn open_all<'l>(
 }
 
 fn open(stored: &StoredKey, master: &MasterKey) -> Result<SigningKey, ApiError> {
-    let private = master::open_key(master, stored)?;
+    let private = master::open_key(master, stored).map_err(ApiError::internal)?;
     let key = if stored.algorithm.is_symmetric() {
         SigningKey::from_secret(stored.algorithm, Some(&stored.kid), &private)
     } else {

@@ -61,7 +61,7 @@ impl Configured<'_> {
         let Some(active) = listed.one(Slot::Access, State::Active) else {
             return Ok(false);
         };
-        let plain = master::open_key(master, active)?;
+        let plain = master::open_key(master, active).map_err(ApiError::internal)?;
         Ok(active.algorithm == self.algorithm
             && bool::from(subtle::ConstantTimeEq::ct_eq(plain.as_slice(), secret)))
     }

@@ -22,11 +22,9 @@ use crate::{
     throttle::{
         Excess, InFlightGuard, MAX_FAILURES, Network, account_delay, nearest, network_lane,
     },
+    times::CLOCKS_APART,
     usernames::Username,
 };
-
-/// The most by which the clocks of two nodes may differ for a failure to delay the next attempt.
-const CLOCKS_APART: Duration = Duration::from_mins(5);
 
 /// Why a log-in does not go on.
 #[derive(Debug)]
@@ -239,7 +237,7 @@ async fn verify(
         .filter(|found| target.open && found.status != Status::Disabled);
     let by_reset_code = candidate
         .as_ref()
-        .is_some_and(|found| is_reset_code(found, password, app.now()));
+        .is_some_and(|found| is_reset_code(found, password, app.database_now()));
     let verdict = match Password::new(password.to_owned()) {
         Ok(password) => app.parts().hasher.verify_in(lane, password, stored).await,
         // too long to be anybody's password: nothing is hashed, whoever the user is
@@ -395,9 +393,16 @@ async fn record_slowed(app: &App, address: &str, exceeded: &[Excess]) -> Result<
     Ok(())
 }
 
+/// The lifetime of a reset code.
+pub(crate) const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
+
 /// Compares the text with the user's reset code, which has 128 bits and needs no slow hash.
 fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
-    let alive = found.reset_expires_at.is_some_and(|end| end > now);
+    // one that a clock ahead has made does not live longer for that
+    let latest = now.plus(RESET_CODE_LIFETIME).plus(CLOCKS_APART);
+    let alive = found
+        .reset_expires_at
+        .is_some_and(|end| end > now && end <= latest);
     match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
         (Some(stored), Some(code)) if alive => bool::from(subtle::ConstantTimeEq::ct_eq(
             stored.as_bytes(),

@@ -96,7 +96,7 @@ pub(crate) async fn send(
         recipient: address,
         language,
         values: &values,
-        expires_at: app.now().plus(lifetime),
+        expires_at: app.database_now().plus(lifetime),
     };
     outbox::queue(app, conn, &mail).await
 }

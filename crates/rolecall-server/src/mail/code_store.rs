@@ -6,17 +6,17 @@ use crate::store::{Conn, StoreError, queries, query, rows};
 
 queries! {
     // the tries stay: another code is no more of them
-    ASK = "INSERT INTO rolecall_mail_codes (flow_id, purpose, account, tries, asked_at) VALUES ($1, $2, $3, 0, $4) \
+    ASK = "INSERT INTO rolecall_mail_codes (flow_id, purpose, account, tries, asked_at, typed) VALUES ($1, $2, $3, 0, $4, $5) \
         ON CONFLICT (flow_id, purpose) DO UPDATE SET account = excluded.account, subject_id = NULL, address = NULL, \
-        hash = NULL, asked_at = excluded.asked_at";
+        hash = NULL, asked_at = excluded.asked_at, typed = excluded.typed";
     // a later request has a code of its own
     FILL = "UPDATE rolecall_mail_codes SET subject_id = $4, address = $5, hash = $6 \
         WHERE flow_id = $1 AND purpose = $2 AND asked_at = $3 AND hash IS NULL";
-    FIND = "SELECT account, subject_id, address, hash, tries, asked_at FROM rolecall_mail_codes \
+    FIND = "SELECT account, subject_id, address, hash, tries, asked_at, typed FROM rolecall_mail_codes \
         WHERE flow_id = $1 AND purpose = $2";
     // counted before the code is compared, so that no number of requests at once gets more of them
     TRY = "UPDATE rolecall_mail_codes SET tries = tries + 1 WHERE flow_id = $1 AND purpose = $2 AND tries < $3 \
-        RETURNING account, subject_id, address, hash, tries, asked_at";
+        RETURNING account, subject_id, address, hash, tries, asked_at, typed";
     SPEND = "DELETE FROM rolecall_mail_codes WHERE flow_id = $1 AND purpose = $2 AND hash = $3 RETURNING hash";
 }
 
@@ -53,6 +53,8 @@ rows! {
         /// The codes that were typed, right and wrong ones.
         pub(crate) tries: i64,
         pub(crate) asked_at: Timestamp,
+        /// The name that was typed to get it, encrypted.
+        pub(crate) typed: Option<String>,
     }
 }
 
@@ -60,11 +62,12 @@ rows! {
 pub(crate) async fn ask(
     conn: &mut Conn,
     (flow, purpose): (&str, Purpose),
-    account: &str,
+    (account, typed): (&str, Option<&str>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let ask = query(ASK).bind(flow).bind(purpose.as_str());
-    ask.bind(account).bind(now).execute(conn).await?;
+    let ask = ask.bind(account).bind(now).bind(typed);
+    ask.execute(conn).await?;
     Ok(())
 }
 

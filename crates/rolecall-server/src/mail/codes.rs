@@ -19,6 +19,7 @@ use crate::{
     ids,
     login::secret::{self, Kind},
     store::{Conn, gate},
+    times::CLOCKS_APART,
     usernames::Username,
 };
 
@@ -52,7 +53,7 @@ pub(crate) async fn request(
     let meant = naming::name_meant(app, typed).await?;
     let name = Username::parse(meant.as_deref().unwrap_or(typed)).map(Username::into_string);
     let account = app.account_of(name.as_deref().unwrap_or(typed));
-    let asked_at = app.now();
+    let asked_at = app.database_now();
     let values = Values {
         name: typed.to_owned(),
         flow: flow.to_owned(),
@@ -67,14 +68,26 @@ pub(crate) async fn request(
         values: &values,
         expires_at: asked_at.plus(LIFETIME),
     };
+    let name = Values {
+        name: typed.to_owned(),
+        ..Values::default()
+    };
+    let sealed = outbox::seal(&app.parts().masters, flow, &name)?;
     app.store()
         .write(async |conn: &mut Conn| {
-            store::ask(conn, (flow, Purpose::SignIn), &account, asked_at).await?;
+            let asked = (account.as_str(), Some(sealed.as_str()));
+            store::ask(conn, (flow, Purpose::SignIn), asked, asked_at).await?;
             outbox::queue(app, conn, &mail).await
         })
         .await?;
     app.parts().mail_now.notify_one();
     Ok(())
+}
+
+/// Returns the name that was typed to get a code in a sign-in; `None` if it cannot be decrypted any more.
+pub(crate) fn typed_name(app: &App, flow: &str, asked: &AskedCode) -> Option<String> {
+    let sealed = asked.typed.as_deref()?;
+    outbox::open_sealed(&app.parts().masters, flow, sealed).map(|values| values.name)
 }
 
 /// Sends a code to the address that a user has, to prove it in a sign-in.
@@ -97,9 +110,10 @@ pub(crate) async fn send_to_verify(
         });
     }
     let code = ids::digits(8).map_err(ApiError::internal)?;
-    let (of, asked_at) = ((flow, Purpose::Verify), app.now());
+    let (of, asked_at) = ((flow, Purpose::Verify), app.database_now());
     let hash = hash(app, of, &code).unwrap_or_default();
-    store::ask(conn, of, &app.account_of(&user.username), asked_at).await?;
+    let account = app.account_of(&user.username);
+    store::ask(conn, of, (&account, None), asked_at).await?;
     store::fill(conn, of, asked_at, (&user.id, address), &hash).await?;
     let values = Values {
         name: user.username.clone(),
@@ -217,12 +231,12 @@ pub(crate) fn check(
     asked: AskedCode,
     typed: &str,
 ) -> Option<RightCode> {
-    let now = app.now();
+    let now = app.database_now();
     let typed = hash(app, of, typed)?;
     let (subject, address, hash) = (asked.subject_id?, asked.address?, asked.hash?);
     let is_same = bool::from(hash.as_bytes().ct_eq(typed.as_bytes()));
     // a clock set back must not make it last longer
-    let is_live = now < asked.asked_at.plus(LIFETIME) && now.plus(LIFETIME) >= asked.asked_at;
+    let is_live = now < asked.asked_at.plus(LIFETIME) && now.plus(CLOCKS_APART) >= asked.asked_at;
     (is_same && is_live).then_some(RightCode {
         subject,
         address,

@@ -3,6 +3,8 @@
 pub(crate) mod addresses;
 pub(crate) mod code_store;
 pub(crate) mod codes;
+mod connection;
+mod limited;
 pub(crate) mod notices;
 pub(crate) mod outbox;
 pub(crate) mod recipients;

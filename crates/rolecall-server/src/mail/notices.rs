@@ -72,8 +72,7 @@ pub(crate) async fn queue(
     if app.settings().mail.is_none() {
         return Ok(());
     }
-    let now = app.now();
-    let user = accounts::find_user(conn, subject, now).await?;
+    let user = accounts::find_user(conn, subject, app.now()).await?;
     let user = user.filter(|user| user.email_verified_at.is_some());
     let Some((user, address)) = user.and_then(|user| {
         let address = user.email.clone()?;
@@ -94,7 +93,7 @@ pub(crate) async fn queue(
         recipient: &address,
         language: "",
         values: &values,
-        expires_at: now.plus(USEFUL),
+        expires_at: app.database_now().plus(USEFUL),
     };
     outbox::queue(app, conn, &mail).await
 }

@@ -14,6 +14,7 @@ use crate::{
     ids,
     store::{Conn, StoreError},
     throttle::Room,
+    times::CLOCKS_APART,
     usernames::folded,
     vault::{MasterKey, MasterKeys, VaultError},
 };
@@ -22,8 +23,6 @@ use crate::{
 const PURPOSE: &str = "mail";
 /// The time in which one address gets three mails of a sort at most.
 pub(crate) const COUNTED: Duration = Duration::from_hours(1);
-/// A mail that was sent later than this after now was sent by a clock that was ahead, and does not count.
-const CLOCKS_APART: Duration = Duration::from_mins(5);
 /// Begins the input of the hash of an address. No user name begins with this byte, and the same key hashes those.
 const COUNT_CONTEXT: &[u8] = b"\xffrolecall mails to an address\0";
 
@@ -130,29 +129,35 @@ pub(crate) fn seal(masters: &MasterKeys, id: &str, values: &Values) -> Result<St
 
 /// Decrypts the values of a mail, which another node may have sealed with the key before or after a rotation.
 pub(crate) fn open(masters: &MasterKeys, due: &Due) -> Option<Values> {
+    open_sealed(masters, &due.id, &due.sealed)
+}
+
+/// As [`open`], for values that were sealed for `id`.
+pub(super) fn open_sealed(masters: &MasterKeys, id: &str, sealed: &str) -> Option<Values> {
     let opened = masters
         .all()
-        .find_map(|key| key.open(PURPOSE, due.id.as_bytes(), &due.sealed).ok())?;
+        .find_map(|key| key.open(PURPOSE, id.as_bytes(), sealed).ok())?;
     serde_json::from_slice(&opened).ok()
 }
 
-/// Encrypts the mails that wait with another master key, and returns their number. One that this process cannot open
-/// stays as it is.
+/// Encrypts the mails that wait with another master key, and returns their number and the ids of those that the old key does
+/// not open. These stay as they are.
 pub(crate) async fn reseal_all(
     conn: &mut Conn,
     old: &MasterKey,
     new: &MasterKey,
-) -> Result<usize, ApiError> {
-    let mut count = 0;
+) -> Result<(usize, Vec<String>), ApiError> {
+    let (mut count, mut unreadable) = (0, Vec::new());
     for (id, sealed) in store::list_sealed(conn).await? {
         let Ok(plain) = old.open(PURPOSE, id.as_bytes(), &sealed) else {
+            unreadable.push(id);
             continue;
         };
         let sealed = new.seal(PURPOSE, id.as_bytes(), &plain);
         store::reseal(conn, &id, &sealed.map_err(ApiError::internal)?).await?;
         count += 1;
     }
-    Ok(count)
+    Ok((count, unreadable))
 }
 
 /// Counts a mail of a sort to an address. Returns false if the address has had three of them in an hour: then none may be
@@ -170,6 +175,7 @@ pub(crate) async fn count(
     let key = hmac::sign(&app.parts().account_key, &message);
     let key = URL_SAFE_NO_PAD.encode(key.as_ref());
     let now = app.database_now();
+    // a mail that a clock ahead has sent does not count
     let times = (now.minus(COUNTED), now.plus(CLOCKS_APART));
     store::count(conn, &key, now, times).await
 }

@@ -71,7 +71,7 @@ pub(crate) async fn request(
         recipient: "",
         language,
         values: &values,
-        expires_at: app.now().plus(settings.lifetimes.reset),
+        expires_at: app.database_now().plus(settings.lifetimes.reset),
     };
     app.store()
         .write(async |conn: &mut Conn| outbox::queue(app, conn, &mail).await)
@@ -115,7 +115,7 @@ pub(super) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
         kind: KIND.to_owned(),
         recipient,
         sealed: outbox::seal(&app.parts().masters, &due.id, &values)?,
-        expires_at: app.now().plus(lifetime),
+        expires_at: app.database_now().plus(lifetime),
         ..due
     };
     mails::address(conn, Some(&user.id), &due).await?;
@@ -153,7 +153,7 @@ pub(crate) async fn send(
         page: "reset".to_owned(),
         ..Values::default()
     };
-    let expires_at = app.now().plus(lifetime);
+    let expires_at = app.database_now().plus(lifetime);
     let mail = NewMail {
         subject: Some(&user.id),
         kind: KIND_BY_ADMINISTRATOR,

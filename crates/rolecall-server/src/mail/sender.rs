@@ -8,12 +8,14 @@ use std::{
     time::Duration,
 };
 
+use rolecall_core::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{
     codes, outbox, reset,
     smtp::{Letter, Mailer, SendError},
     store::{self, Due},
+    tokens,
 };
 use crate::{
     app::{App, Parts},
@@ -21,6 +23,7 @@ use crate::{
     invitations::sign_up,
     pages::mails,
     store::{Conn, StoreError},
+    times::CLOCKS_APART,
 };
 
 /// The interval at which mails of other processes, and those to send again, are looked for.
@@ -32,6 +35,7 @@ const PAUSES: [Duration; 4] = [
     Duration::from_mins(30),
     Duration::from_mins(30),
 ];
+const LONGEST_PAUSE: Duration = Duration::from_mins(30);
 /// The number of tries for a mail.
 const MAX_TRIES: i64 = 5;
 /// The mails that are sent at once: a server that hangs must not hold all of them back for minutes.
@@ -104,7 +108,9 @@ async fn send_due(
     // looks first, so that a poll writes nothing
     let mut conn = app.store().read_for_watch().await?;
     let limit = i64::try_from(free).unwrap_or(1);
-    let due = store::find_due(&mut conn, app.database_now(), limit).await?;
+    let now = app.database_now();
+    let latest = now.plus(LONGEST_PAUSE).plus(CLOCKS_APART);
+    let due = store::find_due(&mut conn, (now, latest), limit).await?;
     let waiting = store::backlog(&mut conn).await?;
     let metrics = &app.parts().metrics.mails_waiting;
     metrics.store(waiting, Ordering::Relaxed);
@@ -134,26 +140,21 @@ pub(crate) fn own_host(app: &App) -> String {
 /// Counts the try that this node makes now. `None` if another node makes it, or there is nothing to send.
 async fn claim(app: &App, due: Due) -> Result<Option<Due>, ApiError> {
     let now = app.database_now();
-    let metrics = &app.parts().metrics.mails;
     app.store()
         .write(async |conn: &mut Conn| {
-            if due.tries >= MAX_TRIES || due.expires_at <= app.now() {
-                metrics.add_one("given_up");
-                give_up(
-                    &due,
-                    "it was of no use any more, or the process ended during the last try",
-                );
-                store::give_up(conn, &due.id, "too late", now).await?;
+            let due = retimed(app, conn, due.clone(), now).await?;
+            if end_useless(app, conn, &due, now).await? {
                 return Ok(None);
             }
             let tries = due.tries + 1;
             if !store::claim(conn, &due, now.plus(pause_after(tries))).await? {
                 return Ok(None);
             }
-            let due = Due {
-                tries,
-                ..due.clone()
-            };
+            let due = Due { tries, ..due };
+            if outbox::open(&app.parts().masters, &due).is_none() {
+                note_sealed(app, conn, &due).await?;
+                return Ok(None);
+            }
             match due.kind.as_str() {
                 outbox::RESET_REQUEST => reset::address(app, conn, due).await,
                 outbox::SIGN_IN_CODE_REQUEST => codes::address(app, conn, due).await,
@@ -162,6 +163,68 @@ async fn claim(app: &App, due: Due) -> Result<Option<Due>, ApiError> {
             }
         })
         .await
+}
+
+/// Lets a mail that a clock ahead has written begin now, with the link in it: nobody has seen that yet.
+async fn retimed(app: &App, conn: &mut Conn, due: Due, now: Timestamp) -> Result<Due, ApiError> {
+    if due.created_at <= now.plus(CLOCKS_APART) {
+        return Ok(due);
+    }
+    store::retime(conn, &due.id, now).await?;
+    if let Some(values) = outbox::open(&app.parts().masters, &due) {
+        tokens::retime(app, conn, &values.token, now).await?;
+    }
+    let lifetime = due.expires_at.since(due.created_at);
+    Ok(Due {
+        created_at: now,
+        expires_at: now.plus(lifetime),
+        ..due
+    })
+}
+
+/// Gives a mail up that is of no use any more, or was tried often enough. Returns false if it is to be sent.
+async fn end_useless(
+    app: &App,
+    conn: &mut Conn,
+    due: &Due,
+    now: Timestamp,
+) -> Result<bool, ApiError> {
+    if let Some(subject) = &due.subject_id
+        && !store::has_subject(conn, subject).await?
+    {
+        tracing::info!(
+            mail = due.id,
+            kind = due.kind,
+            "a mail is not sent: its user was deleted"
+        );
+        store::delete(conn, &due.id).await?;
+        return Ok(true);
+    }
+    if due.tries < MAX_TRIES && due.expires_at > now {
+        return Ok(false);
+    }
+    app.parts().metrics.mails.add_one("given_up");
+    let (error, why) = if outbox::open(&app.parts().masters, due).is_none() {
+        (SEALED, SEALED)
+    } else {
+        let error = "it was of no use any more, or the process ended during the last try";
+        (error, "too late")
+    };
+    give_up(due, error);
+    store::give_up(conn, &due.id, why, now).await?;
+    Ok(true)
+}
+
+/// Keeps that this process cannot decrypt a mail. It stays for its next try: another node may have the key.
+async fn note_sealed(app: &App, conn: &mut Conn, due: &Due) -> Result<(), ApiError> {
+    app.parts().metrics.mails.add_one("failed");
+    let (mail, kind) = (due.id.as_str(), due.kind.as_str());
+    tracing::error!(
+        mail,
+        kind,
+        "a mail cannot be decrypted: set `master_key_previous` to the master key with which it was sealed"
+    );
+    Ok(store::note_error(conn, mail, SEALED).await?)
 }
 
 /// Makes a try, and writes what comes of it.
@@ -234,7 +297,9 @@ async fn attempt(app: &App, mailer: &Mailer, due: &Due) -> Result<Result<(), Sen
     Ok(mailer.send(&letter).await)
 }
 
-/// The values of a mail were sealed with a master key that this process does not have.
+/// The kind of error of a mail whose values were sealed with a master key that this process does not have.
+pub(crate) const SEALED: &str = "cannot be decrypted";
+
 #[derive(Debug, thiserror::Error)]
 #[error("the values of a mail cannot be decrypted with the master keys of this process")]
 struct Sealed;
@@ -254,6 +319,7 @@ mod tests {
     fn five_tries_take_an_hour_and_none_begins_while_another_runs() {
         let pauses: Vec<Duration> = (1..MAX_TRIES).map(pause_after).collect();
         assert_eq!(pauses, PAUSES);
+        assert_eq!(PAUSES.iter().max(), Some(&LONGEST_PAUSE));
         assert!(pauses.iter().all(|pause| *pause > CONVERSATION_TIMEOUT));
         assert!(pause_after(MAX_TRIES) > CONVERSATION_TIMEOUT);
     }

@@ -1,31 +1,29 @@
 //! Hands a mail over to the SMTP server.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    io,
+    time::{Duration, SystemTime},
+};
 
 use lettre::{
-    Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    Address, Message,
     message::{
         Mailbox, MultiPart,
         header::{Header, HeaderName, HeaderValue},
     },
-    transport::smtp::{
-        authentication::Credentials,
-        client::{Tls, TlsParameters},
-        extension::ClientId,
-    },
+    transport::smtp::Error as SmtpError,
 };
 use rolecall_core::Timestamp;
-use secrecy::ExposeSecret as _;
 
-use super::{
-    server::{Security, SmtpServer},
-    settings::MailSettings,
-};
+use super::{connection::Connector, limited::TooMuch, settings::MailSettings};
 
-/// The time limit of one command of a conversation.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
 /// The time limit of a whole conversation: a server that answers each command slowly must not hold a mail for ever.
 pub(super) const CONVERSATION_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// The kinds of errors that are none of SMTP.
+const CONNECTION: &str = "connection";
+const TIMEOUT: &str = "timeout";
 
 /// The reason why a mail was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +34,7 @@ pub(crate) struct SendError {
     /// Another try would fail as well.
     pub(crate) is_final: bool,
     #[source]
-    source: Option<lettre::transport::smtp::Error>,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl SendError {
@@ -47,17 +45,41 @@ impl SendError {
             source: None,
         }
     }
+
+    fn caused(kind: &str, source: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Box::new(source)),
+            ..Self::new(kind, false)
+        }
+    }
+
+    /// No server could be reached.
+    pub(super) fn connection(error: io::Error) -> Self {
+        let is_late = error.kind() == io::ErrorKind::TimedOut;
+        Self::caused(if is_late { TIMEOUT } else { CONNECTION }, error)
+    }
+
+    /// The connection could not be encrypted, or not be trusted.
+    pub(super) fn tls(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::caused("TLS", error)
+    }
+
+    /// Returns true if all that is known is that the connection failed.
+    pub(super) fn is_connection(&self) -> bool {
+        self.kind == CONNECTION
+    }
 }
 
-impl From<lettre::transport::smtp::Error> for SendError {
-    fn from(error: lettre::transport::smtp::Error) -> Self {
+impl From<SmtpError> for SendError {
+    fn from(error: SmtpError) -> Self {
         let kind = match error.status() {
             Some(code) => format!("status {code}"),
-            None if error.is_timeout() => "timeout".to_owned(),
-            None if error.is_tls() => "TLS".to_owned(),
+            None if error.is_timeout() => TIMEOUT.to_owned(),
+            None if comes_from::<TooMuch>(&error) => "an answer without end".to_owned(),
+            None if error.is_tls() || comes_from::<rustls::Error>(&error) => "TLS".to_owned(),
             None if error.is_client() => "the server offers too little".to_owned(),
             None if error.is_response() => "an answer that is no SMTP".to_owned(),
-            None => "connection".to_owned(),
+            None => CONNECTION.to_owned(),
         };
         let is_final = error
             .status()
@@ -65,9 +87,23 @@ impl From<lettre::transport::smtp::Error> for SendError {
         Self {
             kind,
             is_final,
-            source: Some(error),
+            source: Some(Box::new(error)),
         }
     }
+}
+
+/// Returns true if an error of this type is among the causes, also inside of an error of input and output.
+fn comes_from<E: Error + 'static>(error: &dyn Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        let inner = io.and_then(io::Error::get_ref);
+        if error.is::<E>() || inner.is_some_and(|inner| inner.is::<E>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Returns true if an answer is about the mailbox of the recipient (RFC 5321 section 4.2.3). Others, such as 535 while the
@@ -105,10 +141,10 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// The way to the server. Reading the certificates of the system takes a while, so that it is made once.
+/// The way to the server.
 #[derive(Clone)]
 pub(crate) struct Mailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    connector: Connector,
     from: Mailbox,
     reply_to: Option<Mailbox>,
 }
@@ -118,10 +154,10 @@ impl Mailer {
     ///
     /// # Errors
     ///
-    /// [`SendError`] if the certificates of the system cannot be used.
+    /// [`SendError`] if the system names no certificates to trust.
     pub(crate) fn new(settings: &MailSettings, own_host: &str) -> Result<Self, SendError> {
         Ok(Self {
-            transport: transport(&settings.server, own_host)?,
+            connector: Connector::new(&settings.server, own_host)?,
             from: settings.from.clone(),
             reply_to: settings.reply_to.clone(),
         })
@@ -134,11 +170,18 @@ impl Mailer {
     /// [`SendError`] if it did not, or nobody knows.
     pub(crate) async fn send(&self, letter: &Letter<'_>) -> Result<(), SendError> {
         let message = self.message(letter)?;
-        let sending = self.transport.send(message);
-        match tokio::time::timeout(CONVERSATION_TIMEOUT, sending).await {
-            Ok(sent) => sent.map(drop).map_err(SendError::from),
-            Err(_) => Err(SendError::new("timeout", false)),
-        }
+        let sending = self.converse(&message);
+        let sent = tokio::time::timeout(CONVERSATION_TIMEOUT, sending).await;
+        sent.unwrap_or_else(|_| Err(SendError::new(TIMEOUT, false)))
+    }
+
+    async fn converse(&self, message: &Message) -> Result<(), SendError> {
+        let mut connection = self.connector.connect().await?;
+        let written = message.formatted();
+        connection.send(message.envelope(), &written).await?;
+        // the server has the mail: nothing that follows changes that
+        connection.abort().await;
+        Ok(())
     }
 
     /// Writes the message. Its headers consist of fixed texts, settings, and the address alone.
@@ -172,39 +215,16 @@ fn one_line(text: &str) -> String {
     words.join(" ")
 }
 
-fn transport(
-    server: &SmtpServer,
-    own_host: &str,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, SendError> {
-    let parameters = || TlsParameters::new_rustls(server.host.clone());
-    let tls = match server.security {
-        Security::Tls => Tls::Wrapper(parameters()?),
-        Security::StartTls => Tls::Required(parameters()?),
-        Security::Plain => Tls::None,
-    };
-    let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str());
-    let builder = builder
-        .port(server.port)
-        .tls(tls)
-        .timeout(Some(COMMAND_TIMEOUT))
-        .hello_name(ClientId::Domain(own_host.to_owned()));
-    let builder = match &server.login {
-        Some((user, password)) => {
-            let password = password.expose_secret().to_owned();
-            builder.credentials(Credentials::new(user.clone(), password))
-        }
-        None => builder,
-    };
-    Ok(builder.build())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use secrecy::SecretString;
 
     use super::*;
-    use crate::mail::settings::{Lifetimes, mailbox};
+    use crate::mail::{
+        server::SmtpServer,
+        settings::{Lifetimes, mailbox},
+    };
 
     fn mailer() -> Mailer {
         let minute = Duration::from_mins(1);

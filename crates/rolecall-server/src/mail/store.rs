@@ -8,10 +8,13 @@ queries! {
     INSERT = "INSERT INTO rolecall_mails \
         (id, subject_id, kind, recipient, language, sealed, created_at, due_at, expires_at, tries) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, 0)";
-    FIND_DUE = "SELECT id, kind, recipient, language, sealed, expires_at, tries FROM rolecall_mails \
-        WHERE failed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2";
+    // no pause is that long: a clock that was ahead has set it
+    FIND_DUE = "SELECT id, subject_id, kind, recipient, language, sealed, created_at, expires_at, tries FROM rolecall_mails \
+        WHERE failed_at IS NULL AND (due_at <= $1 OR due_at > $3) ORDER BY due_at, id LIMIT $2";
     // whoever claims a mail tries it: nobody else sees it as due before the next try
     CLAIM = "UPDATE rolecall_mails SET tries = tries + 1, due_at = $3 WHERE id = $1 AND tries = $2 AND failed_at IS NULL";
+    RETIME = "UPDATE rolecall_mails SET expires_at = expires_at - created_at + $2, created_at = $2 WHERE id = $1";
+    HAS_SUBJECT = "SELECT id FROM users WHERE id = $1";
     ADDRESS = "UPDATE rolecall_mails SET subject_id = $2, kind = $3, recipient = $4, sealed = $5, expires_at = $6 WHERE id = $1";
     NOTE_ERROR = "UPDATE rolecall_mails SET last_error = $2 WHERE id = $1";
     GIVE_UP = "UPDATE rolecall_mails SET sealed = '', last_error = $2, failed_at = $3 WHERE id = $1";
@@ -50,10 +53,13 @@ rows! {
     #[derive(Clone, Debug)]
     pub(crate) struct Due {
         pub(crate) id: String,
+        /// The user whom it concerns, who may be deleted meanwhile.
+        pub(crate) subject_id: Option<String>,
         pub(crate) kind: String,
         pub(crate) recipient: String,
         pub(crate) language: String,
         pub(crate) sealed: String,
+        pub(crate) created_at: Timestamp,
         pub(crate) expires_at: Timestamp,
         /// The tries so far.
         pub(crate) tries: i64,
@@ -94,13 +100,29 @@ pub(crate) async fn insert(conn: &mut Conn, mail: &NewRow<'_>) -> Result<(), Sto
     Ok(())
 }
 
-/// Returns up to `limit` mails that are due, the oldest first.
+/// Returns up to `limit` mails that are due at `now`, the oldest first, and those that are due after `latest`.
 pub(crate) async fn find_due(
     conn: &mut Conn,
-    now: Timestamp,
+    (now, latest): (Timestamp, Timestamp),
     limit: i64,
 ) -> Result<Vec<Due>, StoreError> {
-    query(FIND_DUE).bind(now).bind(limit).fetch_all(conn).await
+    let find = query(FIND_DUE).bind(now).bind(limit).bind(latest);
+    find.fetch_all(conn).await
+}
+
+/// Lets a mail that a clock ahead has written begin now.
+pub(crate) async fn retime(conn: &mut Conn, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    query(RETIME).bind(id).bind(now).execute(conn).await?;
+    Ok(())
+}
+
+/// Returns false if the user whom a mail concerns was deleted.
+pub(crate) async fn has_subject(conn: &mut Conn, subject: &str) -> Result<bool, StoreError> {
+    let found: Option<String> = query(HAS_SUBJECT)
+        .bind(subject)
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Counts a try, and sets when the next one is due unless this one succeeds. Returns false if another node makes it.
@@ -220,4 +242,58 @@ pub(crate) async fn prune_counts(
 ) -> Result<u64, StoreError> {
     let prune = query(PRUNE_COUNTS).bind(before).bind(limit);
     prune.execute(conn).await
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+    use super::*;
+    use crate::store::{Store, testing::postgres_database};
+
+    /// What the sender and the account page ask, and the index that answers it.
+    const ASKED: [(&str, &str, &str); 3] = [
+        (FIND_DUE, "5", "rolecall_mails_waiting"),
+        (BACKLOG, "5", "rolecall_mails_waiting"),
+        (LIST_OF, "'x'", "rolecall_mails_of_subject"),
+    ];
+
+    fn with_values(sql: &str, first: &str) -> String {
+        sql.replace("$1", first)
+            .replace("$2", "5")
+            .replace("$3", "5")
+    }
+
+    #[tokio::test]
+    async fn mails_that_wait_and_those_of_a_user_are_found_by_an_index_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        Store::open(&url).await.unwrap().close().await;
+        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        for (sql, first, index) in ASKED {
+            let explain = format!("EXPLAIN QUERY PLAN {}", with_values(sql, first));
+            let rows = sqlx::query(AssertSqlSafe(explain)).fetch_all(&mut conn);
+            let rows = rows.await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+            assert!(plan.join("\n").contains(index), "{sql}: {plan:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn mails_that_wait_and_those_of_a_user_are_found_by_an_index_on_postgresql() {
+        let Some(url) = postgres_database("mail_plans").await else {
+            return;
+        };
+        Store::open(&url).await.unwrap().close().await;
+        let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
+        // a table without rows is read as a whole
+        let off = sqlx::query("SET enable_seqscan = off");
+        off.execute(&mut conn).await.unwrap();
+        for (sql, first, index) in ASKED {
+            let explain = format!("EXPLAIN {}", with_values(sql, first));
+            let plan = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_all(&mut conn);
+            let plan: Vec<String> = plan.await.unwrap();
+            assert!(plan.join("\n").contains(index), "{sql}: {plan:?}");
+        }
+    }
 }

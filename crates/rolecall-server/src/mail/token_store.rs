@@ -2,19 +2,25 @@
 
 use rolecall_core::Timestamp;
 
-use crate::store::{Conn, StoreError, queries, query, rows};
+use crate::{
+    store::{Conn, StoreError, queries, query, rows},
+    times::CLOCKS_APART,
+};
 
 queries! {
     INSERT = "INSERT INTO rolecall_mail_tokens (hash, purpose, subject_id, address, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6)";
     FIND = "SELECT t.subject_id, t.address FROM rolecall_mail_tokens t \
-        WHERE t.hash = $1 AND t.purpose = $2 AND t.expires_at > $3";
-    SPEND = "DELETE FROM rolecall_mail_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 \
+        WHERE t.hash = $1 AND t.purpose = $2 AND t.expires_at > $3 AND t.created_at <= $4";
+    SPEND = "DELETE FROM rolecall_mail_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 AND created_at <= $4 \
         RETURNING subject_id, address";
-    TRIES = "SELECT tries FROM rolecall_mail_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3";
+    TRIES = "SELECT tries FROM rolecall_mail_tokens \
+        WHERE hash = $1 AND purpose = $2 AND expires_at > $3 AND created_at <= $4";
     TRY = "UPDATE rolecall_mail_tokens SET tries = tries + 1 WHERE hash = $1 AND purpose = $2 AND tries = $3";
     LIST_OF = "SELECT purpose, address, created_at, expires_at FROM rolecall_mail_tokens \
-        WHERE subject_id = $1 AND expires_at > $2 ORDER BY created_at, purpose LIMIT $3";
+        WHERE subject_id = $1 AND expires_at > $2 AND created_at <= $4 ORDER BY created_at, purpose LIMIT $3";
+    RETIME = "UPDATE rolecall_mail_tokens SET expires_at = expires_at - created_at + $2, created_at = $2 \
+        WHERE hash = $1 AND created_at > $2";
     FORGET = "DELETE FROM rolecall_mail_tokens WHERE subject_id = $1 AND purpose = $2";
     FORGET_ALL = "DELETE FROM rolecall_mail_tokens";
     PRUNE = "DELETE FROM rolecall_mail_tokens WHERE hash IN \
@@ -88,6 +94,7 @@ pub(crate) async fn find(
     now: Timestamp,
 ) -> Result<Option<Link>, StoreError> {
     let find = query(FIND).bind(hash).bind(purpose.as_str()).bind(now);
+    let find = find.bind(now.plus(CLOCKS_APART));
     find.fetch_optional(conn).await
 }
 
@@ -99,6 +106,7 @@ pub(crate) async fn list_of(
     limit: i64,
 ) -> Result<Vec<LinkOf>, StoreError> {
     let list = query(LIST_OF).bind(subject).bind(now).bind(limit);
+    let list = list.bind(now.plus(CLOCKS_APART));
     list.fetch_all(conn).await
 }
 
@@ -109,6 +117,7 @@ pub(crate) async fn spend(
     now: Timestamp,
 ) -> Result<Option<Link>, StoreError> {
     let spend = query(SPEND).bind(hash).bind(purpose.as_str()).bind(now);
+    let spend = spend.bind(now.plus(CLOCKS_APART));
     spend.fetch_optional(conn).await
 }
 
@@ -119,6 +128,7 @@ pub(crate) async fn tries(
     now: Timestamp,
 ) -> Result<Option<i64>, StoreError> {
     let tries = query(TRIES).bind(hash).bind(purpose.as_str()).bind(now);
+    let tries = tries.bind(now.plus(CLOCKS_APART));
     tries.fetch_optional(conn).await
 }
 
@@ -130,6 +140,12 @@ pub(crate) async fn count_try(
 ) -> Result<bool, StoreError> {
     let count = query(TRY).bind(hash).bind(purpose.as_str()).bind(tries);
     Ok(count.execute(conn).await? == 1)
+}
+
+/// Lets a link that a clock ahead has made begin now.
+pub(crate) async fn retime(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<(), StoreError> {
+    query(RETIME).bind(hash).bind(now).execute(conn).await?;
+    Ok(())
 }
 
 /// Ends the links of a purpose for a user.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use rolecall_core::Timestamp;
+
 use super::token_store::{self as store, Link, Purpose};
 use crate::{
     app::App,
     error::ApiError,
+    invitations::store as invitations,
     login::secret::{self, Kind},
     store::{Change, Conn, StoreError},
 };
@@ -29,7 +32,7 @@ pub(crate) async fn issue(
 ) -> Result<String, ApiError> {
     let token = secret::generate()?;
     let hash = secret::hash(app, kind_of(purpose), &token).unwrap_or_default();
-    let now = app.now();
+    let now = app.database_now();
     store::replace(conn, (&hash, purpose), link, now, now.plus(lifetime)).await?;
     Ok(token)
 }
@@ -42,7 +45,7 @@ pub(crate) async fn find(
     token: &str,
 ) -> Result<Option<Link>, StoreError> {
     match secret::hash(app, kind_of(purpose), token) {
-        Some(hash) => store::find(conn, (&hash, purpose), app.now()).await,
+        Some(hash) => store::find(conn, (&hash, purpose), app.database_now()).await,
         None => Ok(None),
     }
 }
@@ -54,7 +57,7 @@ pub(crate) async fn spend(
     purpose: Purpose,
     token: &str,
 ) -> Result<Option<Link>, StoreError> {
-    let now = change.now();
+    let now = app.database_now();
     match secret::hash(app, kind_of(purpose), token) {
         Some(hash) => store::spend(change.conn(), (&hash, purpose), now).await,
         None => Ok(None),
@@ -69,7 +72,7 @@ pub(crate) async fn tries(
     token: &str,
 ) -> Result<Option<i64>, StoreError> {
     match secret::hash(app, kind_of(purpose), token) {
-        Some(hash) => store::tries(conn, (&hash, purpose), app.now()).await,
+        Some(hash) => store::tries(conn, (&hash, purpose), app.database_now()).await,
         None => Ok(None),
     }
 }
@@ -85,4 +88,23 @@ pub(crate) async fn count_try(
         Some(hash) => store::count_try(conn, (&hash, purpose), tries).await,
         None => Ok(false),
     }
+}
+
+/// Lets the link with this secret begin now, if a clock ahead has made it. Only for a mail that waits: nobody knows the
+/// secret yet.
+pub(super) async fn retime(
+    app: &App,
+    conn: &mut Conn,
+    token: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for purpose in [Purpose::Reset, Purpose::Verify, Purpose::Change] {
+        if let Some(hash) = secret::hash(app, kind_of(purpose), token) {
+            store::retime(conn, &hash, now).await?;
+        }
+    }
+    if let Some(hash) = secret::hash(app, Kind::Invitation, token) {
+        invitations::retime(conn, &hash, now).await?;
+    }
+    Ok(())
 }

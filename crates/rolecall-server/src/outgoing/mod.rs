@@ -8,6 +8,7 @@ pub(crate) mod post;
 mod resolve;
 mod special_use;
 pub(crate) mod target;
+pub(crate) mod trust;
 
 #[cfg(feature = "cli")]
-pub(crate) use post::trusts_anybody;
+pub(crate) use trust::trusts_anybody;

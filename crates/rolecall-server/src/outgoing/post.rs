@@ -6,18 +6,18 @@ use std::{sync::Arc, time::Duration};
 use axum::body::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, Error as ClientError},
     rt::TokioExecutor,
 };
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto::aws_lc_rs};
 
 use super::{
     allow::Allowed,
     connect::CheckedConnector,
     resolve::Resolver,
     target::{Host, Target, TargetError},
+    trust,
 };
 
 /// The time from the resolving of the name to the head of the answer.
@@ -66,7 +66,7 @@ impl Poster {
         let allowed = Arc::new(allowed.clone());
         let resolver = Resolver::of_system();
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls()?)
+            .with_tls_config(trust::optional()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(CheckedConnector::new(
@@ -114,29 +114,6 @@ impl Poster {
         let answer = answer.map_err(|_| PostError::TimedOut)?;
         Ok(answer.map_err(PostError::Failed)?.status())
     }
-}
-
-/// Returns true if the system names certificates to trust.
-#[cfg(feature = "cli")]
-pub(crate) fn trusts_anybody() -> bool {
-    builder().is_ok_and(|builder| builder.with_native_roots().is_ok())
-}
-
-fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-}
-
-/// Trusts what the system trusts. Where there are no certificates, calls with TLS fail, and others do not.
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let trusting = match builder()?.with_native_roots() {
-        Ok(trusting) => trusting,
-        Err(error) => {
-            tracing::warn!(%error, "no certificates were found: other servers cannot be called with TLS");
-            builder()?.with_root_certificates(RootCertStore::empty())
-        }
-    };
-    Ok(trusting.with_no_client_auth())
 }
 
 #[cfg(test)]

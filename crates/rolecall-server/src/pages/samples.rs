@@ -209,20 +209,67 @@ fn of_mail(name: &str) -> Vec<Value> {
     }
 }
 
+/// A part of the link of a mail, and the code of one.
+const LINK_MARK: &str = "sample-of-a-link";
+const CODE_MARK: &str = "98765432";
+
+/// What nobody can go on without that a mail has.
+struct Needed {
+    variable: &'static str,
+    mark: &'static str,
+}
+
+fn needed_in(kind: &str) -> Option<Needed> {
+    // a mail with a link has the text of a button
+    let button = keys(kind).get_attr("button");
+    if button.is_ok_and(|button| button.is_true()) {
+        return Some(Needed {
+            variable: "link",
+            mark: LINK_MARK,
+        });
+    }
+    kind.ends_with("-code").then_some(Needed {
+        variable: "detail",
+        mark: CODE_MARK,
+    })
+}
+
+/// Returns what mails lack that were written with the samples in so many languages.
+pub(super) fn lacking_in_mails(name: &str, pages: &[String], languages: usize) -> Option<String> {
+    if !name.starts_with("mail.") || languages == 0 {
+        return None;
+    }
+    // two samples of each kind, of which the first has everything
+    let of_kinds = pages.chunks(2 * languages).zip(KINDS);
+    of_kinds.into_iter().find_map(|(pages, kind)| {
+        let Needed { variable, mark } = needed_in(kind)?;
+        let mut full = pages.iter().take(languages);
+        full.any(|page| !page.contains(mark)).then(|| {
+            format!(
+                "nobody can go on with this mail: one of the kind `{kind}` does not show `{{{{ {variable} }}}}` in each language; `rolecall templates export` shows it"
+            )
+        })
+    })
+}
+
 /// Every kind of mail, with and without what only some have.
 fn mails() -> Vec<Value> {
     let mut all = Vec::new();
     for kind in KINDS {
         let keys = keys(kind);
-        // a mail with a link has the text of a button
-        let has_link = keys.get_attr("button").is_ok_and(|button| button.is_true());
-        let link = if has_link {
-            "https://login.example/reset?token=x"
+        let needed = needed_in(kind).map(|needed| needed.variable);
+        let link = if needed == Some("link") {
+            format!("https://login.example/reset?token={LINK_MARK}")
         } else {
-            ""
+            String::new()
+        };
+        let detail = if needed == Some("detail") {
+            CODE_MARK
+        } else {
+            TEXT
         };
         all.push(context! {
-            username => TEXT, detail => TEXT, until => "2026-01-31 12:00",
+            username => TEXT, detail => detail, until => "2026-01-31 12:00",
             link => link, ..keys.clone()
         });
         all.push(context! {

@@ -215,7 +215,12 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
         Step::SignIn {
             hint, mail_code, ..
         } if entered.by == By::Mail && *mail_code != MailCode::Off => {
-            let about = (hint.as_deref(), *mail_code == MailCode::Asked);
+            let asked = match mail_code {
+                MailCode::Asked { name } => Some(name.as_deref()),
+                MailCode::Off | MailCode::Offered => None,
+            };
+            let name = asked.flatten().or(hint.as_deref());
+            let about = (name, asked.is_some());
             (
                 "mail_code.html",
                 mail_code_values(app, entered, about, common),

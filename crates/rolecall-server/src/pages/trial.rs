@@ -116,7 +116,10 @@ fn failing(
         let found = match tried {
             Ok(pages) => {
                 let needed = built_in.get(name).map_or(&[][..], Vec::as_slice);
-                written_wrong(name, &pages, needed)
+                let count = languages.all().count();
+                let lacking = samples::lacking_in_mails(name, &pages, count);
+                let lacking = lacking.map(|why| Fault::of(KEY, why).at(name, None));
+                lacking.or_else(|| written_wrong(name, &pages, needed))
             }
             Err(error) => Some(fault(templates, name, &error)),
         };
@@ -419,6 +422,33 @@ mod tests {
         // the frame has no place for them
         let frame = faults_of(&[("layout.html", "<p>{{ brand }}</p>")]);
         assert!(frame[0].contains("sign_in.html"), "{frame:?}");
+    }
+
+    #[test]
+    fn y456_a_mail_without_its_link_or_code_is_refused() {
+        let text = |name| TEMPLATES.iter().find(|one| one.0 == name).unwrap().1;
+        for name in ["mail.txt", "mail.html"] {
+            let own = text(name).replace("{{ link }}", "");
+            let faults = faults_of(&[(name, &own)]);
+            let wanted = "one of the kind `reset-started` does not show `{{ link }}`";
+            assert!(
+                matches!(&faults[..], [one] if one.contains(name) && one.contains(wanted)),
+                "{faults:?}"
+            );
+            let own = text(name).replace(
+                "t(lead, name=username, brand=brand, detail=detail)",
+                "t(title)",
+            );
+            let faults = faults_of(&[(name, &own)]);
+            let wanted = "one of the kind `sign-in-code` does not show `{{ detail }}`";
+            assert!(
+                matches!(&faults[..], [one] if one.contains(name) && one.contains(wanted)),
+                "{faults:?}"
+            );
+            // one place is enough, and a mail without a link needs none
+            let short = "{{ link }} {{ detail }}";
+            assert_eq!(faults_of(&[(name, short)]), Vec::<String>::new());
+        }
     }
 
     #[test]

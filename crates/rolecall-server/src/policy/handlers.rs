@@ -121,10 +121,15 @@ pub(crate) struct Effect {
     gains_roles: BTreeSet<RoleName>,
     #[schema(value_type = Vec<String>)]
     loses_roles: BTreeSet<RoleName>,
-    /// Roles that are kept, with the assurance that a session needs from now on to have them. Sessions below it lose them.
+    /// Roles that are kept, with the assurance that a session needs from now on to have them. If it is higher than before,
+    /// sessions below it lose them; if it is lower, sessions from it on gain them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, String>)]
     needs_acr: BTreeMap<RoleName, Acr>,
+    /// The assurance that the roles in `needs_acr` needed before.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>)]
+    needed_acr: BTreeMap<RoleName, Acr>,
 }
 
 impl From<&RoleEffect> for Effect {
@@ -135,6 +140,7 @@ impl From<&RoleEffect> for Effect {
             gains_roles: effect.gains_roles.clone(),
             loses_roles: effect.loses_roles.clone(),
             needs_acr: effect.needs_acr.clone(),
+            needed_acr: effect.needed_acr.clone(),
         }
     }
 }

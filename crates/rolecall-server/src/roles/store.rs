@@ -12,6 +12,7 @@ queries! {
     SET_APPROVAL = "UPDATE roles SET approval = $2, updated_at = $3 WHERE name = $1";
     SET_BY_NAME = "UPDATE roles SET by_name = $2, updated_at = $3 WHERE name = $1";
     SET_ACR = "UPDATE roles SET acr = $2, updated_at = $3 WHERE name = $1";
+    LIST_NEEDING_MORE = "SELECT name FROM roles WHERE acr <> 'aal1' ORDER BY name LIMIT $1";
     DELETE_ROLE = "DELETE FROM roles WHERE name = $1";
     FIND_PERMISSION = "SELECT name, description, created_at FROM permissions WHERE name = $1";
     LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 ORDER BY name LIMIT $2";
@@ -132,6 +133,14 @@ pub(crate) async fn set_by_name(
     let update = query(SET_BY_NAME).bind(name.as_str()).bind(by_name);
     let update = update.bind(change.now());
     changes_a_row(change, update).await
+}
+
+/// Returns up to `limit` roles that need more than one factor, by name.
+pub(crate) async fn list_needing_more(
+    conn: &mut Conn,
+    limit: i64,
+) -> Result<Vec<RoleName>, StoreError> {
+    query(LIST_NEEDING_MORE).bind(limit).fetch_all(conn).await
 }
 
 /// Sets the assurance that a session needs to have the role.

@@ -414,7 +414,7 @@ async fn a_plan_names_the_holders_that_lose_the_role_in_sessions_below(app: Test
     assert_eq!(plan["subjects"][0]["loses"], json!([]));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.toml");
-    std::fs::write(&file, raised).unwrap();
+    std::fs::write(&file, &raised).unwrap();
     let planned = crate::support::rolecall(&app, &["policy", "plan", file.to_str().unwrap()]).await;
     let printed = String::from_utf8(planned.stdout).unwrap();
     assert!(printed.contains("~ role payer needs aal2"), "{printed}");
@@ -422,11 +422,23 @@ async fn a_plan_names_the_holders_that_lose_the_role_in_sessions_below(app: Test
         printed.contains("role payer in sessions below aal2"),
         "{printed}"
     );
+    assert_eq!(
+        plan["subjects"][0]["needed_acr"],
+        json!({ "payer": "aal1", "viewer": "aal1" })
+    );
     // and back again: nobody loses anything
     set_acr(&app, "payer", "aal2").await.is(200);
     std::fs::write(&file, exported).unwrap();
     let planned = crate::support::rolecall(&app, &["policy", "plan", file.to_str().unwrap()]).await;
     let printed = String::from_utf8(planned.stdout).unwrap();
     assert!(printed.contains("role payer in every session"), "{printed}");
+    assert!(!printed.contains("below"), "{printed}");
+    // nor by less of more than one factor
+    set_acr(&app, "payer", "phr").await.is(200);
+    std::fs::write(&file, &raised).unwrap();
+    let planned = crate::support::rolecall(&app, &["policy", "plan", file.to_str().unwrap()]).await;
+    let printed = String::from_utf8(planned.stdout).unwrap();
+    let gained = "role payer in sessions from aal2 on";
+    assert!(printed.contains(gained), "{printed}");
     assert!(!printed.contains("below"), "{printed}");
 }

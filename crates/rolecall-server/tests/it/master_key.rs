@@ -25,6 +25,7 @@ on_both![
     y165_a_node_with_only_the_old_master_key_stops_signing_after_a_rotation,
     a_wrong_master_key_is_refused_with_an_explanation_and_changes_nothing,
     x086_a_killed_master_key_rotation_leaves_either_the_old_or_the_new_key,
+    a_rotation_names_the_row_that_it_cannot_decrypt,
 ];
 
 const NEW: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff000102030405060708090a0b0c0d0e0f";
@@ -285,6 +286,24 @@ async fn a_wrong_master_key_is_refused_with_an_explanation_and_changes_nothing(a
         "{stderr}"
     );
     app.restart().await.log_in("admin").await;
+}
+
+async fn a_rotation_names_the_row_that_it_cannot_decrypt(app: TestApp) {
+    let file = KeyFile::of(NEW);
+    let arguments = ["key", "rotate-master", "--new-key-file", file.path()];
+    let damaged = "INSERT INTO factors (id, subject_id, kind, name, secret, last_step, confirmed, created_at) \
+        SELECT 'damaged', MIN(id), 'totp', 'Phone', 'AAAA', 0, TRUE, 0 FROM users";
+    app.db.execute(damaged).await;
+    let fingerprint = "SELECT master_key_fingerprint FROM head";
+    let before = app.db.texts(fingerprint).await;
+    let refused = rolecall(&app, &arguments).await;
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{stderr}");
+    let wanted = "the row `damaged` of the table `factors` cannot be decrypted";
+    assert!(stderr.contains(wanted), "{stderr}");
+    assert_eq!(app.db.texts(fingerprint).await, before);
+    app.db.execute("DELETE FROM factors").await;
+    run(&app, &arguments).await;
 }
 
 async fn x086_a_killed_master_key_rotation_leaves_either_the_old_or_the_new_key(app: TestApp) {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::{
     NEW_PASSWORD, PASSWORD, Phone, Response, TestApp, audit_is_whole, on_both, password_form, run,
+    run_failing,
 };
 
 on_both![
@@ -15,6 +16,7 @@ on_both![
     y415_a_known_device_or_a_second_factor_of_the_owner_confirms_a_code,
     y416_a_newer_code_needs_a_newer_confirmation,
     administrators_and_the_command_line_need_no_confirmation,
+    the_command_line_confirms_a_reset,
 ];
 
 /// A place where the help desk never is.
@@ -194,4 +196,29 @@ async fn administrators_and_the_command_line_need_no_confirmation(app: TestApp) 
         .no_content();
     let printed = run(&app, &["user", "reset", "alice"]).await;
     assert!(!printed.contains("confirm"), "{printed}");
+}
+
+async fn the_command_line_confirms_a_reset(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    help_desk(&app, "henry").await;
+    app.create_user("mallory", &[]).await;
+    let confirm = ["user", "confirm-reset", "alice"];
+    let refused = run_failing(&app, &confirm).await;
+    assert!(refused.contains("no reset code"), "{refused}");
+    let code = make(&app, &hilda, &alice).await;
+    for (name, wanted) in [
+        ("hilda", "you made this reset code"),
+        ("mallory", "not permitted"),
+    ] {
+        let refused = run_failing(&app, &["--as", name, "user", "confirm-reset", "alice"]).await;
+        assert!(refused.contains(wanted), "{name}: {refused}");
+    }
+    redeem(&app, &code, "", "")
+        .await
+        .violates("reset_unconfirmed");
+    let printed = run(&app, &["--as", "henry", "user", "confirm-reset", "alice"]).await;
+    assert!(printed.contains("the code works now"), "{printed}");
+    let entry = app.newest_entry().await;
+    assert_eq!(entry["actor"], format!("user:{}", app.id_of("henry").await));
+    redeem(&app, &code, "", "").await.no_content();
 }

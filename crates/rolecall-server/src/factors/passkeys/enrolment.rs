@@ -43,7 +43,7 @@ pub(crate) async fn begin(app: &App, owner: &Owner<'_>, name: &str) -> Result<Be
         .await?;
     // it is no change until it is confirmed, and is limited like one
     app.take_quota(Quota::OwnChanges, owner.subject)?;
-    let (subject, now) = (owner.subject, app.now());
+    let (subject, now) = (owner.subject, app.database_now());
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     let challenge = Challenge::new(ids::random_bytes().map_err(ApiError::internal)?);
     let text = challenge.to_text();
@@ -113,7 +113,7 @@ pub(crate) async fn confirm(
     owner
         .prove(app, &mut app.store().read().await?, None)
         .await?;
-    let (subject, since) = (owner.subject, app.now().minus(LASTS));
+    let (subject, since) = (owner.subject, app.database_now().minus(LASTS));
     let taken = app
         .store()
         .write(async |conn: &mut Conn| passkeys::take_enrolment(conn, (id, subject), since).await)

@@ -21,7 +21,7 @@ use crate::{
     },
     mail::{
         code_store::{self as codes, AskedCode, Purpose},
-        codes::{MOST_TRIES, RightCode, check, request},
+        codes::{MOST_TRIES, RightCode, check, request, typed_name},
     },
     quota::Quota,
     store::{Conn, gate},
@@ -36,7 +36,9 @@ pub(super) async fn offered(app: &App, flow: &Flow) -> Result<MailCode, FlowErro
     let mut conn = app.store().read().await?;
     let asked = codes::find(&mut conn, (&flow.id, Purpose::SignIn)).await?;
     Ok(match asked {
-        Some(_) => MailCode::Asked,
+        Some(asked) => MailCode::Asked {
+            name: typed_name(app, &flow.id, &asked),
+        },
         None => MailCode::Offered,
     })
 }
@@ -68,7 +70,8 @@ pub(crate) async fn prove(
     stays: bool,
 ) -> Result<Next, FlowError> {
     let flow = find(app, id, visitor).await?;
-    if offered(app, &flow).await? != MailCode::Asked || due(app, &flow).await? != Due::First {
+    let is_asked = matches!(offered(app, &flow).await?, MailCode::Asked { .. });
+    if !is_asked || due(app, &flow).await? != Due::First {
         return page_of(&flow, visitor);
     }
     let (flow, device) = with_code(

@@ -65,13 +65,16 @@ impl Next {
 }
 
 /// What the first step offers of codes by mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MailCode {
     /// None: they are off, or not enough for what is asked.
     Off,
     Offered,
     /// One was asked for, and can be typed.
-    Asked,
+    Asked {
+        /// The name for which it was asked.
+        name: Option<String>,
+    },
 }
 
 /// The step that is due.

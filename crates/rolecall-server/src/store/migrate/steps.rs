@@ -183,4 +183,14 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),
     ),
+    (
+        39,
+        "mail indexes",
+        include_str!("../../../migrations/0039_mail_indexes.sql"),
+    ),
+    (
+        40,
+        "typed names",
+        include_str!("../../../migrations/0040_typed_names.sql"),
+    ),
 ];

@@ -96,6 +96,7 @@ async fn i052_a_link_ends_with_the_address_the_password_and_the_account(site: Ma
         .no_content();
     shows(&site.choose(&token, PASSWORD).await, 400, ENDED);
     site.server.count(6).await;
+    site.all_done().await;
     site.pass_time(Duration::from_hours(1));
     // a disabled account, and a time that is over
     let token = site.link(7).await;

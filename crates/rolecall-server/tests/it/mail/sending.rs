@@ -11,6 +11,7 @@ use crate::support::{
 on_both![
     a_server_that_refuses_for_now_gets_the_mail_again,
     a_server_that_refuses_for_good_gets_the_mail_once,
+    y450_a_server_that_sends_without_end_gets_the_mail_again,
     y442_a_refusal_of_the_login_or_the_server_loses_no_mail,
     what_no_server_takes_is_given_up_after_five_tries,
     a_mail_outlives_the_process_that_wrote_it,
@@ -19,6 +20,8 @@ on_both![
     two_nodes_send_a_mail_once,
     y330_one_address_asks_for_some_links_a_minute,
     y331_a_rotated_master_key_opens_the_mails_that_wait,
+    y455_a_mail_that_cannot_be_decrypted_is_reported_and_kept_for_its_key,
+    a_mail_to_a_user_who_was_deleted_is_not_sent,
     a_server_that_hangs_stops_nothing_else,
     i058_nothing_that_a_server_says_is_in_the_log_or_the_database,
     mails_of_a_recovered_database_and_links_end,
@@ -80,6 +83,17 @@ async fn a_server_that_refuses_for_good_gets_the_mail_once(site: Mailing) {
     // what it said is forgotten
     let sealed = site.db.texts("SELECT sealed FROM rolecall_mails").await;
     assert_eq!(sealed, [""]);
+}
+
+async fn y450_a_server_that_sends_without_end_gets_the_mail_again(site: Mailing) {
+    site.server.answer(&[Answer::Endless]);
+    site.ask("alice").await.is(303);
+    eventually("the try has ended", async || {
+        errors(&site).await == ["an answer without end"]
+    })
+    .await;
+    site.pass_time(Duration::from_mins(1));
+    site.server.count(1).await;
 }
 
 async fn y442_a_refusal_of_the_login_or_the_server_loses_no_mail(site: Mailing) {
@@ -232,6 +246,8 @@ async fn the_command_tries_the_server(site: Mailing) {
     assert!(!is_sent && text.contains("550"), "{text}");
     let (is_sent, text) = call("smtp://user:canary@127.0.0.1:1").await;
     assert!(!is_sent && !text.contains("canary"), "{text}");
+    let (is_sent, text) = call(&site.server.url.replace("smtp:", "smtps:")).await;
+    assert!(!is_sent && text.contains("TLS"), "{text}");
     let error = run_failing(&site.app, &["mail", "test", "ops@mail.example"]).await;
     assert!(error.contains("set `mail.url`"), "{error}");
 }
@@ -315,4 +331,69 @@ async fn y331_a_rotated_master_key_opens_the_mails_that_wait(site: Mailing) {
         .submit("/reset/password", &form)
         .await
         .is(303);
+}
+
+async fn y455_a_mail_that_cannot_be_decrypted_is_reported_and_kept_for_its_key(site: Mailing) {
+    const NEW_KEY: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
+    site.server.answer(&[Answer::Refuse(451)]);
+    site.ask("alice").await.is(303);
+    site.server.tries(1).await;
+    eventually("the try has ended", async || {
+        !errors(&site).await.is_empty()
+    })
+    .await;
+    // as if a node with another key had written it
+    let sealed = site.db.texts("SELECT sealed FROM rolecall_mails").await;
+    let damage = "UPDATE rolecall_mails SET sealed = 'AAAA' || sealed";
+    site.db.execute(damage).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), NEW_KEY).unwrap();
+    let path = file.path().to_str().unwrap();
+    let rotated = run(
+        &site.app,
+        &["--json", "key", "rotate-master", "--new-key-file", path],
+    )
+    .await;
+    let id = site
+        .db
+        .texts("SELECT id FROM rolecall_mails")
+        .await
+        .remove(0);
+    assert!(rotated.contains(&id), "{rotated}");
+    let Mailing { app, server, .. } = site;
+    let both = |builder: rolecall_server::EmbeddedBuilder| {
+        server
+            .configure(builder)
+            .master_key(NEW_KEY)
+            .previous_master_key(MASTER_KEY)
+    };
+    let app = app.restart_as(both, async |_: &Database| {}).await;
+    app.pass_time(Duration::from_mins(1));
+    let why = "SELECT last_error FROM rolecall_mails";
+    eventually("the error is kept", async || {
+        app.db.texts(why).await == ["cannot be decrypted"]
+    })
+    .await;
+    assert_eq!(server.conversations(), 1);
+    // once the right key is there, it is sent
+    let mend = format!("UPDATE rolecall_mails SET sealed = '{}'", sealed[0]);
+    app.db.execute(&mend).await;
+    app.pass_time(Duration::from_mins(5));
+    server.count(1).await;
+}
+
+async fn a_mail_to_a_user_who_was_deleted_is_not_sent(site: Mailing) {
+    site.server.answer(&[Answer::Refuse(451)]);
+    site.ask("alice").await.is(303);
+    site.server.tries(1).await;
+    eventually("the try has ended", async || {
+        !errors(&site).await.is_empty()
+    })
+    .await;
+    let path = format!("/api/users/{}", site.alice);
+    site.delete(path, site.admin().await).await.no_content();
+    site.pass_time(Duration::from_mins(1));
+    site.all_done().await;
+    assert_eq!(site.db.count("rolecall_mails").await, 0);
+    assert_eq!(site.server.conversations(), 1);
 }

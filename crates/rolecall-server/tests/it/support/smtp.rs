@@ -29,6 +29,8 @@ pub(crate) enum Answer {
     Close,
     /// Says that it takes mails, and speaks no SMTP.
     Nonsense,
+    /// Begins a line, and never ends it.
+    Endless,
 }
 
 #[derive(Default)]
@@ -206,6 +208,11 @@ impl MailServer {
         };
         if answer == Answer::Nonsense {
             return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+        if answer == Answer::Endless {
+            loop {
+                stream.write_all(&[b'2'; 4096]).await?;
+            }
         }
         stream.write_all(b"220 mail.example ESMTP\r\n").await?;
         let (mut from, mut to) = (String::new(), Vec::new());
