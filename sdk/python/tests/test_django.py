@@ -104,7 +104,7 @@ TOY = [
     path("health", health),
     path("", home),
     path("me", read_me),
-    path("items/", include([path("", Items.as_view()), path("<str:id>", Item.as_view())])),
+    path("items/", include([path("", Items.as_view()), path("<int:id>", Item.as_view())])),
     path("<str:tenant>/items", read_tenant_items),
     path("reports", Reports.as_view()),
     path("password", Password.as_view()),

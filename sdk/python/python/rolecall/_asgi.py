@@ -17,10 +17,15 @@ from starlette.concurrency import run_in_threadpool
 
 from . import _rules
 from ._guard import Guard
-from ._rolecall import Answer, Principal, Rule
+from ._paths import shown
+from ._rolecall import Principal, Rule
 
 _STATE = "rolecall.state"
 _CALLER = "rolecall.caller"
+# the route whose rule was checked last: FastAPI's class calls that of Starlette
+_ROUTE = "rolecall.route"
+# set below a guarded mount, whose rule covers what has none of its own
+_COVERED = "rolecall.covered"
 _UNSET = object()
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -77,11 +82,9 @@ class _Guarded:
         state = scope.get(_STATE)
         if state is None:
             raise RuntimeError("a guarded application needs `protect(app, guard)` on the application around it")
-        if _CALLER not in scope:
-            answered = await _enforce(state, self.rolecall_rule, scope, receive, send)
-            if answered:
-                return
-        await self.app(scope, receive, send)
+        if await _enforce(state, self.rolecall_rule, scope, receive, send):
+            return
+        await self.app({**scope, _COVERED: True}, receive, send)
 
 
 def guarded(rule: Any, app: Any) -> Any:
@@ -165,18 +168,18 @@ def _with_contexts(router: Any) -> Iterator[tuple[Any, Any]]:
 def _entries_of(route: Any, context: Any, own: set[str], docs: Rule, prefix: str) -> Iterator[Entry]:
     actual = getattr(context, "starlette_route", None) or context or route
     # a host has no path
-    path = prefix + (getattr(actual, "path_format", None) or getattr(actual, "path", None) or "")
+    path = prefix + (getattr(actual, "path", None) or "")
     if isinstance(route, (routing.Mount, routing.Host)):
         inner = _mounted(route)
         if getattr(inner, "rolecall_rule", None) is None and hasattr(inner, "routes") and hasattr(inner, "router"):
-            yield from entries(inner, docs, path.removesuffix("/{path}"))
+            yield from entries(inner, docs, path)
             return
         if isinstance(inner, routing.Router):
-            yield from entries(inner, docs, path.removesuffix("/{path}"))
+            yield from entries(inner, docs, path)
             return
         rules = _rules_of(route, context)
         fault = None if rules else "is a mounted application without an access rule: wrap it with `guarded(rule, app)`"
-        yield Entry(["ANY"], path, rules, _name(inner), fault)
+        yield Entry(["ANY"], f"{path}/{{path:path}}", rules, _name(inner), fault)
         return
     methods = sorted(getattr(actual, "methods", None) or [])
     if "GET" in methods and "HEAD" in methods:
@@ -319,7 +322,7 @@ def _wrap(cls: Any) -> None:
 
     async def handle(self: Any, scope: Any, receive: Any, send: Any) -> None:
         state = scope.get(_STATE)
-        if state is None or _CALLER in scope:
+        if state is None or scope.get(_ROUTE) is self:
             await original(self, scope, receive, send)
             return
         context = _context_of(self, scope)
@@ -329,6 +332,9 @@ def _wrap(cls: Any) -> None:
             await original(self, scope, receive, send)
             return
         rule = _cached_rule(self, context, scope, state)
+        if rule is None and scope.get(_COVERED):
+            await original(self, scope, receive, send)
+            return
         if rule is None:
             import logging
 
@@ -336,6 +342,7 @@ def _wrap(cls: Any) -> None:
             await _send_unguarded(scope, receive, send)
             return
         if not await _enforce(state, rule, scope, receive, send):
+            scope[_ROUTE] = self
             await original(self, scope, receive, send)
 
     handle.rolecall_wraps = True  # type: ignore[attr-defined]
@@ -348,7 +355,7 @@ def _wrap_mount(cls: Any) -> None:
     async def handle(self: Any, scope: Any, receive: Any, send: Any) -> None:
         inner = _mounted(self)
         is_router = isinstance(inner, routing.Router) or (hasattr(inner, "routes") and hasattr(inner, "router"))
-        if scope.get(_STATE) is not None and _CALLER not in scope and not is_router:
+        if scope.get(_STATE) is not None and not scope.get(_COVERED) and not is_router:
             if not isinstance(getattr(inner, "rolecall_rule", None), Rule):
                 await _send_unguarded(scope, receive, send)
                 return
@@ -410,22 +417,18 @@ def _outermost(state: State, inner: App) -> App:
 
 def access_routes(app: Any) -> list[tuple[str, str, Rule, str]]:
     """Return every route of a protected application: method, path, rule and handler."""
+    return [(method, shown(path), rule, handler) for method, path, rule, handler in _written_routes(app)]
+
+
+def _written_routes(app: Any) -> list[tuple[str, str, Rule, str]]:
+    """Return every route, with its path as the application writes it."""
     state = _state(app)
     routes = []
     for entry in entries(app, state.docs):
         rule = _rules.combine(entry.rules)
-        # names of converters are no part of a path
-        path = "/".join(_parameter(part) for part in entry.path.split("/"))
         for method in entry.methods:
-            routes.append((method, path, rule, entry.handler))
+            routes.append((method, entry.path, rule, entry.handler))
     return routes
-
-
-def _parameter(part: str) -> str:
-    name, colon, kind = part.partition(":")
-    if not (part.startswith("{") and colon):
-        return part
-    return f"{{*{name[1:]}}}" if kind == "path}" else f"{name}}}"
 
 
 def _state(app: Any) -> State:
@@ -440,8 +443,7 @@ def assert_access_matrix(app: Any, lock_file: str | os.PathLike[str], roles: Seq
     from .testing import check_access_matrix
 
     state = _state(app)
-    # a method that is no token of HTTP is not requested
-    routes = access_routes(app)
+    routes = _written_routes(app)
     state.stops_after_rule = True
     try:
         check_access_matrix(routes, state.guard, lock_file, roles, lambda *cell: _request(app, *cell))

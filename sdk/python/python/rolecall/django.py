@@ -28,6 +28,7 @@ from django.utils.module_loading import import_string
 
 from . import _rules
 from ._guard import Guard
+from ._paths import shown
 from ._rolecall import Answer, Principal, Rule
 from ._rules import rule as _rule
 
@@ -138,22 +139,11 @@ def _methods_of(view: Any) -> list[str]:
 
 def _views(patterns: Any, prefix: str = "/") -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
-        path = prefix + _path(pattern.pattern)
+        path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from _views(pattern.url_patterns, path)
         else:
             yield path, pattern.callback
-
-
-def _path(pattern: Any) -> str:
-    """Return a pattern as the matrix writes it: `items/<int:id>` is `items/{id}`."""
-    parts = []
-    for part in str(pattern).split("/"):
-        if part.startswith("<") and part.endswith(">"):
-            converter, _, name = part[1:-1].rpartition(":")
-            part = f"{{*{name}}}" if converter == "path" else f"{{{name}}}"
-        parts.append(part)
-    return "/".join(parts)
 
 
 def check_urls() -> None:
@@ -173,7 +163,7 @@ def check_urls() -> None:
             except ValueError as error:
                 faults.append(f"{name} {error}")
                 continue
-            if "for_tenant" in combined.json and "{tenant}" not in path:
+            if "for_tenant" in combined.json and "{tenant}" not in shown(path):
                 faults.append(f"{name} compares the tenant of the path, which has no parameter `tenant`")
     order = list(settings.MIDDLEWARE)
     own = f"{__name__}.RolecallMiddleware"
@@ -284,6 +274,10 @@ class RolecallAuthentication:
 
 def access_routes() -> list[tuple[str, str, Rule, str]]:
     """Return every route of the project: method, path, rule and view. A view function answers every method, `GET` here."""
+    return [(method, shown(path), rule, view) for method, path, rule, view in _written_routes()]
+
+
+def _written_routes() -> list[tuple[str, str, Rule, str]]:
     found = []
     for path, view in _views(get_resolver().url_patterns):
         for method in _methods_of(view):
@@ -308,6 +302,6 @@ def assert_access_matrix(app: Any, lock_file: str | os.PathLike[str], roles: Seq
 
     _stops_after_rule = True
     try:
-        check_access_matrix(access_routes(), guard(), lock_file, roles, send)
+        check_access_matrix(_written_routes(), guard(), lock_file, roles, send)
     finally:
         _stops_after_rule = False
