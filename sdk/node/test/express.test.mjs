@@ -228,6 +228,11 @@ test("a path with a tenant needs a token for it", async (t) => {
   }
   const none = [bearer(issuer.token("alice").roles("editor"))];
   assert.equal((await send(port, "GET", "/acme/pages", { headers: none })).status, 403);
+  const rewriting = guarded(express(), guard);
+  rewriting.use((req, res, next) => { req.url = "/other/pages"; next(); });
+  rewriting.get("/:tenant/pages", forTenant(role("editor")), (req, res) => res.json(req.params.tenant));
+  const other = await send(await serve(t, rewriting), "GET", "/acme/pages", { headers: of("acme") });
+  assert.equal(other.status, 403, "middleware changed the tenant after the rule was checked");
   const wrong = guarded(express(), guard);
   wrong.get("/pages", forTenant(role("editor")), (req, res) => res.json("x"));
   assert.throws(() => wrong.listen(0), /no parameter `:tenant`/);

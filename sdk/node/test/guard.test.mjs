@@ -121,6 +121,7 @@ test("the cache is bounded, and never outlives the key, the expiry or the clock"
   for (let index = 0; index < 20; index += 1) guard.verify(issuer.token(`u${index}`).sign());
   assert.equal(guard.cacheUse.entries, 3);
   const { keys } = issuer.live;
+  assert.equal(verdict(), "ok", "in the cache again");
   issuer.live.setKeys(new TestIssuer().live.keys);
   assert.equal(verdict(), "invalid_token", "the key was removed");
   issuer.live.setKeys(keys);
