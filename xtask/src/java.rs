@@ -1,4 +1,4 @@
-//! Tests the Spring Boot starter with the oldest and the newest Spring Boot that it supports.
+//! Tests the Spring Boot starter with the oldest and the newest Spring Boot that it supports, and its example.
 
 use crate::report::Report;
 use crate::tools::{self, Workspace};
@@ -20,4 +20,16 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
             tools::run(maven.arg("test"))
         });
     }
+    report.step("java example", || {
+        // the example finds the starter where Maven keeps what it has installed
+        maven(workspace, "sdk/java", &["install", "-DskipTests"])?;
+        maven(workspace, "examples/spring", &["test"])
+    });
+}
+
+fn maven(workspace: &Workspace, folder: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut maven = workspace.command("mvn");
+    maven.args(["--quiet", "--batch-mode", "--file"]);
+    maven.arg(workspace.path(folder).join("pom.xml"));
+    tools::run(maven.args(arguments))
 }
