@@ -400,6 +400,31 @@ def test_guarded_mounts_sockets_and_docs_are_let_in(test_issuer, tmp_path):
     assert getattr(refused.value, "status_code", 401) == 401
 
 
+def test_the_rule_of_a_mount_covers_only_what_has_no_rule_of_its_own(test_issuer):
+    inner = FastAPI(openapi_url=None)
+    inner.get("/open")(endpoint)
+
+    @inner.get("/admin")
+    def read(caller: Admin):
+        return caller.username
+
+    app = FastAPI(openapi_url=None)
+    app.mount("/public", guarded(public, inner))
+    app.mount("/users", guarded(require(role="user"), inner))
+    guard = new_guard()
+    protect(app, guard)
+    client = TestClient(app)
+    assert client.get("/public/open").json() == "open"
+    assert client.get("/public/admin").status_code == 401
+    assert client.get("/users/open").status_code == 401
+    with test_issuer.accepted_by(guard):
+        boss = test_issuer.headers("boss", roles=["admin"])
+        assert client.get("/public/admin", headers=boss).json() == "boss"
+        assert client.get("/users/admin", headers=boss).status_code == 403
+        both = test_issuer.headers("both", roles=["admin", "user"])
+        assert client.get("/users/admin", headers=both).json() == "both"
+
+
 def test_docs_can_be_guarded():
     app = FastAPI()
     protect(app, new_guard(), docs=require(role="admin"))

@@ -81,6 +81,7 @@ impl Guard {
     /// or `None` if it knows. Verify or evaluate again afterwards.
     ///
     /// The future needs a tokio runtime with time enabled.
+    #[must_use]
     pub fn news(&self, caller: &Principal) -> Option<impl Future<Output = ()> + Send + use<>> {
         self.answer(caller)
     }

@@ -87,15 +87,15 @@ impl Remote {
             Home::Thread => start_thread(follow).map(Task::Thread),
             #[cfg(feature = "testing")]
             Home::Script => return,
-            Home::Current => match Handle::try_current() {
-                Ok(runtime) => Ok(Task::Spawned(runtime.spawn(follow))),
-                Err(_) => {
+            Home::Current => {
+                let Ok(runtime) = Handle::try_current() else {
                     tracing::warn!(
                         "a guard that follows an issuer needs a tokio runtime: build it in one, or call `runtime` or `own_thread` of its builder"
                     );
                     return;
-                }
-            },
+                };
+                Ok(Task::Spawned(runtime.spawn(follow)))
+            }
         };
         match started {
             Ok(started) => *task = Some(started),

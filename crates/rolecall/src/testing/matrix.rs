@@ -177,7 +177,7 @@ impl RouteTest<'_> {
         );
         // a guard that does not know the policy refuses, and names the role
         let denial = step_up.map_or_else(|| forbidden(rule, below), |step_up| step_up.denial(None));
-        self.expect_denial(Some(below), Some(denial), title)
+        self.expect_denial(Some(below), Some(&denial), title)
     }
 
     /// Requests as callers with all the names of the rule, with all but one of them, and with only one of them.
@@ -215,8 +215,8 @@ impl RouteTest<'_> {
             acr: None,
             max_age: rule.max_age(),
         };
-        let denial = Some(denial.denial(None));
-        self.expect_denial(Some(&caller), denial, "a sign-in that is too old")
+        let denial = denial.denial(None);
+        self.expect_denial(Some(&caller), Some(&denial), "a sign-in that is too old")
     }
 
     /// Requests with an invalid token, and from our own router with a method that the route does not have.
@@ -282,16 +282,16 @@ impl RouteTest<'_> {
                 Some(forbidden(&self.route.rule, caller.unwrap_or(&default)))
             }
         };
-        self.expect_denial(caller, denial, title)
+        self.expect_denial(caller, denial.as_ref(), title)
     }
 
     fn expect_denial(
         &self,
         caller: Option<&Caller>,
-        denial: Option<Denial>,
+        denial: Option<&Denial>,
         title: &str,
     ) -> Result<(), String> {
-        let expected = denial.as_ref().map_or_else(admitted, refused);
+        let expected = denial.map_or_else(admitted, refused);
         let token = caller.map(self.token);
         let answer = self.send(self.method, token.as_deref())?;
         self.compare(title, &expected, &answer)

@@ -70,9 +70,10 @@ pub(crate) fn guard(name: &str) -> Guard {
     let issuer = description["issuer"].as_str().unwrap();
     let audiences = description["audiences"].as_array().unwrap();
     let builder = Guard::builder().clock(ManualClock::at(Timestamp::from_seconds(NOW)));
-    let builder = match description["foreign"] == json!(true) {
-        true => builder.foreign_issuer(issuer),
-        false => builder.issuer(issuer),
+    let builder = if description["foreign"] == json!(true) {
+        builder.foreign_issuer(issuer)
+    } else {
+        builder.issuer(issuer)
     };
     let builder = builder.audience(audiences[0].as_str().unwrap());
     let others = audiences.iter().skip(1).map(|one| one.as_str().unwrap());

@@ -21,6 +21,10 @@ from ._rolecall import Answer, Principal, Rule
 
 _STATE = "rolecall.state"
 _CALLER = "rolecall.caller"
+# the route whose rule was checked last: FastAPI's class calls that of Starlette
+_ROUTE = "rolecall.route"
+# set below a guarded mount, whose rule covers what has none of its own
+_COVERED = "rolecall.covered"
 _UNSET = object()
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -77,11 +81,9 @@ class _Guarded:
         state = scope.get(_STATE)
         if state is None:
             raise RuntimeError("a guarded application needs `protect(app, guard)` on the application around it")
-        if _CALLER not in scope:
-            answered = await _enforce(state, self.rolecall_rule, scope, receive, send)
-            if answered:
-                return
-        await self.app(scope, receive, send)
+        if await _enforce(state, self.rolecall_rule, scope, receive, send):
+            return
+        await self.app({**scope, _COVERED: True}, receive, send)
 
 
 def guarded(rule: Any, app: Any) -> Any:
@@ -319,7 +321,7 @@ def _wrap(cls: Any) -> None:
 
     async def handle(self: Any, scope: Any, receive: Any, send: Any) -> None:
         state = scope.get(_STATE)
-        if state is None or _CALLER in scope:
+        if state is None or scope.get(_ROUTE) is self:
             await original(self, scope, receive, send)
             return
         context = _context_of(self, scope)
@@ -329,6 +331,9 @@ def _wrap(cls: Any) -> None:
             await original(self, scope, receive, send)
             return
         rule = _cached_rule(self, context, scope, state)
+        if rule is None and scope.get(_COVERED):
+            await original(self, scope, receive, send)
+            return
         if rule is None:
             import logging
 
@@ -336,6 +341,7 @@ def _wrap(cls: Any) -> None:
             await _send_unguarded(scope, receive, send)
             return
         if not await _enforce(state, rule, scope, receive, send):
+            scope[_ROUTE] = self
             await original(self, scope, receive, send)
 
     handle.rolecall_wraps = True  # type: ignore[attr-defined]
@@ -348,7 +354,7 @@ def _wrap_mount(cls: Any) -> None:
     async def handle(self: Any, scope: Any, receive: Any, send: Any) -> None:
         inner = _mounted(self)
         is_router = isinstance(inner, routing.Router) or (hasattr(inner, "routes") and hasattr(inner, "router"))
-        if scope.get(_STATE) is not None and _CALLER not in scope and not is_router:
+        if scope.get(_STATE) is not None and not scope.get(_COVERED) and not is_router:
             if not isinstance(getattr(inner, "rolecall_rule", None), Rule):
                 await _send_unguarded(scope, receive, send)
                 return

@@ -15,8 +15,7 @@ with a route without a rule: now, and again when the application starts. A route
 checked, and answers 500.
 """
 
-from __future__ import annotations
-
+# no deferred annotations: older FastAPI cannot resolve those of an instance
 import os
 from collections.abc import Sequence
 from typing import Any

@@ -93,7 +93,7 @@ class _State:
         self.guard = guard
         self.static = static
         self.stops_after_rule = False
-        self.checked: tuple[int, int] | None = None
+        self.checked: tuple[int, Any] | None = None
 
     def rules_of(self, endpoint: str, method: str) -> list[Rule]:
         view = self.app.view_functions.get(endpoint)
@@ -152,8 +152,10 @@ class _State:
             raise UnguardedRoutes(faults)
         self.checked = self.fingerprint()
 
-    def fingerprint(self) -> tuple[int, int]:
-        return (len(self.app.view_functions), id(self.app.wsgi_app))
+    def fingerprint(self) -> tuple[int, Any]:
+        # a further path to a known view has the rule of that view
+        wsgi_app = self.app.wsgi_app
+        return (len(self.app.view_functions), getattr(wsgi_app, "__func__", wsgi_app))
 
     def before_request(self) -> Response | None:
         if self.checked != self.fingerprint():
