@@ -69,17 +69,26 @@ fn main() -> ExitCode {
             checks::run(&mut report, &workspace, &tools);
             go::run(&mut report, &workspace);
             java::run(&mut report, &workspace);
+            java::build_example(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
             sdk::run(&mut report, &workspace);
         }
-        "sdk" => sdk::run(&mut report, &workspace),
+        "sdk" => {
+            sdk::run(&mut report, &workspace);
+            go::run(&mut report, &workspace);
+            java::run(&mut report, &workspace);
+        }
         "install" => {
             install::install(&mut report, &workspace);
         }
         "go" => go::run(&mut report, &workspace),
-        "java" => java::run(&mut report, &workspace),
+        "java" => {
+            java::run(&mut report, &workspace);
+            java::build_example(&mut report, &workspace);
+        }
         "clients" => {
             let tools = install::install(&mut report, &workspace);
+            java::build_example(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
         "fuzz" => report.step("fuzz targets", || {
