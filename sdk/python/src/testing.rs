@@ -77,10 +77,11 @@ impl TestIssuer {
         Ok(token.sign_with(&claims))
     }
 
-    /// Moves the clock of the issuer and its guards forward.
+    /// Moves the clock of the issuer and its guards forward, which hear that nothing was revoked meanwhile.
     fn advance(&self, seconds: f64) -> PyResult<()> {
         let by = Duration::try_from_secs_f64(seconds).map_err(invalid)?;
         self.0.clock().advance(by);
+        self.0.live().mark_fresh();
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,11 @@ def lock_file():
 
 def without_comments(text):
     return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def until(holds, seconds=20):
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never holds"
+        time.sleep(0.01)

@@ -59,7 +59,7 @@ def toy(guard):
     def create_item(item: Annotated[dict, Body()]):
         return item
 
-    @items.get("/{id}", dependencies=[users])
+    @items.get("/{id:int}", dependencies=[users])
     def read_item(id: int):
         return id
 
@@ -400,6 +400,29 @@ def test_guarded_mounts_sockets_and_docs_are_let_in(test_issuer, tmp_path):
     assert getattr(refused.value, "status_code", 401) == 401
 
 
+def test_the_matrix_has_mounts_sockets_and_parameters_with_converters(tmp_path, monkeypatch):
+    app = FastAPI(openapi_url=None)
+    app.mount("/static", guarded(public, StaticFiles(directory=tmp_path)))
+    app.mount("/private", guarded(require(role="admin"), StaticFiles(directory=tmp_path)))
+    app.websocket("/ws/{room:int}", dependencies=[require(role="admin")])(socket)
+    app.get("/{tenant}/{id:int}", dependencies=[require(role="admin", tenant="path")])(endpoint)
+    inner = FastAPI(openapi_url=None)
+    inner.get("/{id:uuid}", dependencies=[require()])(endpoint)
+    app.mount("/sub", inner)
+    protect(app, new_guard())
+    own = tmp_path / "access.lock"
+    monkeypatch.setenv("ROLECALL_BLESS", "1")
+    assert_access_matrix(app, own, ["admin"])
+    routes = [line.split("| ")[1] for line in without_comments(own.read_text())[2:]]
+    assert routes == [
+        "ANY /private/{*path} for role:admin",
+        "ANY /static/{*path} for everyone",
+        "GET /sub/{id} for any token",
+        "WEBSOCKET /ws/{room} for role:admin",
+        "GET /{tenant}/{id} for role:admin in the path's tenant",
+    ]
+
+
 def test_the_rule_of_a_mount_covers_only_what_has_no_rule_of_its_own(test_issuer):
     inner = FastAPI(openapi_url=None)
     inner.get("/open")(endpoint)
@@ -488,10 +511,15 @@ def test_the_document_describes_the_rules():
         return []
 
     app.get("/health", dependencies=[public])(endpoint)
+    app.get("/files/{rest:path}", dependencies=[require()])(endpoint)
+    app.get("/maybe", dependencies=[optional])(endpoint)
     protect(app, new_guard())
     schema = TestClient(app).get("/openapi.json").json()
     operation = schema["paths"]["/items/"]["get"]
     assert operation["security"] == [{"rolecall": ["role:admin"]}]
     assert set(operation["responses"]) >= {"200", "401", "403"}
     assert "security" not in schema["paths"]["/health"]["get"]
+    assert schema["paths"]["/files/{rest}"]["get"]["security"] == [{"rolecall": []}]
+    assert schema["paths"]["/maybe"]["get"]["security"] == [{}, {"rolecall": []}]
+    assert schema == TestClient(app).get("/openapi.json").json()
     assert schema["components"]["securitySchemes"]["rolecall"]["scheme"] == "bearer"

@@ -17,7 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 from . import _rules
 from ._guard import Guard
-from ._rolecall import Answer, Principal, Rule
+from ._paths import shown
+from ._rolecall import Principal, Rule
 
 _STATE = "rolecall.state"
 _CALLER = "rolecall.caller"
@@ -167,18 +168,18 @@ def _with_contexts(router: Any) -> Iterator[tuple[Any, Any]]:
 def _entries_of(route: Any, context: Any, own: set[str], docs: Rule, prefix: str) -> Iterator[Entry]:
     actual = getattr(context, "starlette_route", None) or context or route
     # a host has no path
-    path = prefix + (getattr(actual, "path_format", None) or getattr(actual, "path", None) or "")
+    path = prefix + (getattr(actual, "path", None) or "")
     if isinstance(route, (routing.Mount, routing.Host)):
         inner = _mounted(route)
         if getattr(inner, "rolecall_rule", None) is None and hasattr(inner, "routes") and hasattr(inner, "router"):
-            yield from entries(inner, docs, path.removesuffix("/{path}"))
+            yield from entries(inner, docs, path)
             return
         if isinstance(inner, routing.Router):
-            yield from entries(inner, docs, path.removesuffix("/{path}"))
+            yield from entries(inner, docs, path)
             return
         rules = _rules_of(route, context)
         fault = None if rules else "is a mounted application without an access rule: wrap it with `guarded(rule, app)`"
-        yield Entry(["ANY"], path, rules, _name(inner), fault)
+        yield Entry(["ANY"], f"{path}/{{path:path}}", rules, _name(inner), fault)
         return
     methods = sorted(getattr(actual, "methods", None) or [])
     if "GET" in methods and "HEAD" in methods:
@@ -416,22 +417,18 @@ def _outermost(state: State, inner: App) -> App:
 
 def access_routes(app: Any) -> list[tuple[str, str, Rule, str]]:
     """Return every route of a protected application: method, path, rule and handler."""
+    return [(method, shown(path), rule, handler) for method, path, rule, handler in _written_routes(app)]
+
+
+def _written_routes(app: Any) -> list[tuple[str, str, Rule, str]]:
+    """Return every route, with its path as the application writes it."""
     state = _state(app)
     routes = []
     for entry in entries(app, state.docs):
         rule = _rules.combine(entry.rules)
-        # names of converters are no part of a path
-        path = "/".join(_parameter(part) for part in entry.path.split("/"))
         for method in entry.methods:
-            routes.append((method, path, rule, entry.handler))
+            routes.append((method, entry.path, rule, entry.handler))
     return routes
-
-
-def _parameter(part: str) -> str:
-    name, colon, kind = part.partition(":")
-    if not (part.startswith("{") and colon):
-        return part
-    return f"{{*{name[1:]}}}" if kind == "path}" else f"{name}}}"
 
 
 def _state(app: Any) -> State:
@@ -446,8 +443,7 @@ def assert_access_matrix(app: Any, lock_file: str | os.PathLike[str], roles: Seq
     from .testing import check_access_matrix
 
     state = _state(app)
-    # a method that is no token of HTTP is not requested
-    routes = access_routes(app)
+    routes = _written_routes(app)
     state.stops_after_rule = True
     try:
         check_access_matrix(routes, state.guard, lock_file, roles, lambda *cell: _request(app, *cell))

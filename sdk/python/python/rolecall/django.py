@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.module_loading import import_string
 
 from . import _rules
 from ._guard import Guard
+from ._paths import shown
 from ._rolecall import Answer, Principal, Rule
 from ._rules import rule as _rule
 
@@ -46,7 +47,8 @@ __all__ = [
 ]
 
 View = TypeVar("View", bound=Callable[..., Any])
-_METHODS = ("get", "post", "put", "patch", "delete")
+# `head` and `trace` only where a class defines them
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "trace")
 _stops_after_rule = False
 
 
@@ -117,6 +119,8 @@ def _rules_of(view: Any, method: str) -> list[Rule]:
     view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
     if view_class is not None:
         rules += getattr(view_class, "rolecall_rules", ())
+        # `@method_decorator(require(...), name="dispatch")`
+        rules += getattr(getattr(view_class, "dispatch", None), "rolecall_rules", ())
         # the actions of a view set
         name = (getattr(view, "actions", None) or {}).get(method.lower(), method.lower())
         handler = getattr(view_class, name, None)
@@ -138,22 +142,11 @@ def _methods_of(view: Any) -> list[str]:
 
 def _views(patterns: Any, prefix: str = "/") -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
-        path = prefix + _path(pattern.pattern)
+        path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from _views(pattern.url_patterns, path)
         else:
             yield path, pattern.callback
-
-
-def _path(pattern: Any) -> str:
-    """Return a pattern as the matrix writes it: `items/<int:id>` is `items/{id}`."""
-    parts = []
-    for part in str(pattern).split("/"):
-        if part.startswith("<") and part.endswith(">"):
-            converter, _, name = part[1:-1].rpartition(":")
-            part = f"{{*{name}}}" if converter == "path" else f"{{{name}}}"
-        parts.append(part)
-    return "/".join(parts)
 
 
 def check_urls() -> None:
@@ -173,7 +166,7 @@ def check_urls() -> None:
             except ValueError as error:
                 faults.append(f"{name} {error}")
                 continue
-            if "for_tenant" in combined.json and "{tenant}" not in path:
+            if "for_tenant" in combined.json and "{tenant}" not in shown(path):
                 faults.append(f"{name} compares the tenant of the path, which has no parameter `tenant`")
     order = list(settings.MIDDLEWARE)
     own = f"{__name__}.RolecallMiddleware"
@@ -218,8 +211,8 @@ def _check(request: HttpRequest, view: Any, kwargs: dict[str, Any]) -> HttpRespo
     if not rules:
         allowed = _methods_of(view)
         if allowed != ["ANY"] and method not in allowed:
-            # the view answers 405
-            return None
+            # not left to the view, which may have a `dispatch` of its own
+            return HttpResponseNotAllowed(allowed)
         logging.getLogger("rolecall").error("a view has no access rule: %s", request.path)
         return HttpResponse("internal error", status=500)
     rule = _rules.combine(rules)
@@ -284,6 +277,10 @@ class RolecallAuthentication:
 
 def access_routes() -> list[tuple[str, str, Rule, str]]:
     """Return every route of the project: method, path, rule and view. A view function answers every method, `GET` here."""
+    return [(method, shown(path), rule, view) for method, path, rule, view in _written_routes()]
+
+
+def _written_routes() -> list[tuple[str, str, Rule, str]]:
     found = []
     for path, view in _views(get_resolver().url_patterns):
         for method in _methods_of(view):
@@ -308,6 +305,6 @@ def assert_access_matrix(app: Any, lock_file: str | os.PathLike[str], roles: Seq
 
     _stops_after_rule = True
     try:
-        check_access_matrix(access_routes(), guard(), lock_file, roles, send)
+        check_access_matrix(_written_routes(), guard(), lock_file, roles, send)
     finally:
         _stops_after_rule = False

@@ -26,6 +26,7 @@ from flask import Flask, Response, g, has_request_context, request
 
 from . import _rules
 from ._guard import Guard
+from ._paths import shown
 from ._rolecall import Answer, Principal, Rule
 from ._rules import rule as _rule
 
@@ -123,7 +124,7 @@ class _State:
                     continue
                 if method == "OPTIONS" and getattr(route, "provide_automatic_options", False):
                     continue
-                yield method, _path(route.rule), route.endpoint
+                yield method, route.rule, route.endpoint
 
     def check(self) -> None:
         from . import UnguardedRoutes
@@ -143,7 +144,7 @@ class _State:
             except ValueError as error:
                 faults.append(f"{name} {error}")
                 continue
-            if "for_tenant" in combined.json and "{tenant}" not in path:
+            if "for_tenant" in combined.json and "{tenant}" not in shown(path):
                 faults.append(f"{name} compares the tenant of the path, which has no parameter `<tenant>`")
         wrapper = type(self.app.wsgi_app).__name__
         if wrapper in ("DispatcherMiddleware", "SharedDataMiddleware"):
@@ -196,17 +197,6 @@ def _has_files(folder: str | os.PathLike[str] | None) -> bool:
     return folder is not None and os.path.isdir(folder)
 
 
-def _path(rule: str) -> str:
-    """Return the path of a route as the matrix writes it: `/items/<int:id>` is `/items/{id}`."""
-    parts = []
-    for part in rule.split("/"):
-        if part.startswith("<") and part.endswith(">"):
-            converter, _, name = part[1:-1].rpartition(":")
-            part = f"{{*{name}}}" if converter == "path" else f"{{{name}}}"
-        parts.append(part)
-    return "/".join(parts)
-
-
 def protect(app: Flask, guard: Guard, *, static: Rule | None = None) -> None:
     """Let `guard` check every route of an application, and refuse one with an unguarded route.
 
@@ -233,6 +223,10 @@ def _state(app: Flask) -> _State:
 
 def access_routes(app: Flask) -> list[tuple[str, str, Rule, str]]:
     """Return every route of a protected application: method, path, rule and handler."""
+    return [(method, shown(path), rule, handler) for method, path, rule, handler in _written_routes(app)]
+
+
+def _written_routes(app: Flask) -> list[tuple[str, str, Rule, str]]:
     state = _state(app)
     found = []
     for method, path, endpoint in state.routes():
@@ -256,6 +250,6 @@ def assert_access_matrix(app: Flask, lock_file: str | os.PathLike[str], roles: S
 
     state.stops_after_rule = True
     try:
-        check_access_matrix(access_routes(app), state.guard, lock_file, roles, send)
+        check_access_matrix(_written_routes(app), state.guard, lock_file, roles, send)
     finally:
         state.stops_after_rule = False

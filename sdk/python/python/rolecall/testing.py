@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _rolecall
 from ._guard import Guard
+from ._paths import requested, sample, shown
 from ._rolecall import Rule
 
 Route = tuple[str, str, Rule, str]
@@ -83,14 +84,22 @@ class TestIssuer:
 def check_access_matrix(
     routes: list[Route], guard: Guard, lock_file: str | os.PathLike[str], roles: Sequence[str], send: Send
 ) -> None:
-    """Compare the matrix of routes with a file and request every cell; the other functions of this name call it.
+    """Compare the matrix of routes with a file and request every cell; the functions of the frameworks call it.
+
+    The paths of `routes` are as the framework writes them.
 
     `ROLECALL_BLESS=1` writes the file.
     """
     issuer = TestIssuer()
     bless = os.environ.get("ROLECALL_BLESS") == "1"
+    paths = {(method, requested(path)): sample(path) for method, path, _, _ in routes}
+    listed = [(method, shown(path), rule, handler) for method, path, rule, handler in routes]
+
+    def send_sample(method: str, path: str, token: str | None) -> tuple[int, str | None]:
+        return send(method, paths[method, path], token)
+
     with issuer.accepted_by(guard):
-        _rolecall.check_matrix(routes, list(roles), lock_file, bless, issuer._issuer, send)
+        _rolecall.check_matrix(listed, list(roles), lock_file, bless, issuer._issuer, send_sample)
 
 
 def assert_access_matrix(app: Any, lock_file: str | os.PathLike[str], roles: Sequence[str]) -> None:
