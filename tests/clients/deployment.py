@@ -1,4 +1,4 @@
-"""A server of one or two nodes and four services that it guards, each a process of its own; measures how long each
+"""A server of one or two nodes and five services that it guards, each a process of its own; measures how long each
 service still accepts a token after its access was revoked.
 
 The services reach the issuer through a proxy that can be cut and pointed at either node; revoking calls go to a node
@@ -22,7 +22,7 @@ from programs import PASS_PHRASE, wait_until
 
 ROOT = "root"
 # a route of each service that admits the role `user`
-ROUTES = {"rust": "/me", "fastapi": "/users/", "express": "/users/", "go": "/users/"}
+ROUTES = {"rust": "/me", "fastapi": "/users/", "express": "/users/", "go": "/users/", "spring": "/users/"}
 TIMEOUT = 10
 REPORT = programs.OUTPUT / "losses.json"
 

@@ -169,3 +169,11 @@ def go_program():
     builds.build(programs.program("XTASK_GO", "go"), "build", "-o", program, ".", cwd=EXAMPLES / "go",
                  env=programs.environment(GOTOOLCHAIN="auto"))
     return program
+
+
+def spring(server, client=None, **more):
+    port = programs.free_port()
+    jar = programs.program("XTASK_SPRING", EXAMPLES / "spring" / "target" / "items-0.jar")
+    log = server.folder / f"spring-{port}.log"
+    command = [programs.program("XTASK_JAVA", "java"), "-XX:TieredStopAtLevel=1", "-jar", jar]
+    return Service(command, server.folder, log, port, PORT=str(port), **settings(server, client, **more))

@@ -18,9 +18,10 @@ import programs
 import services
 from programs import PASS_PHRASE, wait_until
 
-KINDS = ["fastapi", "express", "rust", "go"]
+KINDS = ["fastapi", "express", "rust", "go", "spring"]
 # a route of each service for the role `admin`
-PATHS = {"fastapi": "/items/", "express": "/items/", "rust": "/admin", "go": "/items/"}
+PATHS = {"fastapi": "/items/", "express": "/items/", "rust": "/admin", "go": "/items/",
+         "spring": "/items/"}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Revoking access, across processes: a server, and services in Rust, Python, JavaScript and Go that it guards."""
+"""Revoking access, across processes: a server, and services in Rust, Python, JavaScript, Go and Java that it guards."""
 
 import time
 

@@ -35,13 +35,14 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     });
 }
 
-fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 6] {
+fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 7] {
     [
         ("XTASK_ROLECALL", workspace.target("debug/rolecall")),
         ("XTASK_TUTORIAL", workspace.target("debug/tutorial")),
         ("XTASK_SERVICE", workspace.target("debug/service")),
         ("XTASK_SPA", workspace.target("debug/spa")),
         ("XTASK_LOGIN_PAGE", workspace.target("debug/login-page")),
+        ("XTASK_SPRING", workspace.path(crate::java::EXAMPLE)),
         ("XTASK_OUTPUT", workspace.target("clients")),
     ]
 }

@@ -41,6 +41,7 @@ impl Tools {
             ("XTASK_CADDY", find_program(&["caddy"])),
             ("XTASK_CURL", find_program(&["curl"])),
             ("XTASK_GO", find_program(&["go"])),
+            ("XTASK_JAVA", find_program(&["java"])),
             ("XTASK_NGINX", find_program(&["nginx"])),
             ("XTASK_NODE", find_program(&["node"])),
             ("XTASK_OATHTOOL", find_program(&["oathtool"])),

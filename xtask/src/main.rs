@@ -71,21 +71,28 @@ fn main() -> ExitCode {
             node::test(&mut report, &workspace);
             go::run(&mut report, &workspace);
             java::run(&mut report, &workspace);
+            java::build_example(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
             sdk::run(&mut report, &workspace);
         }
         "sdk" => {
             node::test(&mut report, &workspace);
             sdk::run(&mut report, &workspace);
+            go::run(&mut report, &workspace);
+            java::run(&mut report, &workspace);
         }
         "install" => {
             install::install(&mut report, &workspace);
         }
         "go" => go::run(&mut report, &workspace),
-        "java" => java::run(&mut report, &workspace),
+        "java" => {
+            java::run(&mut report, &workspace);
+            java::build_example(&mut report, &workspace);
+        }
         "clients" => {
             let tools = install::install(&mut report, &workspace);
             node::build(&mut report, &workspace);
+            java::build_example(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
         "fuzz" => report.step("fuzz targets", || {

@@ -76,15 +76,15 @@ final class Fetcher {
             HttpResponse<byte[]> response = answer.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
             return new Answer(response.statusCode(), response.headers(), response.body());
         } catch (CancellationException givenUp) {
-            if (isGivenUp != null && !isStopped) {
-                return null;
-            }
-            throw new Issuer.Failure("the guard was closed");
+            return cancelled(isGivenUp);
         } catch (TimeoutException late) {
             answer.cancel(true);
             throw new Issuer.Failure("the issuer did not answer in time");
         } catch (ExecutionException fault) {
             Throwable cause = fault.getCause();
+            if (cause instanceof CancellationException || answer.isCancelled()) {
+                return cancelled(isGivenUp);
+            }
             boolean isTooLong = cause instanceof TooLong || cause.getCause() instanceof TooLong;
             throw new Issuer.Failure(isTooLong ? "the issuer's answer is too long" : "the issuer cannot be reached: " + cause);
         } catch (InterruptedException interrupted) {
@@ -94,6 +94,13 @@ final class Fetcher {
         } finally {
             held = null;
         }
+    }
+
+    private Answer cancelled(BooleanSupplier isGivenUp) throws Issuer.Failure {
+        if (isGivenUp == null || isStopped) {
+            throw new Issuer.Failure("the guard was closed");
+        }
+        return null;
     }
 
     /** Gives up the request that the issuer holds, if there is one. */

@@ -53,7 +53,7 @@ public class RolecallAutoConfiguration {
         if (!properties.getAudiences().isEmpty()) {
             builder.audiences(properties.getAudiences());
         }
-        if (properties.getClientId() != null) {
+        if (properties.getClientId() != null && !properties.getClientId().isEmpty()) {
             builder.client(properties.getClientId(), properties.getClientSecret());
         }
         if (properties.isForeign()) {

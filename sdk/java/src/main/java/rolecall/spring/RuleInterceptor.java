@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 import org.springframework.security.core.context.SecurityContext;
 import org.springframework.security.core.context.SecurityContextHolder;
 import org.springframework.web.cors.CorsUtils;
@@ -90,7 +91,9 @@ final class RuleInterceptor implements HandlerInterceptor {
     private static void refuse(HttpServletRequest request, HttpServletResponse response, Rule rule, Guard.Admission result)
         throws IOException {
         Principal caller = result.caller();
-        LOG.info("refused {} {}: rule {}, subject {}, {}", request.getMethod(),
+        // a test of the access matrix is refused hundreds of times
+        boolean isProbe = Boolean.TRUE.equals(request.getAttribute(PROBE));
+        LOG.atLevel(isProbe ? Level.DEBUG : Level.INFO).log("refused {} {}: rule {}, subject {}, {}", request.getMethod(),
             request.getAttribute(HandlerMapping.BEST_MATCHING_PATTERN_ATTRIBUTE), rule, caller == null ? "none" : caller.subject(),
             result.denial().code());
         answer(response, result.denial(), rule, caller);
