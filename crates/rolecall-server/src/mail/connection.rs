@@ -207,7 +207,6 @@ mod tests {
         assert_eq!(error.kind, "TLS");
         for (answers, kind) in [
             (&["220 a\r\n", OFFER, "220 go\r\n"][..], "TLS"),
-            (&["220 a\r\n", OFFER, "220 go\r\n", "no TLS"][..], "TLS"),
             // answers that somebody in the way adds do not become answers of the server
             (
                 &["220 a\r\n", OFFER, "220 go\r\n250 injected\r\n"][..],

@@ -55,6 +55,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         let line = line.unwrap_or_default();
         let count = line.len().min(into.remaining());
         let Some(rest) = left.checked_sub(count) else {
+            // nor a part of it, once it was too much
+            *left = 0;
             return Poll::Ready(Err(io::Error::other(TooMuch)));
         };
         into.put_slice(line.get(..count).unwrap_or_default());

@@ -292,7 +292,7 @@ async fn attempt(app: &App, mailer: &Mailer, due: &Due) -> Result<Result<(), Sen
         subject: &written.subject,
         text: written.text,
         html: written.html,
-        at: app.now(),
+        at: app.database_now(),
     };
     Ok(mailer.send(&letter).await)
 }

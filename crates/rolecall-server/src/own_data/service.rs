@@ -82,7 +82,7 @@ pub(crate) async fn collect(app: &App, subject: &str) -> Result<Option<OwnData>,
         requested: request_store::list(&mut conn, "", None, Some(subject), MOST).await?,
         ended: ended_store::ended_of(&mut conn, subject).await?,
     };
-    let mail = of_mail(&mut conn, &user, now).await?;
+    let mail = of_mail(&mut conn, &user, app.database_now()).await?;
     let devices = remembered::all_of(&mut conn, subject).await?;
     drop(conn);
     Ok(Some(OwnData {

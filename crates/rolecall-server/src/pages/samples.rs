@@ -240,8 +240,8 @@ pub(super) fn lacking_in_mails(name: &str, pages: &[String], languages: usize) -
         return None;
     }
     // two samples of each kind, of which the first has everything
-    let of_kinds = pages.chunks(2 * languages).zip(KINDS);
-    of_kinds.into_iter().find_map(|(pages, kind)| {
+    let mut of_kinds = pages.chunks(2 * languages).zip(KINDS);
+    of_kinds.find_map(|(pages, kind)| {
         let Needed { variable, mark } = needed_in(kind)?;
         let mut full = pages.iter().take(languages);
         full.any(|page| !page.contains(mark)).then(|| {
