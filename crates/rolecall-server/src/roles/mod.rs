@@ -12,6 +12,7 @@ pub(crate) mod definition;
 pub(crate) mod details;
 pub(crate) mod ended_store;
 pub(crate) mod handlers;
+pub(crate) mod hierarchy;
 pub(crate) mod holder_store;
 pub(crate) mod losses;
 pub(crate) mod names;

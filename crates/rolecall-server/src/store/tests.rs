@@ -50,6 +50,7 @@ const MODULES: &[Module] = &[
     ("factors/passkeys/store.rs", factors::passkeys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
+    ("policy/history_store.rs", policy::history_store::ALL),
     ("policy/store.rs", policy::store::ALL),
     ("profile/store.rs", profile::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),

@@ -183,4 +183,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),
     ),
+    (
+        42,
+        "policy versions",
+        include_str!("../../../migrations/0042_policy_versions.sql"),
+    ),
 ];
