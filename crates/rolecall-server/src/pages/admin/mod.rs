@@ -1,0 +1,16 @@
+//! The pages for administrators, under `/admin`. They call the services that `/api` calls, as the token of their browser
+//! session would: nothing is possible in a page that the API would refuse.
+//!
+//! To add a page: a template in `assets/pages/admin`, its view with samples in `views`, a row in `templates.rs`, a handler,
+//! and a row in `routes.rs`. Each path that takes a form also shows it, so that a sign-in in between comes back to it.
+
+mod answer;
+mod faults;
+mod frame;
+pub(crate) mod links;
+pub(crate) mod routes;
+mod start;
+pub(super) mod templates;
+mod tenant;
+pub(super) mod views;
+pub(crate) mod visit;

@@ -1,0 +1,175 @@
+//! The templates of the pages for administrators, each with sample data.
+
+use minijinja::{Value, context};
+
+use super::views::{self, start};
+
+/// A template with the views with which it is tried.
+pub(in super::super) struct AdminTemplate {
+    pub(in super::super) name: &'static str,
+    pub(in super::super) source: &'static str,
+    /// Returns views of the page, as full and as empty as they can be. It is empty for a part of other templates.
+    pub(in super::super) samples: fn() -> Vec<Value>,
+}
+
+macro_rules! templates {
+    ($($name:literal, $file:literal, $samples:expr;)+) => {
+        /// All templates.
+        pub(in super::super) static TEMPLATES: &[AdminTemplate] = &[$(AdminTemplate {
+            name: $name,
+            source: include_str!(concat!("../../../assets/pages/admin/", $file)),
+            samples: $samples,
+        }),+];
+    };
+}
+
+templates! {
+    "admin_layout.html", "layout.html", part;
+    "admin_faults.html", "faults.html", part;
+    "admin_head.html", "head.html", part;
+    "admin_pager.html", "pager.html", part;
+    "admin_macros.html", "macros.html", part;
+    "admin_message.html", "message.html", views::messages;
+    "admin_tenant.html", "tenant.html", || vec![context! {}];
+    "admin_start.html", "start.html", start::samples;
+}
+
+fn part() -> Vec<Value> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pages::{
+        admin::{faults::Fault, frame},
+        languages::{Language, Languages},
+        markup,
+        sample_values::TEXT,
+        samples::{self, BASE},
+        templates::Templates,
+    };
+
+    /// Writes each page with each of its samples, in each language, with and without faults.
+    fn render(languages: &Languages, templates: &Templates) -> Vec<(&'static str, String)> {
+        let fault = |field: &str, key| Fault {
+            field: field.to_owned(),
+            key,
+            text: TEXT.to_owned(),
+        };
+        let faults = [
+            Vec::new(),
+            vec![
+                fault(TEXT, ""),
+                fault("", "admin-exceeds"),
+                fault("until", "admin-too-many"),
+            ],
+        ];
+        let mut pages = Vec::new();
+        for template in TEMPLATES {
+            let compiled = templates.get_template(template.name).unwrap();
+            for view in (template.samples)() {
+                for (frame, faults) in frame::samples(TEXT).into_iter().zip(&faults) {
+                    for language in languages.all() {
+                        let common = samples::common(languages, language);
+                        let values = context! {
+                            trial => true, frame, view => view.clone(),
+                            faults => views::value(faults), ..common
+                        };
+                        let page = compiled.render(values);
+                        let page =
+                            page.unwrap_or_else(|error| panic!("{}: {error:#}", template.name));
+                        pages.push((template.name, page));
+                    }
+                }
+            }
+        }
+        pages
+    }
+
+    fn all() -> Vec<(&'static str, String)> {
+        let languages = Arc::new(Languages::new(Vec::new()));
+        let templates = Templates::new(&languages).unwrap();
+        render(&languages, &templates)
+    }
+
+    #[test]
+    fn y460_a_hostile_name_becomes_no_tag_on_any_page() {
+        let pages = all();
+        assert!(pages.len() > 4);
+        for (name, page) in pages {
+            assert_eq!(markup::faults(&page, BASE), Vec::<String>::new(), "{name}");
+            assert!(!page.contains("<probe"), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_page_is_tried_and_every_part_is_used() {
+        for template in TEMPLATES {
+            let is_part = (template.samples)().is_empty();
+            let is_used = TEMPLATES
+                .iter()
+                .any(|one| one.source.contains(template.name));
+            assert_eq!(is_part, is_used, "{}", template.name);
+        }
+    }
+
+    #[test]
+    fn no_page_has_script_or_style_in_it_and_no_post_form_lacks_its_address() {
+        for template in TEMPLATES {
+            for wrong in [
+                "style=", "<style", "onclick", "onsubmit", "|safe", "http:", "https:",
+            ] {
+                assert!(
+                    !template.source.contains(wrong),
+                    "{}: {wrong}",
+                    template.name
+                );
+            }
+            for form in template.source.split("<form").skip(1) {
+                let tag = form.split('>').next().unwrap_or_default();
+                assert!(
+                    tag.contains("action=\"{{ base }}"),
+                    "{}: {tag}",
+                    template.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_done_action_has_a_text_in_each_language() {
+        let languages = Languages::new(Vec::new());
+        for key in frame::DONE {
+            assert!(
+                languages.text(Language::default(), key, []).is_some(),
+                "{key}"
+            );
+        }
+        let lacking = languages.missing();
+        assert!(lacking.is_empty(), "{lacking:?}");
+    }
+
+    #[test]
+    fn every_page_has_one_heading_and_labels_for_its_fields() {
+        for (name, page) in all() {
+            let tags = markup::tags(&page);
+            let count = |wanted: &str| tags.iter().filter(|tag| tag.name == wanted).count();
+            assert_eq!(count("h1"), 1, "{name}");
+            let labels: Vec<&str> = tags.iter().filter_map(|tag| tag.value("for")).collect();
+            for field in tags
+                .iter()
+                .filter(|tag| ["input", "select", "textarea"].contains(&&*tag.name))
+            {
+                if ["hidden", "submit"].contains(&field.value("type").unwrap_or("text")) {
+                    continue;
+                }
+                let id = field.value("id").unwrap_or_default();
+                let is_labelled = labels.contains(&id) || field.value("aria-label").is_some();
+                assert!(is_labelled, "{name}: {:?}", field.value("name"));
+            }
+        }
+    }
+}
