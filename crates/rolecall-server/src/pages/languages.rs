@@ -16,6 +16,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
         concat!(
             include_str!("../../assets/locales/en.ftl"),
             include_str!("../../assets/locales/admin/en.ftl"),
+            include_str!("../../assets/locales/admin/rules.en.ftl"),
         ),
     ),
     (
@@ -23,6 +24,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
         concat!(
             include_str!("../../assets/locales/de.ftl"),
             include_str!("../../assets/locales/admin/de.ftl"),
+            include_str!("../../assets/locales/admin/rules.de.ftl"),
         ),
     ),
 ];

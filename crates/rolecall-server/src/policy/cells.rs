@@ -123,7 +123,10 @@ mod tests {
     fn document(held: &[bool]) -> Document {
         let mut text = "[permissions]\n\"items:read\" = \"\"\n\"items:write\" = \"\"\n\"orders:read\" = \"\"\n".to_owned();
         for role in 0..ROLES {
-            let held = PERMISSIONS.iter().enumerate().filter(|(column, _)| held[role * 4 + column]);
+            let held = PERMISSIONS
+                .iter()
+                .enumerate()
+                .filter(|(column, _)| held[role * 4 + column]);
             let held: Vec<String> = held.map(|(_, name)| format!("\"{name}\"")).collect();
             text += &format!("[roles.role-{role}]\npermissions = [{}]\n", held.join(", "));
         }

@@ -104,7 +104,11 @@ pub(super) async fn keep(
     if newest.as_ref().is_none_or(|newest| newest.digest != digest) {
         // its descriptions may be younger than its rules
         let is_free = newest.is_none_or(|newest| newest.revision < changed);
-        let at = if is_free && changed > 0 { changed } else { revision - 1 };
+        let at = if is_free && changed > 0 {
+            changed
+        } else {
+            revision - 1
+        };
         store::insert(conn, at, &digest, &text).await?;
     }
     let text = after.to_toml();

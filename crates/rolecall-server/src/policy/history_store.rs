@@ -84,7 +84,10 @@ pub(super) async fn find(
     conn: &mut Conn,
     revision: Revision,
 ) -> Result<Option<String>, StoreError> {
-    query(FIND_VERSION).bind(revision).fetch_optional(conn).await
+    query(FIND_VERSION)
+        .bind(revision)
+        .fetch_optional(conn)
+        .await
 }
 
 /// Deletes the oldest versions beyond `most`, and beyond so many bytes together; the newest stays.

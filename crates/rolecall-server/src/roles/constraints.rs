@@ -354,7 +354,10 @@ mod tests {
     use super::*;
 
     fn roles(numbers: &BTreeSet<u8>) -> BTreeSet<RoleName> {
-        numbers.iter().map(|one| format!("role-{one}").parse().unwrap()).collect()
+        numbers
+            .iter()
+            .map(|one| format!("role-{one}").parse().unwrap())
+            .collect()
     }
 
     /// A constraint on two to six of eight roles.

@@ -20,6 +20,11 @@ pub(crate) const DONE: &[&str] = &[
     "admin-done-bulk",
     "admin-done-role-created",
     "admin-done-role-deleted",
+    "admin-done-policy",
+    "admin-done-constraint-created",
+    "admin-done-constraint-deleted",
+    "admin-done-request-confirmed",
+    "admin-done-request-ended",
 ];
 
 /// Returns the key that `done` names; empty if there is none.

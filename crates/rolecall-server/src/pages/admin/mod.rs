@@ -5,10 +5,20 @@
 //! and a row in `routes.rs`. Each path that takes a form also shows it, so that a sign-in in between comes back to it.
 
 mod answer;
+mod constraints;
+mod decisions;
 mod faults;
 mod frame;
+mod hierarchy;
+mod history;
 pub(crate) mod links;
+mod matrix;
+mod people;
+mod picture;
+mod policy;
+mod requests;
 pub(crate) mod routes;
+mod rules;
 mod start;
 pub(super) mod templates;
 mod tenant;

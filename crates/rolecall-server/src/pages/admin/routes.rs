@@ -5,7 +5,9 @@ use axum::handler::Handler;
 use http::Method;
 use rolecall::{GuardedArgs, PermissionName as _, Principal};
 
-use super::{start, tenant};
+use super::{
+    constraints, decisions, hierarchy, history, matrix, policy, requests, start, tenant,
+};
 use crate::{app::App, authority::may, login::acting};
 
 /// What a page needs before its handler runs. Services ask again, and for more where an action needs more.
@@ -87,6 +89,17 @@ use Needs::{AnyOwn, Anywhere, Global, Nothing};
 admin_pages! {
     "/admin", AnyOwn, Some("admin-nav-start"), "What needs doing.", start::get_start;
     "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
+    "/admin/matrix", Global(may::ReadPolicy::NAME), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
+    "/admin/matrix/preview", Global(may::ReadPolicy::NAME), None, "Who gains and who loses by an edit of the matrix.", matrix::get_preview, matrix::post_preview;
+    "/admin/hierarchy", Global(may::ReadRoles::NAME), Some("admin-nav-hierarchy"), "Which role inherits which.", hierarchy::get_hierarchy;
+    "/admin/constraints", Global(may::ReadRoles::NAME), Some("admin-nav-constraints"), "Constraints, and a new one.", constraints::get_constraints, constraints::post_constraints;
+    "/admin/constraints/{constraint}", Global(may::ReadRoles::NAME), None, "Change or delete a constraint.", constraints::get_constraint, constraints::post_constraint;
+    "/admin/requests", Anywhere(may::ReadAssignments::NAME), Some("admin-nav-requests"), "Requests for roles, and a new one.", requests::get_requests, requests::post_requests;
+    "/admin/requests/{request}", Anywhere(may::ReadAssignments::NAME), None, "Confirm or end a request.", requests::get_request, requests::post_request;
+    "/admin/decisions", Global(may::ReadDecisions::NAME), Some("admin-nav-decisions"), "What somebody may do, and why.", decisions::get_decisions, decisions::post_decisions;
+    "/admin/policy", Global(may::ReadPolicy::NAME), Some("admin-nav-policy"), "The policy as a document, planned and put in force.", policy::get_policy, policy::post_policy;
+    "/admin/policy/history", Global(may::ReadPolicy::NAME), None, "Documents that were in force.", history::get_history;
+    "/admin/policy/history/{revision}", Global(may::ReadPolicy::NAME), None, "What a document changed, and the way back to it.", history::get_version, history::post_version;
 }
 
 #[cfg(test)]

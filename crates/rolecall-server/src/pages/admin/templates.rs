@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::views::{self, start};
+use super::views::{self, constraints, decisions, hierarchy, matrix, policy, requests, start};
 
 /// A template with the views with which it is tried.
 pub(in super::super) struct AdminTemplate {
@@ -32,6 +32,24 @@ templates! {
     "admin_message.html", "message.html", views::messages;
     "admin_tenant.html", "tenant.html", || vec![context! {}];
     "admin_start.html", "start.html", start::samples;
+    "admin_lines.html", "lines.html", part;
+    "admin_effect_table.html", "effect_table.html", part;
+    "admin_effects.html", "effects.html", part;
+    "admin_matrix.html", "matrix.html", matrix::samples;
+    "admin_matrix_preview.html", "matrix_preview.html", matrix::previews;
+    "admin_hierarchy.html", "hierarchy.html", hierarchy::samples;
+    "admin_constraint_meaning.html", "constraint_meaning.html", part;
+    "admin_constraint_members.html", "constraint_members.html", part;
+    "admin_constraint_scope.html", "constraint_scope.html", part;
+    "admin_constraints.html", "constraints.html", constraints::samples;
+    "admin_constraint.html", "constraint.html", constraints::pages;
+    "admin_requests.html", "requests.html", requests::samples;
+    "admin_request.html", "request.html", requests::pages;
+    "admin_given.html", "given.html", part;
+    "admin_decisions.html", "decisions.html", decisions::samples;
+    "admin_policy.html", "policy.html", policy::samples;
+    "admin_policy_history.html", "policy_history.html", policy::histories;
+    "admin_policy_version.html", "policy_version.html", policy::versions;
 }
 
 fn part() -> Vec<Value> {
@@ -75,7 +93,7 @@ mod tests {
                     for language in languages.all() {
                         let common = samples::common(languages, language);
                         let values = context! {
-                            trial => true, frame, view => view.clone(),
+                            trial => true, frame => frame.clone(), view => view.clone(),
                             faults => views::value(faults), ..common
                         };
                         let page = compiled.render(values);

@@ -15,19 +15,27 @@ async fn on_both(name: &str, test: impl AsyncFn(&App)) {
     let server = Embedded::builder("sqlite::memory:").open().await.unwrap();
     test(server.app()).await;
     if let Some(url) = postgres_database(name).await {
-        let server = Embedded::builder(&url).open().await.unwrap();
+        let server = Embedded::builder(&url)
+            .master_key(&"ab".repeat(32))
+            .open()
+            .await
+            .unwrap();
         test(server.app()).await;
     }
 }
 
 async fn put(app: &App, text: &str) {
     let parsed = Document::parse(text).unwrap();
-    apply::apply(app, CALLER, &parsed, &IfMatch::Any).await.unwrap();
+    apply::apply(app, CALLER, &parsed, &IfMatch::Any)
+        .await
+        .unwrap();
 }
 
 async fn create(app: &App, permission: &str, description: &str) {
     let permission = permission.parse().unwrap();
-    permissions::create(app, CALLER, &permission, description).await.unwrap();
+    permissions::create(app, CALLER, &permission, description)
+        .await
+        .unwrap();
 }
 
 /// Returns the documents of all versions, the newest first.
@@ -43,7 +51,9 @@ async fn documents(app: &App) -> Vec<Document> {
 }
 
 fn names(documents: &[Document]) -> Vec<Vec<&str>> {
-    let names = documents.iter().map(|one| one.permissions.keys().map(|name| name.as_str()).collect());
+    let names = documents
+        .iter()
+        .map(|one| one.permissions.keys().map(|name| name.as_str()).collect());
     names.collect()
 }
 
@@ -85,7 +95,10 @@ async fn single_edits_are_kept_as_they_add_up() {
         assert!(note(app).await.unwrap());
         assert!(!note(app).await.unwrap());
         let kept = documents(app).await;
-        assert_eq!(names(&kept)[0], ["items:print", "items:read", "items:share"]);
+        assert_eq!(
+            names(&kept)[0],
+            ["items:print", "items:read", "items:share"]
+        );
         assert_eq!(names(&kept)[1], ["items:read"]);
     })
     .await;
@@ -100,9 +113,16 @@ async fn single_edits_before_a_document_are_kept_with_it() {
         let kept = documents(app).await;
         assert_eq!(
             names(&kept)[..3],
-            [vec!["items:write"], vec!["items:print", "items:read"], vec!["items:read"]]
+            [
+                vec!["items:write"],
+                vec!["items:print", "items:read"],
+                vec!["items:read"]
+            ]
         );
-        let text = &kept[1].permissions["items:print".parse::<rolecall_core::Permission>().as_ref().unwrap()];
+        let text = &kept[1].permissions["items:print"
+            .parse::<rolecall_core::Permission>()
+            .as_ref()
+            .unwrap()];
         assert_eq!(text, "Print");
     })
     .await;
@@ -121,7 +141,10 @@ async fn a_policy_that_is_the_same_again_is_not_kept_twice() {
         // and it is not read again and again
         let mut conn = app.store().read().await.unwrap();
         let newest = store::newest(&mut conn).await.unwrap().unwrap();
-        assert_eq!(newest.seen_revision, read_head(&mut conn).await.unwrap().policy_revision);
+        assert_eq!(
+            newest.seen_revision,
+            read_head(&mut conn).await.unwrap().policy_revision
+        );
     })
     .await;
 }
@@ -138,7 +161,10 @@ async fn the_changes_between_two_versions_lead_from_one_to_the_other() {
             changes.iter().map(ToString::to_string).collect()
         };
         let found = changes(app, CALLER, read, Some(write)).await.unwrap();
-        assert_eq!(text(found), ["- permission items:read", "+ permission items:write"]);
+        assert_eq!(
+            text(found),
+            ["+ permission items:write", "- permission items:read"]
+        );
         let found = changes(app, CALLER, write, None).await.unwrap();
         assert_eq!(text(found), ["+ permission items:print"]);
     })
@@ -152,7 +178,9 @@ async fn going_back_restores_the_document_and_is_a_version_itself() {
         put(app, WRITE).await;
         let versions = list(app, CALLER, Revision::MAX, 1000).await.unwrap();
         let old = document(app, CALLER, versions[1].revision).await.unwrap();
-        apply::apply(app, CALLER, &old, &IfMatch::Any).await.unwrap();
+        apply::apply(app, CALLER, &old, &IfMatch::Any)
+            .await
+            .unwrap();
         let now = service::show(app, CALLER).await.unwrap();
         assert_eq!(now.document, old.document);
         let newest = list(app, CALLER, Revision::MAX, 1).await.unwrap();
@@ -193,9 +221,19 @@ async fn a_revision_without_a_version_is_refused() {
         let refused = text(app, CALLER, 12345).await.unwrap_err();
         assert_eq!(refused.to_string(), "no version of the policy `12345`");
         let nobody = Caller::Own { user_id: "nobody" };
-        assert!(list(app, nobody, Revision::MAX, 10).await.unwrap_err().is_refusal());
+        assert!(
+            list(app, nobody, Revision::MAX, 10)
+                .await
+                .unwrap_err()
+                .is_refusal()
+        );
         assert!(text(app, nobody, 1).await.unwrap_err().is_refusal());
-        assert!(changes(app, nobody, 1, None).await.unwrap_err().is_refusal());
+        assert!(
+            changes(app, nobody, 1, None)
+                .await
+                .unwrap_err()
+                .is_refusal()
+        );
     })
     .await;
 }

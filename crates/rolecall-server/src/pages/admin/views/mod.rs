@@ -1,5 +1,12 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
+pub(crate) mod constraints;
+pub(crate) mod decisions;
+pub(crate) mod effects;
+pub(crate) mod hierarchy;
+pub(crate) mod matrix;
+pub(crate) mod policy;
+pub(crate) mod requests;
 pub(crate) mod start;
 
 use minijinja::{Value, context, value::Serde};
