@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod admin;
 mod approvals;
 mod assignments;
 mod assurance;

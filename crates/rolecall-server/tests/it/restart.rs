@@ -176,8 +176,10 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 38",
-                    "ALTER TABLE users DROP COLUMN email_verified_by",
+                    "DELETE FROM rolecall_migrations WHERE version = 41",
+                    "DROP INDEX users_by_creation",
+                    "DROP INDEX role_assignments_by_end",
+                    "DROP INDEX role_assignments_by_tenant",
                 ] {
                     db.execute(undo).await;
                 }

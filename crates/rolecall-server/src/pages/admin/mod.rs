@@ -5,12 +5,21 @@
 //! and a row in `routes.rs`. Each path that takes a form also shows it, so that a sign-in in between comes back to it.
 
 mod answer;
+mod assign;
+mod bulk;
 mod faults;
 mod frame;
 pub(crate) mod links;
+mod role_form;
+mod roles;
 pub(crate) mod routes;
+mod setup;
 mod start;
 pub(super) mod templates;
 mod tenant;
+mod user;
+mod user_actions;
+mod user_form;
+mod users;
 pub(super) mod views;
 pub(crate) mod visit;

@@ -183,4 +183,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),
     ),
+    (
+        41,
+        "admin lists",
+        include_str!("../../../migrations/0041_admin_lists.sql"),
+    ),
 ];

@@ -1,6 +1,10 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
+pub(crate) mod confirm;
+pub(crate) mod roles;
 pub(crate) mod start;
+pub(crate) mod user;
+pub(crate) mod users;
 
 use minijinja::{Value, context, value::Serde};
 use rolecall_core::Timestamp;
