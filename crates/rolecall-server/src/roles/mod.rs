@@ -27,6 +27,7 @@ pub(crate) mod review;
 pub(crate) mod review_handlers;
 pub(crate) mod separation;
 pub(crate) mod service;
+pub(crate) mod standing;
 pub(crate) mod store;
 pub(crate) mod transition;
 pub(crate) mod views;

@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod admin;
 mod admin_rules;
 mod approvals;
 mod assignments;

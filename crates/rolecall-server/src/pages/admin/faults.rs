@@ -37,6 +37,13 @@ impl Faults {
         }
     }
 
+    /// Names a field as the form does, where the API names it otherwise.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        for fault in self.list.iter_mut().filter(|fault| fault.field == from) {
+            to.clone_into(&mut fault.field);
+        }
+    }
+
     /// Describes what a service has refused about a form.
     ///
     /// # Errors

@@ -67,6 +67,7 @@ impl Frame<'_> {
 }
 
 /// Sample data of the frame.
+#[cfg(test)]
 pub(crate) fn samples(text: &'static str) -> [Value; 2] {
     let nav = |current: bool| context! { key => "admin-nav-users", path => "/admin/users", current => current };
     [

@@ -5,6 +5,8 @@
 //! and a row in `routes.rs`. Each path that takes a form also shows it, so that a sign-in in between comes back to it.
 
 mod answer;
+mod assign;
+mod bulk;
 mod constraints;
 mod decisions;
 mod faults;
@@ -17,10 +19,18 @@ mod people;
 mod picture;
 mod policy;
 mod requests;
+mod role_form;
+mod roles;
+pub(crate) mod routes;
 pub(crate) mod routes;
 mod rules;
+mod setup;
 mod start;
 pub(super) mod templates;
 mod tenant;
+mod user;
+mod user_actions;
+mod user_form;
+mod users;
 pub(super) mod views;
 pub(crate) mod visit;

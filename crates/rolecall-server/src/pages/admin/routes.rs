@@ -3,12 +3,13 @@
 
 use axum::handler::Handler;
 use http::Method;
-use rolecall::{GuardedArgs, PermissionName as _, Principal};
+use rolecall::{GuardedArgs, Principal};
 
 use super::{
-    constraints, decisions, hierarchy, history, matrix, policy, requests, start, tenant,
+    assign, bulk, constraints, decisions, hierarchy, history, matrix, policy, requests, role_form,
+    roles, setup, start, tenant, user, user_actions, user_form, users,
 };
-use crate::{app::App, authority::may, login::acting};
+use crate::{app::App, login::acting};
 
 /// What a page needs before its handler runs. Services ask again, and for more where an action needs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(crate) enum Needs {
     Global(&'static str),
     /// This permission, held globally or in the tenant that the caller has chosen.
     Anywhere(&'static str),
+    /// The first permission, held globally, or the second, held anywhere.
+    Either(&'static str, &'static str),
 }
 
 impl Needs {
@@ -31,6 +34,9 @@ impl Needs {
             Self::AnyOwn => acting::is_administrator(principal),
             Self::Global(permission) => principal.has_global_permission(permission),
             Self::Anywhere(permission) => principal.has_permission(permission),
+            Self::Either(global, anywhere) => {
+                principal.has_global_permission(global) || principal.has_permission(anywhere)
+            }
         }
     }
 
@@ -38,7 +44,9 @@ impl Needs {
     pub(super) fn permission(self) -> Option<&'static str> {
         match self {
             Self::Nothing | Self::AnyOwn => None,
-            Self::Global(permission) | Self::Anywhere(permission) => Some(permission),
+            Self::Global(permission) | Self::Anywhere(permission) | Self::Either(permission, _) => {
+                Some(permission)
+            }
         }
     }
 }
@@ -84,22 +92,42 @@ macro_rules! admin_pages {
     };
 }
 
-use Needs::{AnyOwn, Anywhere, Global, Nothing};
+use Needs::{AnyOwn, Anywhere, Either, Global, Nothing};
 
 admin_pages! {
     "/admin", AnyOwn, Some("admin-nav-start"), "What needs doing.", start::get_start;
+    "/admin/users", Global("rolecall.users:read"), Some("admin-nav-users"), "Find users.", users::get_users;
+    "/admin/users/new", Global("rolecall.users:write"), None, "Create or invite a user.", user_form::get_new, user_form::post_new;
+    "/admin/users/bulk", Global("rolecall.users:read"), None, "Change a selection of users.", bulk::get_bulk, bulk::post_bulk;
+    "/admin/users/{id}", Either("rolecall.users:read", "rolecall.assignments:read"), None, "A user.", user::get_user;
+    "/admin/users/{id}/edit", Global("rolecall.users:write"), None, "Change name and address of a user.", user_form::get_edit, user_form::post_edit;
+    "/admin/users/{id}/assign", Anywhere("rolecall.assignments:write"), None, "Give a user a role.", assign::get_assign, assign::post_assign;
+    "/admin/users/{id}/unassign", Anywhere("rolecall.assignments:write"), None, "Take a role from a user.", assign::get_unassign, assign::post_unassign;
+    "/admin/users/{id}/disable", Global("rolecall.users:write"), None, "Disable a user.", user_actions::get_disable, user_actions::post_disable;
+    "/admin/users/{id}/enable", Global("rolecall.users:write"), None, "Enable a user.", user_actions::get_enable, user_actions::post_enable;
+    "/admin/users/{id}/reset", Global("rolecall.users:write"), None, "Reset the password of a user.", user_actions::get_reset, user_actions::post_reset;
+    "/admin/users/{id}/delete", Global("rolecall.users:write"), None, "Delete a user.", user_actions::get_delete, user_actions::post_delete;
+    "/admin/users/{id}/sessions", Global("rolecall.sessions:revoke"), None, "End sessions of a user.", user_actions::get_sessions, user_actions::post_sessions;
+    "/admin/users/{id}/factors", Global("rolecall.users:write"), None, "Remove a second factor of a user.", user_actions::get_factors, user_actions::post_factors;
+    "/admin/roles", Global("rolecall.roles:read"), Some("admin-nav-roles"), "The roles.", roles::get_roles;
+    "/admin/roles/new", Global("rolecall.roles:write"), None, "Create a role.", role_form::get_new, role_form::post_new;
+    "/admin/roles/{role}", Global("rolecall.roles:read"), None, "A role.", roles::get_role;
+    "/admin/roles/{role}/edit", Global("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
+    "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
+    "/admin/roles/{role}/delete", Global("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
     "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
-    "/admin/matrix", Global(may::ReadPolicy::NAME), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
-    "/admin/matrix/preview", Global(may::ReadPolicy::NAME), None, "Who gains and who loses by an edit of the matrix.", matrix::get_preview, matrix::post_preview;
-    "/admin/hierarchy", Global(may::ReadRoles::NAME), Some("admin-nav-hierarchy"), "Which role inherits which.", hierarchy::get_hierarchy;
-    "/admin/constraints", Global(may::ReadRoles::NAME), Some("admin-nav-constraints"), "Constraints, and a new one.", constraints::get_constraints, constraints::post_constraints;
-    "/admin/constraints/{constraint}", Global(may::ReadRoles::NAME), None, "Change or delete a constraint.", constraints::get_constraint, constraints::post_constraint;
-    "/admin/requests", Anywhere(may::ReadAssignments::NAME), Some("admin-nav-requests"), "Requests for roles, and a new one.", requests::get_requests, requests::post_requests;
-    "/admin/requests/{request}", Anywhere(may::ReadAssignments::NAME), None, "Confirm or end a request.", requests::get_request, requests::post_request;
-    "/admin/decisions", Global(may::ReadDecisions::NAME), Some("admin-nav-decisions"), "What somebody may do, and why.", decisions::get_decisions, decisions::post_decisions;
-    "/admin/policy", Global(may::ReadPolicy::NAME), Some("admin-nav-policy"), "The policy as a document, planned and put in force.", policy::get_policy, policy::post_policy;
-    "/admin/policy/history", Global(may::ReadPolicy::NAME), None, "Documents that were in force.", history::get_history;
-    "/admin/policy/history/{revision}", Global(may::ReadPolicy::NAME), None, "What a document changed, and the way back to it.", history::get_version, history::post_version;
+    "/admin/matrix", Global("rolecall.policy:read"), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
+    "/admin/matrix/preview", Global("rolecall.policy:read"), None, "Who gains and who loses by an edit of the matrix.", matrix::get_preview, matrix::post_preview;
+    "/admin/hierarchy", Global("rolecall.roles:read"), Some("admin-nav-hierarchy"), "Which role inherits which.", hierarchy::get_hierarchy;
+    "/admin/constraints", Global("rolecall.roles:read"), Some("admin-nav-constraints"), "Constraints, and a new one.", constraints::get_constraints, constraints::post_constraints;
+    "/admin/constraints/{constraint}", Global("rolecall.roles:read"), None, "Change or delete a constraint.", constraints::get_constraint, constraints::post_constraint;
+    "/admin/requests", Anywhere("rolecall.assignments:read"), Some("admin-nav-requests"), "Requests for roles, and a new one.", requests::get_requests, requests::post_requests;
+    "/admin/requests/{request}", Anywhere("rolecall.assignments:read"), None, "Confirm or end a request.", requests::get_request, requests::post_request;
+    "/admin/decisions", Global("rolecall.decisions:read"), Some("admin-nav-decisions"), "What somebody may do, and why.", decisions::get_decisions, decisions::post_decisions;
+    "/admin/policy", Global("rolecall.policy:read"), Some("admin-nav-policy"), "The policy as a document, planned and put in force.", policy::get_policy, policy::post_policy;
+    "/admin/policy/history", Global("rolecall.policy:read"), None, "Documents that were in force.", history::get_history;
+    "/admin/policy/history/{revision}", Global("rolecall.policy:read"), None, "What a document changed, and the way back to it.", history::get_version, history::post_version;
+    "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
 }
 
 #[cfg(test)]
@@ -107,6 +135,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::authority::may;
 
     #[test]
     fn each_path_is_below_admin_and_there_once() {
@@ -123,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_run_needs_nothing_and_others_name_a_permission_that_exists() {
+    fn each_page_names_permissions_that_exist() {
         for page in PAGES {
             match page.needs {
                 Nothing => assert_eq!(page.path, "/admin/setup"),
@@ -134,6 +163,9 @@ mod tests {
                 ),
                 Global(permission) | Anywhere(permission) => {
                     assert!(may::ALL.contains(&permission), "{permission}");
+                }
+                Either(global, anywhere) => {
+                    assert!(may::ALL.contains(&global) && may::ALL.contains(&anywhere));
                 }
             }
         }

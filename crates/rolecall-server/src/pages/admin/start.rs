@@ -5,15 +5,16 @@ use rolecall::{PermissionName as _, Public};
 use serde_json::Value as Json;
 
 use super::{
-    views::start::{KeyAge, Recent, Start, Todo},
+    views::start::{KeyAge, Plot, Recent, Start, Todo},
     visit::Visit,
 };
 use crate::{
     audit::service as audit,
-    authority::may,
+    authority::{builtin, may},
     error::ApiError,
     keys::{service as keys, store::State},
-    roles::requests,
+    overview::service as overview,
+    roles::{assignments, requests},
     store::Entry,
 };
 
@@ -35,12 +36,18 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
     let mut start = Start::default();
     if visit.may(may::ReadAssignments::NAME) {
         start.todo.extend(open_requests(visit).await?);
+        start.todo.extend(expiring(visit).await?);
+    }
+    if visit.may_globally(may::ReadUsers::NAME) {
+        start.todo.extend(failed_mails(visit).await?);
+        start.todo.extend(one_administrator(visit).await?);
     }
     if visit.may_globally(may::ReadKeys::NAME) {
         start.keys = key_ages(visit).await?;
     }
     if visit.may_globally(may::ReadAudit::NAME) {
         let newest = audit::list(&visit.app, visit.caller(), None, CHANGES).await?;
+        start.plot = Some(plot(visit).await?);
         start.changes = newest.iter().map(recent).collect();
     }
     Ok(visit.show("admin_start.html", &start))
@@ -64,6 +71,46 @@ async fn open_requests(visit: &Visit) -> Result<Option<Todo>, ApiError> {
         href: String::new(),
         at: found.first().map(|one| one.assignment.assigned_at.into()),
     }))
+}
+
+async fn expiring(visit: &Visit) -> Result<Option<Todo>, ApiError> {
+    let tenant = visit.tenant();
+    let soon = overview::expiring(&visit.app, visit.caller(), tenant.as_ref()).await?;
+    Ok((soon.count > 0).then(|| Todo {
+        key: "admin-todo-expiring",
+        count: soon.count,
+        name: String::new(),
+        href: String::new(),
+        at: soon.first.map(Into::into),
+    }))
+}
+
+async fn failed_mails(visit: &Visit) -> Result<Option<Todo>, ApiError> {
+    let (count, error) = overview::failed_mails(&visit.app, visit.caller()).await?;
+    Ok((count > 0).then(|| Todo {
+        key: "admin-todo-mails",
+        count,
+        name: error.unwrap_or_default(),
+        href: String::new(),
+        at: None,
+    }))
+}
+
+async fn one_administrator(visit: &Visit) -> Result<Option<Todo>, ApiError> {
+    let count = assignments::count_admins(&visit.app).await?;
+    Ok((count == 1).then(|| Todo {
+        key: "admin-todo-one-administrator",
+        count,
+        name: builtin::ADMIN.to_owned(),
+        href: "/admin/users".to_owned(),
+        at: None,
+    }))
+}
+
+async fn plot(visit: &Visit) -> Result<Plot, ApiError> {
+    let day = overview::last_day(&visit.app, visit.caller()).await?;
+    let hour = visit.now().seconds() / 3600 % 24;
+    Ok(Plot::draw(&day.0, hour))
 }
 
 async fn key_ages(visit: &Visit) -> Result<Vec<KeyAge>, ApiError> {

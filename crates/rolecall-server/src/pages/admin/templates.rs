@@ -2,13 +2,26 @@
 
 use minijinja::{Value, context};
 
-use super::views::{self, constraints, decisions, hierarchy, matrix, policy, requests, start};
+use super::{
+    super::sample_values::TEXT,
+    views::{
+        self, confirm, constraints, decisions, hierarchy, matrix, policy, requests, roles, start,
+        user, users,
+    },
+};
 
 /// A template with the views with which it is tried.
 pub(in super::super) struct AdminTemplate {
     pub(in super::super) name: &'static str,
     pub(in super::super) source: &'static str,
     /// Returns views of the page, as full and as empty as they can be. It is empty for a part of other templates.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "operators do not replace these templates, so that only tests try them"
+        )
+    )]
     pub(in super::super) samples: fn() -> Vec<Value>,
 }
 
@@ -32,6 +45,18 @@ templates! {
     "admin_message.html", "message.html", views::messages;
     "admin_tenant.html", "tenant.html", || vec![context! {}];
     "admin_start.html", "start.html", start::samples;
+    "admin_users.html", "users.html", users::samples;
+    "admin_bulk.html", "bulk.html", users::bulk_samples;
+    "admin_user.html", "user.html", user::samples;
+    "admin_assign.html", "assign.html", user::assign_samples;
+    "admin_user_form.html", "user_form.html", user::form_samples;
+    "admin_roles.html", "roles.html", roles::samples;
+    "admin_role.html", "role.html", roles::role_samples;
+    "admin_role_form.html", "role_form.html", roles::form_samples;
+    "admin_role_contents.html", "role_contents.html", roles::contents_samples;
+    "admin_setup.html", "setup.html", || vec![context! { username => TEXT }, context! { username => "" }];
+    "admin_confirm.html", "confirm.html", confirm::samples;
+    "admin_secret.html", "secret.html", confirm::secret_samples;
     "admin_lines.html", "lines.html", part;
     "admin_effect_table.html", "effect_table.html", part;
     "admin_effects.html", "effects.html", part;
@@ -65,7 +90,6 @@ mod tests {
         admin::{faults::Fault, frame},
         languages::{Language, Languages},
         markup,
-        sample_values::TEXT,
         samples::{self, BASE},
         templates::Templates,
     };

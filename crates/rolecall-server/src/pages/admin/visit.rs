@@ -74,6 +74,11 @@ impl Visit {
         self.principal.tenant().and_then(|name| name.parse().ok())
     }
 
+    /// Returns the name of the language of the page.
+    pub(crate) fn language_name(&self) -> &str {
+        self.app.parts().look.languages.name(self.language)
+    }
+
     /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.app.now()

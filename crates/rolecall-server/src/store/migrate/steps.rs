@@ -184,6 +184,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         include_str!("../../../migrations/0038_declared_addresses.sql"),
     ),
     (
+        41,
+        "admin lists",
+        include_str!("../../../migrations/0041_admin_lists.sql"),
+    ),
+    (
         42,
         "policy versions",
         include_str!("../../../migrations/0042_policy_versions.sql"),

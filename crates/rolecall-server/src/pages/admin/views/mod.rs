@@ -1,5 +1,6 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
+pub(crate) mod confirm;
 pub(crate) mod constraints;
 pub(crate) mod decisions;
 pub(crate) mod effects;
@@ -7,7 +8,10 @@ pub(crate) mod hierarchy;
 pub(crate) mod matrix;
 pub(crate) mod policy;
 pub(crate) mod requests;
+pub(crate) mod roles;
 pub(crate) mod start;
+pub(crate) mod user;
+pub(crate) mod users;
 
 use minijinja::{Value, context, value::Serde};
 use rolecall_core::Timestamp;
