@@ -22,7 +22,6 @@ mod requests;
 mod role_form;
 mod roles;
 pub(crate) mod routes;
-pub(crate) mod routes;
 mod rules;
 mod setup;
 mod start;

@@ -106,7 +106,10 @@ pub(crate) async fn post_requests(_: Public, visit: Visit, form: Submitted) -> R
         Ok(Ok(Outcome::Assigned)) => return visit.done(REQUESTS, "assigned"),
         Ok(Err(faults)) => faults,
         Err(error) => match faults_of(error) {
-            Ok(faults) => faults,
+            Ok(mut faults) => {
+                faults.rename("expires_at", "until");
+                faults
+            }
             Err(error) => {
                 let members = [
                     ("user", &*form.user),

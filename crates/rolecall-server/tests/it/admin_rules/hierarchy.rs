@@ -17,7 +17,15 @@ async fn the_hierarchy_is_a_picture_and_a_list(app: TestApp) {
     app.inherit("boss", "clerk").await;
     let mut browser = signed_in(&app, "admin").await;
     let shown = page(&browser.open("/admin/hierarchy").await, 200);
-    has(&shown, &["<svg class=\"graph\"", "role=\"img\"", "<title>boss</title>", "<title>guest</title>"]);
+    has(
+        &shown,
+        &[
+            "<svg class=\"graph\"",
+            "role=\"img\"",
+            "<title>boss</title>",
+            "<title>guest</title>",
+        ],
+    );
     assert_eq!(shown.matches("class=\"edge\"").count(), 3);
     let opened = shown.matches("<ul").count();
     assert_eq!(opened, shown.matches("</ul>").count());
@@ -39,9 +47,15 @@ async fn a_reader_of_roles_sees_it_and_others_do_not(app: TestApp) {
     app.create_user("reader", &["reader"]).await;
     app.create_user("auditor", &["auditor"]).await;
     let mut reader = signed_in(&app, "reader").await;
-    has(&page(&reader.open("/admin/hierarchy").await, 200), &["<svg"]);
+    has(
+        &page(&reader.open("/admin/hierarchy").await, 200),
+        &["<svg"],
+    );
     let mut auditor = signed_in(&app, "auditor").await;
     let refused = page(&auditor.open("/admin/hierarchy").await, 403);
     has(&refused, &["rolecall.roles:read"]);
-    lacks(&refused, &["href=\"/admin/hierarchy\"", "href=\"/admin/policy\""]);
+    lacks(
+        &refused,
+        &["href=\"/admin/hierarchy\"", "href=\"/admin/policy\""],
+    );
 }

@@ -58,6 +58,8 @@ fn leads_to(response: &Response, location: &str) {
 #[track_caller]
 fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
     let begin = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
-    let (_, after) = page.split_once(&begin).unwrap_or_else(|| panic!("{name}: {page}"));
+    let (_, after) = page
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("{name}: {page}"));
     after.split('"').next().unwrap()
 }

@@ -24,21 +24,33 @@ const REQUESTS: &str = "/admin/requests";
 async fn payer(app: &TestApp, permission: &str) {
     app.create_role("payer", &[permission]).await;
     let body = json!({ "approval": true });
-    app.patch("/api/roles/payer", app.admin().await, body).await.is(200);
+    app.patch("/api/roles/payer", app.admin().await, body)
+        .await
+        .is(200);
 }
 
 async fn ask(browser: &mut Browser<'_>, user: &str) -> String {
-    let form = [("user", user), ("role", "payer"), ("until", ""), ("reason", "for <probe> alone")];
-    leads_to(&browser.submit(REQUESTS, &form).await, "/admin/requests?done=requested");
+    let form = [
+        ("user", user),
+        ("role", "payer"),
+        ("until", ""),
+        ("reason", "for <probe> alone"),
+    ];
+    leads_to(
+        &browser.submit(REQUESTS, &form).await,
+        "/admin/requests?done=requested",
+    );
     let shown = page(&browser.open(REQUESTS).await, 200);
     lacks(&shown, &["<probe"]);
-    has(&shown, &["payer for", user, "no end"]);
+    has(&shown, &["payer for", user, "No end"]);
     let (_, after) = shown.split_once("href=\"/admin/requests/").unwrap();
     format!("{REQUESTS}/{}", after.split('"').next().unwrap())
 }
 
 async fn roles_of(app: &TestApp, id: &str) -> Vec<String> {
-    app.get(format!("/api/users/{id}"), app.admin().await).await.texts("roles")
+    app.get(format!("/api/users/{id}"), app.admin().await)
+        .await
+        .texts("roles")
 }
 
 async fn a_role_is_asked_for_confirmed_and_held(app: TestApp) {
@@ -46,12 +58,24 @@ async fn a_role_is_asked_for_confirmed_and_held(app: TestApp) {
     let alice = app.create_user("alice", &[]).await;
     app.create_user("second", &["rolecall.admin"]).await;
     let mut first = signed_in(&app, "admin").await;
-    has(&page(&first.open(REQUESTS).await, 200), &["Nothing waits for a second person"]);
+    has(
+        &page(&first.open(REQUESTS).await, 200),
+        &["Nothing waits for a second person"],
+    );
     let request = ask(&mut first, "alice").await;
     assert!(roles_of(&app, &alice).await.is_empty());
     let mut second = signed_in(&app, "second").await;
     let shown = page(&second.open(&request).await, 200);
-    has(&shown, &["payer for", "Confirm", "Reject", "admin", &format!("/admin/users/{alice}")]);
+    has(
+        &shown,
+        &[
+            "payer for",
+            "Confirm",
+            "Reject",
+            "admin",
+            &format!("/admin/users/{alice}"),
+        ],
+    );
     let confirmed = second.submit(&request, &[("step", "confirm")]).await;
     leads_to(&confirmed, "/admin/requests?done=request-confirmed");
     assert_eq!(roles_of(&app, &alice).await, ["payer"]);
@@ -87,7 +111,11 @@ async fn nobody_confirms_their_own_request(app: TestApp) {
     has(&shown, &["somebody else has to confirm it"]);
     lacks(&shown, &["value=\"confirm\""]);
     let refused = first.submit(&request, &[("step", "confirm")]).await;
-    assert!([403, 409].contains(&refused.status.as_u16()), "{}", refused.status);
+    assert!(
+        [403, 409].contains(&refused.status.as_u16()),
+        "{}",
+        refused.status
+    );
     assert!(roles_of(&app, &alice).await.is_empty());
 }
 
@@ -95,10 +123,20 @@ async fn a_role_without_approval_is_assigned_at_once(app: TestApp) {
     app.create_role("editor", &["items:read"]).await;
     let alice = app.create_user("alice", &[]).await;
     let mut browser = signed_in(&app, "admin").await;
-    let form = [("user", &*alice), ("role", "editor"), ("until", "2099-01-01T12:00"), ("reason", "")];
-    leads_to(&browser.submit(REQUESTS, &form).await, "/admin/requests?done=assigned");
+    let form = [
+        ("user", &*alice),
+        ("role", "editor"),
+        ("until", "2099-01-01T12:00"),
+        ("reason", ""),
+    ];
+    leads_to(
+        &browser.submit(REQUESTS, &form).await,
+        "/admin/requests?done=assigned",
+    );
     assert_eq!(roles_of(&app, &alice).await, ["editor"]);
-    let given = app.get(format!("/api/users/{alice}/roles"), app.admin().await).await;
+    let given = app
+        .get(format!("/api/users/{alice}/roles"), app.admin().await)
+        .await;
     assert_eq!(given.json["items"][0]["expires_at"], "2099-01-01T12:00:00Z");
 }
 
@@ -114,7 +152,12 @@ async fn what_is_wrong_with_a_request_is_said(app: TestApp) {
         ("alice", "payer", "tomorrow", 422, "Enter a date and a time"),
         ("alice", "payer", "2001-01-01T00:00", 422, "expires_at"),
     ] {
-        let form = [("user", user), ("role", role), ("until", until), ("reason", "")];
+        let form = [
+            ("user", user),
+            ("role", role),
+            ("until", until),
+            ("reason", ""),
+        ];
         let shown = page(&browser.submit(REQUESTS, &form).await, status);
         has(&shown, &[text, "Nothing waits for a second person"]);
     }
@@ -123,13 +166,20 @@ async fn what_is_wrong_with_a_request_is_said(app: TestApp) {
 async fn a_reader_sees_requests_and_ends_none(app: TestApp) {
     payer(&app, "items:pay").await;
     app.create_user("alice", &[]).await;
-    app.create_role("reader", &["rolecall.assignments:read"]).await;
+    app.create_role("reader", &["rolecall.assignments:read"])
+        .await;
     app.create_user("reader", &["reader"]).await;
     let mut first = signed_in(&app, "admin").await;
     let request = ask(&mut first, "alice").await;
     let mut reader = signed_in(&app, "reader").await;
-    lacks(&page(&reader.open(REQUESTS).await, 200), &["<form class=\"form\""]);
-    lacks(&page(&reader.open(&request).await, 200), &["value=\"confirm\"", "value=\"end\""]);
+    lacks(
+        &page(&reader.open(REQUESTS).await, 200),
+        &["<form class=\"form\""],
+    );
+    lacks(
+        &page(&reader.open(&request).await, 200),
+        &["value=\"confirm\"", "value=\"end\""],
+    );
     for step in ["confirm", "end"] {
         let refused = page(&reader.submit(&request, &[("step", step)]).await, 403);
         has(&refused, &["rolecall.assignments:write"]);
@@ -140,13 +190,27 @@ async fn a_reader_sees_requests_and_ends_none(app: TestApp) {
 async fn a_tenant_administrator_sees_the_requests_of_the_tenant_alone(app: TestApp) {
     payer(&app, "items:pay").await;
     let alice = app.create_user("alice", &[]).await;
-    app.create_role("local", &["rolecall.assignments:read", "rolecall.assignments:write", "items:pay"]).await;
+    app.create_role(
+        "local",
+        &[
+            "rolecall.assignments:read",
+            "rolecall.assignments:write",
+            "items:pay",
+        ],
+    )
+    .await;
     let local = app.create_user("local", &[]).await;
     app.assign_in(&local, "local", "acme").await;
     let admin = app.admin().await;
     let mut ids = Vec::new();
     for tenant in ["?tenant=acme", "?tenant=other", ""] {
-        let asked = app.put_json(format!("/api/users/{alice}/roles/payer{tenant}"), admin, json!({})).await;
+        let asked = app
+            .put_json(
+                format!("/api/users/{alice}/roles/payer{tenant}"),
+                admin,
+                json!({}),
+            )
+            .await;
         ids.push(asked.is(202).text("id"));
     }
     let mut browser = signed_in(&app, "local").await;
@@ -158,13 +222,24 @@ async fn a_tenant_administrator_sees_the_requests_of_the_tenant_alone(app: TestA
     }
     for id in &ids[1..] {
         for step in ["confirm", "end"] {
-            browser.submit(&format!("{REQUESTS}/{id}"), &[("step", step)]).await.is(403);
+            browser
+                .submit(&format!("{REQUESTS}/{id}"), &[("step", step)])
+                .await
+                .is(403);
         }
     }
-    for path in ["/admin/matrix", "/admin/policy", "/admin/constraints", "/admin/hierarchy", "/admin/decisions"] {
+    for path in [
+        "/admin/matrix",
+        "/admin/policy",
+        "/admin/constraints",
+        "/admin/hierarchy",
+        "/admin/decisions",
+    ] {
         browser.open(path).await.is(403);
     }
-    let confirmed = browser.submit(&format!("{REQUESTS}/{}", ids[0]), &[("step", "confirm")]).await;
+    let confirmed = browser
+        .submit(&format!("{REQUESTS}/{}", ids[0]), &[("step", "confirm")])
+        .await;
     leads_to(&confirmed, "/admin/requests?done=request-confirmed");
     let given = app.get(format!("/api/users/{alice}/roles"), admin).await;
     assert_eq!(given.items("tenant").len(), 1);
@@ -179,7 +254,12 @@ async fn a_role_of_rolecall_needs_a_fresh_proof_to_ask_and_to_confirm(app: TestA
     let request = ask(&mut first, "alice").await;
     app.pass_time(Duration::from_mins(20));
     asks_to_sign_in(&second.submit(&request, &[("step", "confirm")]).await);
-    let form = [("user", "second"), ("role", "payer"), ("until", ""), ("reason", "")];
+    let form = [
+        ("user", "second"),
+        ("role", "payer"),
+        ("until", ""),
+        ("reason", ""),
+    ];
     asks_to_sign_in(&first.submit(REQUESTS, &form).await);
     // to reject it gives nothing
     second.submit(&request, &[("step", "end")]).await.is(303);

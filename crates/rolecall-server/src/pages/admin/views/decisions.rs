@@ -78,11 +78,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         json!({ "kind": "lost", "cause": "token_is_older" }),
         json!({ "kind": "not_listed", "lost": 3 }),
     ];
-    let because = steps
-        .iter()
-        .chain(&lost)
-        .map(super::value)
-        .collect();
+    let because = steps.iter().chain(&lost).map(super::value).collect();
     let full = Decisions {
         form: Form {
             user: TEXT.to_owned(),

@@ -190,10 +190,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         next: "/admin/matrix?x".to_owned(),
         may_edit: true,
     };
-    [full, Matrix::default()]
-        .iter()
-        .map(super::value)
-        .collect()
+    [full, Matrix::default()].iter().map(super::value).collect()
 }
 
 /// Samples of the preview.
