@@ -226,7 +226,7 @@ async fn y465_a_role_that_needs_a_second_factor_asks_for_it(app: TestApp) {
     let body = json!({ "name": "careful", "acr": "aal2" });
     let token = app.admin().await;
     app.post("/api/roles", token, body).await.is(201);
-    app.put(
+    app.put_json(
         "/api/roles/careful/permissions/rolecall.users:read",
         token,
         json!({}),

@@ -449,7 +449,7 @@ async fn y460_hostile_names_stay_text_on_every_page(app: TestApp) {
     let id = app.create_user("alice", &[]).await;
     let token = app.admin().await;
     let body = json!({ "reason": hostile });
-    app.put(format!("/api/users/{id}/roles/editor"), token, body)
+    app.put_json(format!("/api/users/{id}/roles/editor"), token, body)
         .await
         .is(204);
     let query: String = form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
