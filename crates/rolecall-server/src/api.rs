@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
     middleware::{Next, from_fn, from_fn_with_state},
@@ -30,9 +31,12 @@ use crate::{
         layers::{MAX_BODY_BYTES, describe_errors},
     },
     invitations, keys, oauth, own_data,
-    pages::{self, OwnForms},
+    pages::{
+        self, OwnForms,
+        admin::routes::{AdminPage, Mount},
+    },
     policy, resources, roles, sessions, tickets,
-    web::{address, document, profiles},
+    web::{address, document, page_operations, profiles},
 };
 
 /// Routes with their OpenAPI document.
@@ -44,6 +48,26 @@ pub(crate) struct Api {
     left_out: &'static [&'static str],
     /// Refuses forms of other sites, on the routes that are mounted while it is set.
     own_forms: Option<OwnForms>,
+    /// Verifies the tokens of browser sessions, on the pages for administrators.
+    page_guard: Option<Guard>,
+}
+
+impl Mount for Api {
+    fn mount_page<H, T>(self, page: &'static AdminPage, method: Method, handler: &H) -> Self
+    where
+        H: Handler<T, App>,
+        T: GuardedArgs + 'static,
+    {
+        let paths = page_operations::describe(page.path, &method, page.summary);
+        let guard = self.page_guard.clone();
+        self.mount_documented(Vec::new(), paths, &|method| {
+            let methods = routing::on(method, handler.clone()).layer(Extension(page));
+            match &guard {
+                Some(guard) => methods.layer(Extension(guard.clone())),
+                None => methods,
+            }
+        })
+    }
 }
 
 impl Api {
@@ -52,6 +76,7 @@ impl Api {
         Self {
             left_out: &[],
             own_forms: None,
+            page_guard: None,
             router: GuardedRouter::new(guard),
             paths: utoipa::openapi::Paths::new(),
             schemas: Vec::new(),
@@ -105,6 +130,16 @@ impl Api {
         self.paths.merge(paths);
         self.schemas.extend(schemas);
         self
+    }
+
+    /// Adds the pages for administrators, which find their place in the table and the guard among the extensions.
+    fn with_admin_pages(mut self, guard: &Guard) -> Self {
+        self.page_guard = Some(guard.clone());
+        let mounted = pages::admin::routes::mount(self);
+        Self {
+            page_guard: None,
+            ..mounted
+        }
     }
 
     /// Adds the routes of another API, behind the guard of that.
@@ -214,7 +249,7 @@ pub(crate) fn layer_options(routes: Option<&[RouteAccess]>) -> LayerOptions {
         paths: documents.chain([forward_auth::PATH_RULE]).collect(),
         pages: match routes {
             Some(routes) => pages::paths(routes),
-            None => pages::PATHS.map(str::to_owned).to_vec(),
+            None => pages::known_paths(),
         },
         ..LayerOptions::default()
     }
@@ -237,11 +272,12 @@ pub(crate) struct Guards {
 pub(crate) fn api(guards: Guards, public_url: &str, left_out: &'static [&'static str]) -> Api {
     let proxied = mount!(Api::behind(guards.forward_auth); forward_auth::authorize_request);
     let tickets = mount!(Api::behind(guards.tickets); tickets::handlers::issue_ticket);
+    let page_guard = guards.api.clone();
     let base = Api {
         left_out,
         ..Api::behind(guards.api)
     };
-    public_routes(sign_in_routes(base, public_url))
+    public_routes(sign_in_routes(base, public_url, &page_guard))
         .with(proxied)
         .with(tickets)
 }
@@ -289,7 +325,7 @@ fn public_routes(base: Api) -> Api {
 }
 
 /// Mounts the pages, and `/authorize`, which leads to them.
-fn sign_in_routes(api: Api, public_url: &str) -> Api {
+fn sign_in_routes(api: Api, public_url: &str, guard: &Guard) -> Api {
     // applications send people here by forms of their own, and those change nothing by themselves
     let api = mount!(api;
         pages::handlers::authorize,
@@ -350,7 +386,7 @@ fn sign_in_routes(api: Api, public_url: &str) -> Api {
     );
     Api {
         own_forms: None,
-        ..api
+        ..api.with_admin_pages(guard)
     }
 }
 

@@ -15,6 +15,7 @@ use rolecall_passwords::{BreachedPasswords, Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
+    accounts::first_code::FirstRun,
     authority::{caller::Caller, policy_cache::PolicyCache},
     boxed::Boxed,
     error::ApiError,
@@ -96,6 +97,8 @@ pub(crate) struct Parts {
     pub(crate) repeats: Repeats,
     /// Hashes that unknown names cost.
     pub(crate) decoys: Decoys,
+    /// The code for the first administrator.
+    pub(crate) first_run: FirstRun,
     /// Tokens of the previous application, if they are accepted.
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,

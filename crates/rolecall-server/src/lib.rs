@@ -91,6 +91,7 @@ mod mail;
 mod metrics;
 mod oauth;
 mod outgoing;
+mod overview;
 mod own_data;
 mod pages;
 mod patch;

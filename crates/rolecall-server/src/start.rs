@@ -18,6 +18,7 @@ pub(crate) use crate::prepared::Options;
 pub(crate) use crate::prepared::key_file;
 pub use crate::start_error::StartError;
 use crate::{
+    accounts::first_code::FirstRun,
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
     breached, clean_up,
@@ -107,6 +108,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         turns: Turns::default(),
         change_turns: Turns::of_changes(),
         decoys: Decoys::default(),
+        first_run: FirstRun::default(),
         repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),

@@ -12,6 +12,7 @@ use crate::{
     error::{self, ApiError},
     keys,
     login::sampling,
+    policy::history,
     recovery::lost_revisions,
     store::{read_floors, read_position},
 };
@@ -220,6 +221,9 @@ async fn do_chores(app: App, node: String) {
         }
     };
     parts.metrics.clean_ups.add_one(outcome);
+    if let Err(error) = history::note(&app).await {
+        tracing::warn!(error = %error::chain_of(&error), "the policy could not be kept in its history");
+    }
     if let Err(error) = sampling::refresh(&app).await {
         tracing::warn!(error = %error::chain_of(&error), "the costs of password hashes could not be read");
     }

@@ -178,7 +178,7 @@ pub(crate) async fn list_users(
 }
 
 /// Escapes `%`, `_` and the escape character itself, so that a search finds them literally.
-fn escape_like(text: &str) -> String {
+pub(super) fn escape_like(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '!') {

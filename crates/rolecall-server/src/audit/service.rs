@@ -72,3 +72,17 @@ pub(crate) async fn list_events(
     let before = if before.is_empty() { "g" } else { before };
     Ok(store::list_events(&mut conn, before, limit).await?)
 }
+
+/// Returns up to `limit` events of a user before the event with id `before`, newest first.
+pub(crate) async fn list_events_of(
+    app: &App,
+    caller: Caller<'_>,
+    subject: &str,
+    before: &str,
+    limit: i64,
+) -> Result<Vec<Event>, ApiError> {
+    reads::require(app, caller, may::ReadAudit::NAME).await?;
+    let mut conn = app.store().read().await?;
+    let before = if before.is_empty() { "g" } else { before };
+    Ok(store::list_events_of(&mut conn, subject, before, limit).await?)
+}

@@ -8,13 +8,13 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use super::{context::load, error::CliError, globals::GlobalFlags, starting};
 use crate::{
+    accounts::first_run,
     api,
     config::{self, Config},
     configured, docs,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions, Limits, StopSignal},
     logging, metrics,
-    roles::assignments,
     start::{self, Opened, Staleness},
 };
 
@@ -71,10 +71,11 @@ async fn serve(
     metrics: Option<TcpListener>,
 ) -> Result<(), CliError> {
     start::check_registration_roles(&opened.app).await?;
-    if assignments::count_admins(&opened.app).await? == 0 {
+    let first_code = first_run::offer(&opened.app).await?;
+    if first_code.is_some() {
         tracing::warn!(
             "there is no administrator yet: create one with \
-             `rolecall user add NAME --role rolecall.admin`"
+             `rolecall user add NAME --role rolecall.admin`, or on the page /admin/setup"
         );
     }
     let server = Embedded::from_opened(opened, staleness(config))?;
@@ -84,6 +85,13 @@ async fn serve(
         .map_err(CliError::io("cannot read the address of the listener"))?;
     let stop = StopSignal::listen();
     tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");
+    if let Some(code) = first_code {
+        let url = server.app().settings().public_url.as_str();
+        // not by the log, which is kept and read by others
+        eprintln!(
+            "Create the first administrator at {url}/admin/setup with this one-time code, which works until the next start:\n\n    {code}\n"
+        );
+    }
     let layers = LayerOptions {
         cors: CorsOrigins {
             exact: config.cors.allowed_origins.clone(),

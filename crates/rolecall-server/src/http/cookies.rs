@@ -21,6 +21,8 @@ pub(crate) enum Cookie {
     Remembered,
     /// The language of the pages.
     Language,
+    /// The tenant in which an administrator acts on the pages.
+    AdminTenant,
 }
 
 impl Cookie {
@@ -31,6 +33,7 @@ impl Cookie {
             Self::Device => "__Host-rolecall-device",
             Self::Remembered => "__Host-rolecall-remembered",
             Self::Language => "__Host-rolecall-language",
+            Self::AdminTenant => "__Host-rolecall-admin-tenant",
         }
     }
 }

@@ -84,7 +84,9 @@ pub(super) async fn cors(
         })
         .filter(|_| {
             let path = request.uri().path();
-            !options.pages.iter().any(|page| page == path)
+            let is_at =
+                |page: &String| page == path || (page.ends_with('/') && path.starts_with(page));
+            !options.pages.iter().any(is_at)
         });
     let preflight = request.method() == Method::OPTIONS
         && request

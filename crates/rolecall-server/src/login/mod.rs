@@ -1,6 +1,7 @@
 //! Login: proving who somebody is, and limiting guesses; and the steps of a sign-in with a browser.
 
 pub(crate) mod account;
+pub(crate) mod acting;
 pub(crate) mod browser;
 pub(crate) mod code_store;
 pub(crate) mod decoys;

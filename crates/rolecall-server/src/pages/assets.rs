@@ -8,6 +8,14 @@ pub(super) const SCRIPT: &str = include_str!("../../assets/pages/form-post.js");
 
 pub(super) const PASSKEYS: &str = include_str!("../../assets/pages/passkeys.js");
 
+/// The style sheet that the pages for administrators have beside that of all pages.
+pub(super) const ADMIN_STYLE: &str = concat!(
+    include_str!("../../assets/pages/admin/admin.css"),
+    include_str!("../../assets/pages/admin/rules.css"),
+);
+/// The script of the pages for administrators, which work without it.
+pub(super) const ADMIN_SCRIPT: &str = include_str!("../../assets/pages/admin/admin.js");
+
 /// Returns the version of a file, which its URL ends in, so that browsers cache the file until it changes.
 pub(super) fn version(body: &[u8]) -> String {
     let digest = digest(&SHA256, body);

@@ -11,8 +11,22 @@ use unic_langid::{CharacterDirection, LanguageIdentifier};
 
 /// The languages that are built in, the one to fall back on first.
 pub(super) const BUILT_IN: [(&str, &str); 2] = [
-    ("en", include_str!("../../assets/locales/en.ftl")),
-    ("de", include_str!("../../assets/locales/de.ftl")),
+    (
+        "en",
+        concat!(
+            include_str!("../../assets/locales/en.ftl"),
+            include_str!("../../assets/locales/admin/en.ftl"),
+            include_str!("../../assets/locales/admin/rules.en.ftl"),
+        ),
+    ),
+    (
+        "de",
+        concat!(
+            include_str!("../../assets/locales/de.ftl"),
+            include_str!("../../assets/locales/admin/de.ftl"),
+            include_str!("../../assets/locales/admin/rules.de.ftl"),
+        ),
+    ),
 ];
 
 /// A language of the pages: its place among [`Languages`].

@@ -6,7 +6,7 @@ use axum::response::Response;
 use minijinja::{Value, context};
 
 use super::{
-    assets::{PASSKEYS, SCRIPT, STYLE},
+    assets::{ADMIN_SCRIPT, ADMIN_STYLE, PASSKEYS, SCRIPT, STYLE},
     brand::{Brand, PageClient},
     fault::{Fault, LookError},
     files::{Content, Files, read_font, read_picture},
@@ -29,6 +29,8 @@ pub(crate) struct Look {
     links: Value,
     script: String,
     passkeys: String,
+    admin_style: String,
+    admin_script: String,
     /// The version of the picture beside the title; empty without one.
     favicon: String,
     /// True if the pages load a font, which their policy has to allow.
@@ -62,6 +64,9 @@ impl Look {
         };
         let script = add_script("form-post.js", SCRIPT);
         let passkeys = add_script("passkeys.js", PASSKEYS);
+        let admin_script = add_script("admin.js", ADMIN_SCRIPT);
+        let admin_style = Content::text("text/css; charset=utf-8", ADMIN_STYLE.to_owned());
+        let admin_style = files.add("admin.css", admin_style);
         let favicon = files.add_optional("favicon", read.favicon);
         let has_font = read.font.is_some();
         let base = format!("{STYLE}{}", font_face(&mut files, read.font));
@@ -77,6 +82,8 @@ impl Look {
             links: links(&pages.links),
             script,
             passkeys,
+            admin_style,
+            admin_script,
             favicon,
             has_font,
             files,
@@ -123,6 +130,8 @@ impl Look {
             style_version => style.as_str(),
             script_version => self.script.as_str(),
             passkeys_version => self.passkeys.as_str(),
+            admin_style_version => self.admin_style.as_str(),
+            admin_script_version => self.admin_script.as_str(),
             favicon_version => self.favicon.as_str(),
             links => self.links.clone(),
         }

@@ -46,7 +46,7 @@ fn fault(tag: &Tag, base: &str) -> Option<String> {
         let source = attributes.iter().find(|(name, _)| name == "src");
         let own = format!("{base}/pages/");
         if !source.is_some_and(|(_, source)| source.starts_with(&own)) {
-            let text = "`<script>` is not run: the pages have no script but their own `form-post.js` and `passkeys.js`";
+            let text = "`<script>` is not run: the pages have no script but their own, such as `passkeys.js`";
             return Some(text.to_owned());
         }
     }

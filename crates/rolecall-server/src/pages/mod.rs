@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod address;
+pub(crate) mod admin;
 mod answers;
 mod assets;
 mod brand;
@@ -85,12 +86,25 @@ pub(crate) const PATHS: [&str; 38] = [
     "/verify",
 ];
 
-/// Returns the paths that browsers show, and no script of another origin calls, below whatever prefix the routes are.
+/// Returns [`PATHS`] with the pages for administrators. A path that ends with a slash stands for all below it.
+pub(crate) fn known_paths() -> Vec<String> {
+    let others = ["/admin", "/admin/"];
+    PATHS.into_iter().chain(others).map(str::to_owned).collect()
+}
+
+/// Returns the paths that browsers show, and no script of another origin calls, below whatever prefix the routes are. A path
+/// that ends with a slash stands for all below it.
 pub(crate) fn paths(routes: &[RouteAccess]) -> Vec<String> {
     let folder = concat!(module_path!(), "::");
     let is_page = |route: &&RouteAccess| route.handler.starts_with(folder);
     let pages = routes.iter().filter(is_page);
     // the files of the pages contain parameters
-    let pages = pages.filter(|route| !route.path.contains('{'));
-    pages.map(|route| route.path.clone()).collect()
+    let fixed = pages.filter(|route| !route.path.contains('{'));
+    let mut paths: Vec<String> = fixed.map(|route| route.path.clone()).collect();
+    // those for administrators too, and nothing else is below their first page
+    let first = admin::routes::PAGES.first().map_or("", |page| page.path);
+    let below = paths.iter().filter(|path| path.ends_with(first));
+    let below: Vec<String> = below.map(|path| format!("{path}/")).collect();
+    paths.extend(below);
+    paths
 }

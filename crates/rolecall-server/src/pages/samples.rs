@@ -39,7 +39,7 @@ pub(super) fn variables(name: &str, languages: &Languages) -> BTreeSet<String> {
 }
 
 /// Returns the variables of every template.
-fn common(languages: &Languages, language: Language) -> Value {
+pub(super) fn common(languages: &Languages, language: Language) -> Value {
     context! {
         lang => languages.name(language),
         dir => languages.direction(language),
@@ -50,6 +50,8 @@ fn common(languages: &Languages, language: Language) -> Value {
         style_version => "v1",
         script_version => "v1",
         passkeys_version => "v1",
+        admin_style_version => "v1",
+        admin_script_version => "v1",
         favicon_version => "v1",
         brand_server => TEXT,
         brand_host => HOST,
@@ -64,7 +66,7 @@ pub(super) const HOST: &str = "wiki.example";
 /// The tenant that a consent is for.
 pub(super) const TENANT: &str = "acme-of-sample";
 /// The headings of messages.
-const MESSAGES: [&str; 16] = [
+const MESSAGES: [&str; 17] = [
     "signed-out",
     "ended",
     "bad-request",
@@ -81,6 +83,7 @@ const MESSAGES: [&str; 16] = [
     "left",
     "sign-up-sent",
     "sign-up-closed",
+    "admin-nobody",
 ];
 
 /// Returns the variables of a template, as full and as empty as they can be.

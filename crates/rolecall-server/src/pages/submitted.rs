@@ -131,6 +131,12 @@ impl Browser {
         jar.set(Cookie::Language, name, None)
     }
 
+    /// Returns the tenant that was chosen on the pages for administrators.
+    pub(super) fn admin_tenant(&self, app: &App) -> Option<&str> {
+        let jar = CookieJar::of(&app.settings().public_url);
+        jar.get(&self.headers, Cookie::AdminTenant)
+    }
+
     /// Returns the address of the browser.
     pub(super) fn address(&self) -> &str {
         self.address.as_str()

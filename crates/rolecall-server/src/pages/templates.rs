@@ -9,6 +9,7 @@ use minijinja::{
 use rolecall_core::is_unprintable;
 
 use super::{
+    admin,
     fault::suggestion,
     languages::{Argument, Language, Languages},
 };
@@ -164,6 +165,10 @@ impl Templates {
         };
         for (name, source) in TEMPLATES {
             templates.of_mut(name).add_template(name, source)?;
+        }
+        // they belong to the program, and no folder of an operator replaces them
+        for one in admin::templates::TEMPLATES {
+            templates.pages.add_template(one.name, one.source)?;
         }
         Ok(templates)
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     affected::{Affected, Reload, affected},
+    history,
     plan::{Difference, Prepared, check_rules, compare, prepare},
     service, store as descriptions,
 };
@@ -63,7 +64,7 @@ pub(crate) async fn apply(
                 return Err(ApiError::Stale);
             }
             let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
-            let (applied, _) = put(app, change, &rights, difference, &checks).await?;
+            let (applied, _) = put(app, change, &rights, (&current, difference), &checks).await?;
             Ok(applied)
         });
         let done = done.await;
@@ -98,12 +99,12 @@ pub(super) fn compare_in(
     compare(limits, &rights.policy, current, parsed.document.clone())
 }
 
-/// Makes the changes of `difference` inside a larger change, and also returns the new policy.
+/// Makes the changes of `difference` from the `current` policy inside a larger change, and also returns the new policy.
 pub(super) async fn put(
     app: &App,
     change: &mut Change<'_>,
     rights: &Rights,
-    difference: Difference,
+    (current, difference): (&Document, Difference),
     checks: &Checks,
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
@@ -121,6 +122,9 @@ pub(super) async fn put(
         change.record(audit_entry(edit));
     }
     mark_stale(change, &effects);
+    if !difference.changes.is_empty() {
+        history::keep(change, current, &difference.wanted).await?;
+    }
     let applied = Applied {
         tag: service::tag_of(&difference.wanted),
         changes: difference.changes,

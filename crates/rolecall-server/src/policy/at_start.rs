@@ -101,7 +101,7 @@ pub(crate) async fn put_in_force(
                 (Some(edited_by), EditedPolicy::Keep) => Ok(Outcome::Kept { changes, edited_by }),
                 (Some(edited_by), EditedPolicy::Refuse) => Err(refusal(changes, &edited_by)),
                 (edited_by, _) => {
-                    put(app, change, &rights, difference, &checks).await?;
+                    put(app, change, &rights, (&current, difference), &checks).await?;
                     change.record(json!({ "action": ADOPTED }));
                     Ok(Outcome::Applied { changes, edited_by })
                 }

@@ -64,6 +64,26 @@ impl FromRequest<App> for PolicyBody {
     }
 }
 
+/// Reads a document that was not sent as the body of a request of its own, such as in a form.
+///
+/// # Errors
+///
+/// The faults of the document.
+pub(crate) async fn read_toml(
+    app: &App,
+    purpose: Purpose,
+    text: String,
+) -> Result<ParsedDocument, ApiError> {
+    let room = app.heavy().room(purpose, text.len()).await?;
+    let limit = limit_of(&app.settings().policy);
+    let work = move || {
+        let parsed = Document::parse_within(&text, limit).map_err(ApiError::Document);
+        drop(room);
+        parsed
+    };
+    app.heavy().run(purpose, work).await
+}
+
 /// Returns the length that the request announces, or the largest allowed one.
 fn length_of(request: &Request) -> usize {
     let announced = request.headers().get(header::CONTENT_LENGTH);

@@ -150,7 +150,7 @@ impl Work<'_, '_> {
             self.app,
             self.change,
             &rights,
-            difference,
+            (&current, difference),
             &Checks::inside(),
         )
         .await?;

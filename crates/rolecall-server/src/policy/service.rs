@@ -34,8 +34,12 @@ impl Shown {
 
 /// Returns a digest of a document without tests.
 pub(super) fn tag_of(document: &Document) -> String {
+    digest_of(&document.to_toml())
+}
+
+/// Returns the digest of a text.
+pub(super) fn digest_of(text: &str) -> String {
     use base64::Engine as _;
-    let text = document.to_toml();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_ref())
 }

@@ -159,6 +159,27 @@ pub(crate) enum ConstraintEdit {
     Per(ConstraintScope),
 }
 
+/// Returns the edits that turn a constraint into one with these members, in an order in which each is possible: roles come
+/// before the number that counts them, and go after it.
+pub(crate) fn edits_to(
+    before: &Constraint,
+    roles: &BTreeSet<RoleName>,
+    at_most: u32,
+    per: ConstraintScope,
+) -> Vec<ConstraintEdit> {
+    let added = roles.difference(&before.roles).cloned();
+    let removed = before.roles.difference(roles).cloned();
+    let mut edits: Vec<ConstraintEdit> = added.map(ConstraintEdit::AddRole).collect();
+    if at_most != before.at_most {
+        edits.push(ConstraintEdit::AtMost(at_most));
+    }
+    if per != before.per {
+        edits.push(ConstraintEdit::Per(per));
+    }
+    edits.extend(removed.map(ConstraintEdit::RemoveRole));
+    edits
+}
+
 /// Changes the number of roles that a constraint allows together, and what it counts, as far as they are given.
 ///
 /// # Errors
@@ -194,7 +215,12 @@ pub(crate) async fn edit(
     edit_all(app, caller, name, std::slice::from_ref(edit)).await
 }
 
-async fn edit_all(
+/// Makes several changes of a constraint in one transaction: all of them, or none.
+///
+/// # Errors
+///
+/// As [`edit`].
+pub(crate) async fn edit_all(
     app: &App,
     caller: Caller<'_>,
     name: &ConstraintName,
@@ -319,4 +345,42 @@ fn audit_entry(action: &str, name: &ConstraintName, constraint: &Constraint) -> 
         "action": action, "constraint": name, "kind": constraint.kind, "roles": constraint.roles,
         "at_most": constraint.at_most, "per": constraint.per,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn roles(numbers: &BTreeSet<u8>) -> BTreeSet<RoleName> {
+        numbers
+            .iter()
+            .map(|one| format!("role-{one}").parse().unwrap())
+            .collect()
+    }
+
+    /// A constraint on two to six of eight roles.
+    fn constraint() -> impl Strategy<Value = Constraint> {
+        let numbers = proptest::collection::btree_set(0..8_u8, 2..=6);
+        (numbers, 1..6_u32).prop_map(|(numbers, at_most)| {
+            let at_most = at_most.min(u32::try_from(numbers.len()).unwrap() - 1);
+            Constraint::new(ConstraintKind::Dynamic, roles(&numbers), at_most).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_edits_lead_from_one_constraint_to_the_other(before in constraint(), after in constraint(), whole in any::<bool>()) {
+            let per = if whole { ConstraintScope::Subject } else { ConstraintScope::Session };
+            let after = after.with_scope(per).unwrap();
+            let name: ConstraintName = "test".parse().unwrap();
+            let mut edited = before.clone();
+            for edit in edits_to(&before, &after.roles, after.at_most, after.per) {
+                // each step is possible
+                edited = apply_edit(edited, &name, &edit).unwrap();
+            }
+            prop_assert_eq!(edited, after);
+        }
+    }
 }

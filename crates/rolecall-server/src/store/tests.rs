@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, factors,
-    invitations, keys, legacy, login, mail, policy, profile, recovery, resources, roles, sessions,
-    tickets,
+    invitations, keys, legacy, login, mail, overview, policy, profile, recovery, resources, roles,
+    sessions, tickets,
 };
 
 /// A module with the names and texts of its SQL.
@@ -31,6 +31,8 @@ const MODULES: &[Module] = &[
     ("accounts/store.rs", accounts::store::ALL),
     ("accounts/reset_store.rs", accounts::reset_store::ALL),
     ("accounts/find_store.rs", accounts::find_store::ALL),
+    ("accounts/search_store.rs", accounts::search_store::ALL),
+    ("overview/store.rs", overview::store::ALL),
     ("authority/policy_store.rs", authority::policy_store::ALL),
     ("authority/subject.rs", authority::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
@@ -50,6 +52,7 @@ const MODULES: &[Module] = &[
     ("factors/passkeys/store.rs", factors::passkeys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
+    ("policy/history_store.rs", policy::history_store::ALL),
     ("policy/store.rs", policy::store::ALL),
     ("profile/store.rs", profile::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),

@@ -20,7 +20,7 @@ use utoipa::{
     },
 };
 
-use super::{address::path_of, examples, schemas};
+use super::{address::path_of, examples, page_operations, schemas};
 
 /// The name of the security scheme.
 pub(super) const SCHEME: &str = "rolecall";
@@ -30,7 +30,7 @@ pub(super) const BEARER: &str = "bearer";
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 
 /// The tags in the order in which a page shows them: first what a visitor does first.
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 18] = [
     ("tokens", "Log in and out"),
     ("sign-in", "Sign people in with a browser"),
     ("account", "Register, and manage your own account"),
@@ -46,6 +46,7 @@ const TAGS: [(&str, &str); 17] = [
     ("forward-auth", "Let a proxy ask"),
     ("keys", "Keys that sign tokens"),
     ("audit", "What was changed, and by whom"),
+    (page_operations::TAG, "Administrate with a browser"),
     ("health", "Ask if this server works"),
     ("documentation", "This page"),
 ];

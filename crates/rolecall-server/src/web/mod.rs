@@ -7,6 +7,7 @@ mod examples;
 mod faults;
 pub(crate) mod joined;
 pub(crate) mod page;
+pub(crate) mod page_operations;
 pub(crate) mod params;
 pub(crate) mod problem;
 pub(crate) mod profiles;

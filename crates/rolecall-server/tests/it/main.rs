@@ -7,6 +7,8 @@
 )]
 
 mod account;
+mod admin;
+mod admin_rules;
 mod approvals;
 mod assignments;
 mod assurance;

@@ -78,6 +78,7 @@ const TABLES: &[(&str, Place)] = &[
     ("rolecall_mails", Member("mails")),
     ("rolecall_outbox", DERIVED),
     ("rolecall_outbox_readers", SERVER),
+    ("rolecall_policy_versions", POLICY),
     ("rolecall_remembered_devices", Member("remembered_devices")),
     ("roles", POLICY),
     ("secrets", SERVER),

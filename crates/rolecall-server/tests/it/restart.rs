@@ -176,8 +176,8 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 40",
-                    "ALTER TABLE rolecall_mail_codes DROP COLUMN typed",
+                    "DELETE FROM rolecall_migrations WHERE version = 42",
+                    "DROP TABLE rolecall_policy_versions",
                 ] {
                     db.execute(undo).await;
                 }

@@ -193,4 +193,14 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "typed names",
         include_str!("../../../migrations/0040_typed_names.sql"),
     ),
+    (
+        41,
+        "admin lists",
+        include_str!("../../../migrations/0041_admin_lists.sql"),
+    ),
+    (
+        42,
+        "policy versions",
+        include_str!("../../../migrations/0042_policy_versions.sql"),
+    ),
 ];

@@ -1,0 +1,155 @@
+//! The first administrator, made on a page with a one-time code that the server prints.
+
+use super::{
+    registration::{self, NewAccount},
+    shown::ShownUser,
+};
+use crate::{
+    app::App,
+    authority::{builtin, caller::Caller},
+    error::{ApiError, FieldError},
+    ids,
+    login::password::hash_reset_code,
+    profile::input::ProfileInput,
+    roles::assignments,
+};
+
+/// The account of the first administrator, as it was entered.
+pub(crate) struct FirstAccount<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) address: &'a str,
+}
+
+/// Makes a code if there is no administrator. It works at this node, until the node stops or somebody is an administrator.
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "an application makes its first administrator by its builder"
+    )
+)]
+pub(crate) async fn offer(app: &App) -> Result<Option<String>, ApiError> {
+    if assignments::count_admins(app).await? > 0 {
+        return Ok(None);
+    }
+    let code = ids::new_reset_code().map_err(ApiError::internal)?;
+    app.parts().first_run.set(hash_of(&code));
+    Ok(Some(code))
+}
+
+/// Returns true if the first administrator can be made here: a code was printed, and nobody is an administrator.
+pub(crate) async fn is_offered(app: &App) -> Result<bool, ApiError> {
+    Ok(app.parts().first_run.is_set() && assignments::count_admins(app).await? == 0)
+}
+
+/// Makes the first administrator.
+///
+/// # Errors
+///
+/// Refused if it is not offered, the code is wrong, or name or password are refused, in which case the code stays.
+pub(crate) async fn create(app: &App, wanted: &FirstAccount<'_>) -> Result<ShownUser, ApiError> {
+    let parts = app.parts();
+    let wait = parts
+        .registering_addresses
+        .take(wanted.address, parts.clock.monotonic());
+    if let Some(retry_after) = wait {
+        return Err(ApiError::TooMany { retry_after });
+    }
+    if !is_offered(app).await? {
+        return Err(ApiError::Forbidden("there is an administrator already"));
+    }
+    let hash = hash_of(wanted.code).unwrap_or_default();
+    if !parts.first_run.take(&hash) {
+        let detail = "this is not the code that the server has printed at its last start";
+        return Err(ApiError::Invalid(FieldError::body(
+            "code",
+            "value_error",
+            detail,
+        )));
+    }
+    let account = NewAccount {
+        username: wanted.username,
+        password: Some(wanted.password),
+        email: None,
+        email_verified: false,
+        roles: vec![builtin::ADMIN_ROLE.clone()],
+        profile: ProfileInput::default(),
+        address: Some(wanted.address),
+    };
+    match registration::create(app, Caller::System, &account).await {
+        Ok((user, _)) => Ok(user),
+        Err(error) => {
+            parts.first_run.set(Some(hash));
+            Err(error)
+        }
+    }
+}
+
+fn hash_of(code: &str) -> Option<String> {
+    let canonical = ids::canonical_reset_code(code)?;
+    Some(hash_reset_code(&canonical))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn server() -> crate::Embedded {
+        crate::Embedded::builder("sqlite::memory:")
+            .open()
+            .await
+            .unwrap()
+    }
+
+    fn account<'a>(code: &'a str, password: &'a str) -> FirstAccount<'a> {
+        FirstAccount {
+            code,
+            username: "root",
+            password,
+            address: "203.0.113.7",
+        }
+    }
+
+    const PASSWORD: &str = "a password for the first";
+
+    #[tokio::test]
+    async fn y467_the_code_works_once_and_only_until_there_is_an_administrator() {
+        let server = server().await;
+        let app = server.app();
+        assert!(!is_offered(app).await.unwrap());
+        let refused = create(app, &account("", PASSWORD)).await;
+        assert!(matches!(refused, Err(ApiError::Forbidden(_))));
+        let code = offer(app).await.unwrap().unwrap();
+        assert!(is_offered(app).await.unwrap());
+        let other = ids::new_reset_code().unwrap();
+        for wrong in ["", "x", &other] {
+            let refused = create(app, &account(wrong, PASSWORD)).await;
+            assert!(matches!(refused, Err(ApiError::Invalid(_))), "{wrong}");
+        }
+        let refused = create(app, &account(&code, "short")).await;
+        assert!(matches!(refused, Err(ApiError::Invalid(_))));
+        let user = create(app, &account(&code.to_uppercase(), PASSWORD))
+            .await
+            .unwrap();
+        assert_eq!(user.roles, [builtin::ADMIN_ROLE.clone()]);
+        assert!(!is_offered(app).await.unwrap());
+        let refused = create(app, &account(&code, PASSWORD)).await;
+        assert!(matches!(refused, Err(ApiError::Forbidden(_))));
+        assert!(offer(app).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn y467_guesses_at_the_code_are_limited() {
+        let server = server().await;
+        let app = server.app();
+        offer(app).await.unwrap().unwrap();
+        let mut waits = false;
+        for _ in 0..200 {
+            let refused = create(app, &account("x", PASSWORD)).await;
+            waits |= matches!(refused, Err(ApiError::TooMany { .. }));
+        }
+        assert!(waits);
+    }
+}

@@ -1,0 +1,101 @@
+//! The answers of the pages: pages, redirects after an action, and refusals.
+
+use axum::response::Response;
+use http::StatusCode;
+use minijinja::context;
+use rolecall::Denial;
+use serde::Serialize;
+
+use super::{
+    super::{
+        answers::{failed, see_other},
+        render::Page,
+    },
+    faults::Faults,
+    links::link,
+    views::value,
+    visit::Visit,
+};
+use crate::error::ApiError;
+
+impl Visit {
+    /// Returns a page of a template and its view.
+    pub(crate) fn show(&self, template: &'static str, view: &impl Serialize) -> Response {
+        self.show_with(template, view, &Faults::default())
+    }
+
+    /// Returns a page whose form has faults; with none, as [`show`](Self::show).
+    pub(crate) fn show_with(
+        &self,
+        template: &'static str,
+        view: &impl Serialize,
+        faults: &Faults,
+    ) -> Response {
+        let page = Page {
+            template,
+            status: faults.status,
+            language: self.language,
+            values: context! {
+                frame => self.frame(),
+                view => value(view),
+                faults => value(&faults.list),
+            },
+            client: None,
+            form_actions: Vec::new(),
+        };
+        page.answer(&self.app)
+    }
+
+    /// Answers an action that is done: goes to `path`, where the text of `done` says so.
+    pub(crate) fn done(&self, path: &str, done: &str) -> Response {
+        see_other(&link(path, &[("done", done)]))
+    }
+
+    /// Answers with what a handler has made, and its error with a page.
+    pub(crate) async fn answer(&self, made: Result<Response, ApiError>) -> Response {
+        match made {
+            Ok(response) => response,
+            Err(error) => self.refuse(error).await,
+        }
+    }
+
+    /// Answers an error: with a sign-in if one is needed, and else with a page that says what is wrong.
+    pub(crate) async fn refuse(&self, error: ApiError) -> Response {
+        self.refuse_to(error, &self.address).await
+    }
+
+    /// As [`refuse`](Self::refuse); a sign-in comes back to `address`, which may hold what was entered.
+    pub(crate) async fn refuse_to(&self, error: ApiError, address: &str) -> Response {
+        let heading = match &error {
+            ApiError::StepUp { acr, max_age } => {
+                return self
+                    .sign_in_again(*acr, Some(max_age.as_secs()), address)
+                    .await;
+            }
+            ApiError::Denied(Denial::StepUp { acr, max_age, .. }) => {
+                return self.sign_in_again(*acr, *max_age, address).await;
+            }
+            ApiError::Unknown { .. } => "admin-unknown",
+            error if error.status() == StatusCode::FORBIDDEN => "admin-forbidden",
+            ApiError::Invalid(_) | ApiError::Rule { .. } | ApiError::InUse { .. } => {
+                "admin-refused"
+            }
+            _ => return failed(&self.app, self.language, error),
+        };
+        let receipt = match &error {
+            ApiError::Receipted { receipt, .. } => receipt.as_str(),
+            _ => "",
+        };
+        let view = context! {
+            heading => heading,
+            lacking => error.lacking_scope().unwrap_or_default(),
+            detail => if heading == "admin-forbidden" { String::new() } else { error.to_string() },
+            receipt => receipt,
+        };
+        let faults = Faults {
+            status: error.status(),
+            list: Vec::new(),
+        };
+        self.show_with("admin_message.html", &view, &faults)
+    }
+}

@@ -1,0 +1,274 @@
+//! Giving a user a role, and taking it away.
+
+use axum::response::Response;
+use rolecall::{PermissionName as _, Public};
+use rolecall_core::{RoleName, TenantName, Timestamp};
+
+use super::{
+    super::submitted::Submitted,
+    faults::Faults,
+    links::link,
+    user_actions::shown_name,
+    users::path_of,
+    views::{
+        confirm::{Confirm, Effect},
+        user::AssignForm,
+    },
+    visit::Visit,
+};
+use crate::{
+    authority::may,
+    error::ApiError,
+    roles::{
+        assigning::{Assignee, Outcome, Validity},
+        assignments, service as roles, standing,
+    },
+    times::parse_rfc3339,
+    web::params::Segment,
+};
+
+/// The most roles that a form offers.
+const OFFERED: i64 = 500;
+
+/// What a form says about an assignment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) role: Option<RoleName>,
+    pub(super) tenant: Option<TenantName>,
+    pub(super) validity: Validity,
+}
+
+/// Reads a role, a tenant and the end of an assignment, or says which of them is wrong.
+pub(super) fn read(visit: &Visit, form: &Submitted) -> Result<Wanted, Faults> {
+    let role = form.get("role").trim();
+    let role: RoleName = role
+        .parse()
+        .map_err(|_| Faults::of("role", "admin-wrong-role"))?;
+    // somebody who acts in a tenant gives roles there alone, unless they hold the permission globally
+    let tenant = match (visit.tenant(), is_tenant_fixed(visit)) {
+        (Some(tenant), true) => Some(tenant),
+        _ => match form.get("tenant").trim() {
+            "" => None,
+            name => {
+                let parsed = name.parse();
+                Some(parsed.map_err(|_| Faults::of("tenant", "admin-wrong-tenant"))?)
+            }
+        },
+    };
+    let expires_at = match form.get("until").trim() {
+        "" => None,
+        text => Some(parse_minute(text).ok_or_else(|| Faults::of("until", "admin-wrong-time"))?),
+    };
+    let reason = Some(form.get("reason").trim()).filter(|reason| !reason.is_empty());
+    Ok(Wanted {
+        role: Some(role),
+        tenant,
+        validity: Validity {
+            valid_from: None,
+            expires_at,
+            reason: reason.map(str::to_owned),
+        },
+    })
+}
+
+/// Returns true if the caller can give roles only in the tenant in which they act.
+fn is_tenant_fixed(visit: &Visit) -> bool {
+    visit.tenant().is_some() && !visit.may_globally(may::WriteAssignments::NAME)
+}
+
+/// Reads a time to the minute in UTC, as browsers send it, or an RFC 3339 time.
+fn parse_minute(text: &str) -> Option<Timestamp> {
+    parse_rfc3339(&format!("{text}:00Z")).or_else(|| parse_rfc3339(text))
+}
+
+/// Requires a fresh proof if a role gives something of rolecall itself.
+///
+/// # Errors
+///
+/// [`ApiError::StepUp`].
+pub(super) async fn require_fresh_for(visit: &Visit, role: &RoleName) -> Result<(), ApiError> {
+    if standing::gives_own(&visit.app, role).await? {
+        visit.require_fresh()?;
+    }
+    Ok(())
+}
+
+/// The form that gives a role.
+pub(crate) async fn get_assign(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
+    visit
+        .answer(show(&visit, &id, &visit.query, &Faults::default()).await)
+        .await
+}
+
+/// Gives a role (`role`, `tenant`, `until`, `reason`).
+pub(crate) async fn post_assign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+    form: Submitted,
+) -> Response {
+    let wanted = match read(&visit, &form) {
+        Ok(wanted) => wanted,
+        Err(faults) => return visit.answer(show(&visit, &id, &form, &faults).await).await,
+    };
+    match give(&visit, &id, &wanted).await.map_err(Faults::read) {
+        Ok(Outcome::Assigned) => visit.done(&path_of(&id), "assigned"),
+        Ok(Outcome::Requested(_)) => visit.done(&path_of(&id), "requested"),
+        Err(Ok(mut faults)) => {
+            faults.rename("expires_at", "until");
+            visit.answer(show(&visit, &id, &form, &faults).await).await
+        }
+        Err(Err(error)) => {
+            // what was entered is there again after the sign-in
+            let entered = ["role", "tenant", "until", "reason"].map(|name| (name, form.get(name)));
+            visit.refuse_to(error, &link(&visit.path, &entered)).await
+        }
+    }
+}
+
+/// Gives a role to a user.
+pub(super) async fn give(visit: &Visit, id: &str, wanted: &Wanted) -> Result<Outcome, ApiError> {
+    let Some(role) = &wanted.role else {
+        return Ok(Outcome::Assigned);
+    };
+    require_fresh_for(visit, role).await?;
+    let (user, tenant) = (Assignee::User(id), wanted.tenant.as_ref());
+    assignments::assign(
+        &visit.app,
+        visit.caller(),
+        user,
+        role,
+        tenant,
+        &wanted.validity,
+    )
+    .await
+}
+
+async fn show(
+    visit: &Visit,
+    id: &str,
+    entered: &Submitted,
+    faults: &Faults,
+) -> Result<Response, ApiError> {
+    let path = path_of(id);
+    let tenant = visit.tenant().map(|tenant| tenant.to_string());
+    let typed = entered.get("tenant");
+    let view = AssignForm {
+        user: shown_name(visit, id).await?,
+        action: format!("{path}/assign"),
+        back: path,
+        role: entered.get("role").to_owned(),
+        tenant: if typed.is_empty() {
+            tenant.unwrap_or_default()
+        } else {
+            typed.to_owned()
+        },
+        is_tenant_fixed: is_tenant_fixed(visit),
+        until: entered.get("until").to_owned(),
+        reason: entered.get("reason").to_owned(),
+        roles: offered_roles(visit).await?,
+    };
+    Ok(visit.show_with("admin_assign.html", &view, faults))
+}
+
+/// Returns the names of roles to choose from; none for those who may not read roles.
+pub(super) async fn offered_roles(visit: &Visit) -> Result<Vec<String>, ApiError> {
+    if !visit.may_globally(may::ReadRoles::NAME) {
+        return Ok(Vec::new());
+    }
+    let found = roles::list(&visit.app, visit.caller(), "", OFFERED).await?;
+    Ok(found
+        .into_iter()
+        .map(|one| one.role.name.to_string())
+        .collect())
+}
+
+/// Asks whether to take a role away (`role`, `tenant`).
+pub(crate) async fn get_unassign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+) -> Response {
+    visit
+        .answer(ask(&visit, &id, &visit.query, &Faults::default()).await)
+        .await
+}
+
+/// Takes a role away (`role`, `tenant`).
+pub(crate) async fn post_unassign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+    form: Submitted,
+) -> Response {
+    let taken = async {
+        let (role, tenant) = named(&form)?;
+        let user = Assignee::User(&id);
+        assignments::unassign(&visit.app, visit.caller(), user, &role, tenant.as_ref()).await
+    };
+    match taken.await.map_err(Faults::read) {
+        Ok(()) => visit.done(&path_of(&id), "unassigned"),
+        Err(Ok(faults)) => visit.answer(ask(&visit, &id, &form, &faults).await).await,
+        Err(Err(error)) => visit.refuse(error).await,
+    }
+}
+
+/// Reads the role and tenant that an address or form names.
+fn named(from: &Submitted) -> Result<(RoleName, Option<TenantName>), ApiError> {
+    let role = from.get("role");
+    let role = role.parse().map_err(|_| ApiError::unknown("role", &role))?;
+    let tenant = match from.get("tenant") {
+        "" => None,
+        name => Some(
+            name.parse()
+                .map_err(|_| ApiError::unknown("tenant", &name))?,
+        ),
+    };
+    Ok((role, tenant))
+}
+
+async fn ask(
+    visit: &Visit,
+    id: &str,
+    named_by: &Submitted,
+    faults: &Faults,
+) -> Result<Response, ApiError> {
+    let (role, tenant) = named(named_by)?;
+    let path = path_of(id);
+    let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
+    let what = if tenant.is_empty() {
+        role.to_string()
+    } else {
+        format!("{role} ({tenant})")
+    };
+    let view = Confirm {
+        title: "admin-unassign-role",
+        name: what.clone(),
+        effects: vec![
+            Effect::of("admin-effect-loses-role", shown_name(visit, id).await?),
+            Effect::of("admin-effect-tokens-refused", ""),
+            Effect::of("admin-effect-can-undo", ""),
+        ],
+        is_final: false,
+        action: format!("{path}/unassign"),
+        fields: vec![("role", role.to_string()), ("tenant", tenant)],
+        back: path,
+    };
+    Ok(visit.show_with("admin_confirm.html", &view, faults))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_browsers_and_clients_write_it() {
+        let noon = parse_rfc3339("2030-01-02T12:00:00Z");
+        assert!(noon.is_some());
+        assert_eq!(parse_minute("2030-01-02T12:00"), noon);
+        assert_eq!(parse_minute("2030-01-02T12:00:00Z"), noon);
+        for wrong in ["tomorrow", "2030-01-02", "12:00", "2030-13-02T12:00"] {
+            assert_eq!(parse_minute(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What is wrong with a form: one line for each fault, linked to its field.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::error::{ApiError, Place};
+
+/// A fault of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Fault {
+    /// The name of the field; empty if it concerns the whole form.
+    pub(crate) field: String,
+    /// The key of the text; empty if a rule has written it.
+    pub(crate) key: &'static str,
+    /// The text of a rule, or what the text of the key names.
+    pub(crate) text: String,
+}
+
+/// The faults of a form, with the status of the answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) status: StatusCode,
+    pub(crate) list: Vec<Fault>,
+}
+
+impl Faults {
+    /// Returns the fault of one field, by the key of its text.
+    pub(crate) fn of(field: &str, key: &'static str) -> Self {
+        let fault = Fault {
+            field: field.to_owned(),
+            key,
+            text: String::new(),
+        };
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            list: vec![fault],
+        }
+    }
+
+    /// Names a field as the form does, where the API names it otherwise.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        for fault in self.list.iter_mut().filter(|fault| fault.field == from) {
+            to.clone_into(&mut fault.field);
+        }
+    }
+
+    /// Describes what a service has refused about a form.
+    ///
+    /// # Errors
+    ///
+    /// An error that is no fault of a form.
+    pub(crate) fn read(error: ApiError) -> Result<Self, ApiError> {
+        let status = error.status();
+        let (field, key) = match &error {
+            ApiError::Invalid(fault) => {
+                let named = fault.loc.get(1).map(Place::to_string);
+                (named.unwrap_or_default(), "")
+            }
+            ApiError::AlreadyThere { .. }
+            | ApiError::Rule { .. }
+            | ApiError::InUse { .. }
+            | ApiError::Separation(_)
+            | ApiError::PolicyTooLarge(_)
+            | ApiError::Unknown { .. } => (String::new(), ""),
+            ApiError::Exceeds(_) => (String::new(), "admin-exceeds"),
+            ApiError::TooMany { .. } => (String::new(), "admin-too-many"),
+            _ => return Err(error),
+        };
+        let text = match &error {
+            ApiError::Exceeds(_) => error.lacking_scope().unwrap_or_default(),
+            ApiError::TooMany { retry_after } => retry_after.as_secs().max(1).to_string(),
+            other => other.to_string(),
+        };
+        let fault = Fault { field, key, text };
+        Ok(Self {
+            status,
+            list: vec![fault],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::FieldError;
+
+    #[test]
+    fn a_fault_names_its_field_and_failures_are_no_faults() {
+        let wrong = FieldError::body("username", "value_error", "too short");
+        let faults = Faults::read(ApiError::Invalid(wrong)).unwrap();
+        assert_eq!(faults.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            (&*faults.list[0].field, &*faults.list[0].text),
+            ("username", "too short")
+        );
+        let retry_after = Duration::from_secs(7);
+        let waits = Faults::read(ApiError::TooMany { retry_after }).unwrap();
+        assert_eq!(
+            (waits.list[0].key, &*waits.list[0].text),
+            ("admin-too-many", "7")
+        );
+        assert!(Faults::read(ApiError::Busy).is_err());
+        assert!(Faults::read(ApiError::Lacks(None)).is_err());
+    }
+}

@@ -1,0 +1,35 @@
+//! The pages for administrators, under `/admin`. They call the services that `/api` calls, as the token of their browser
+//! session would: nothing is possible in a page that the API would refuse.
+//!
+//! To add a page: a template in `assets/pages/admin`, its view with samples in `views`, a row in `templates.rs`, a handler,
+//! and a row in `routes.rs`. Each path that takes a form also shows it, so that a sign-in in between comes back to it.
+
+mod answer;
+mod assign;
+mod bulk;
+mod constraints;
+mod decisions;
+mod faults;
+mod frame;
+mod hierarchy;
+mod history;
+pub(crate) mod links;
+mod matrix;
+mod people;
+mod picture;
+mod policy;
+mod requests;
+mod role_form;
+mod roles;
+pub(crate) mod routes;
+mod rules;
+mod setup;
+mod start;
+pub(super) mod templates;
+mod tenant;
+mod user;
+mod user_actions;
+mod user_form;
+mod users;
+pub(super) mod views;
+pub(crate) mod visit;

@@ -1,0 +1,153 @@
+//! Roles: the list, and the page of one.
+
+use axum::response::Response;
+use rolecall::{PermissionName as _, Public};
+use rolecall_core::{RoleName, SubjectKind};
+
+use super::{
+    links::Listing,
+    users,
+    views::roles::{Holder, RolePage, Roles, Row},
+    visit::Visit,
+};
+use crate::{
+    authority::{builtin, may},
+    error::ApiError,
+    roles::{
+        assignment_store::SubjectAssignment,
+        details::RoleDetails,
+        review::{self, After},
+        service,
+    },
+    web::params::Segment,
+};
+
+/// The page itself.
+pub(super) const PATH: &str = "/admin/roles";
+/// The roles, and the holders, on a page.
+const SHOWN: usize = 50;
+
+/// The list of roles.
+pub(crate) async fn get_roles(_: Public, visit: Visit) -> Response {
+    visit.answer(show(&visit).await).await
+}
+
+async fn show(visit: &Visit) -> Result<Response, ApiError> {
+    let list = Listing::read(PATH, &visit.query, &[], &["name"]);
+    let mut found = service::list(&visit.app, visit.caller(), list.after, limit()).await?;
+    let has_more = found.len() > SHOWN;
+    found.truncate(SHOWN);
+    let last = found.last().filter(|_| has_more);
+    let last = last.map(|role| role.role.name.to_string());
+    let view = Roles {
+        may_create: visit.may_globally(may::WriteRoles::NAME),
+        first: list.first(),
+        next: list.next(last.as_deref()),
+        rows: found.iter().map(row).collect(),
+    };
+    Ok(visit.show("admin_roles.html", &view))
+}
+
+fn limit() -> i64 {
+    i64::try_from(SHOWN + 1).unwrap_or(i64::MAX)
+}
+
+fn row(role: &RoleDetails) -> Row {
+    Row {
+        href: path_of(&role.role.name),
+        name: role.role.name.to_string(),
+        description: role.role.description.clone(),
+        permissions: role.permissions.iter().map(ToString::to_string).collect(),
+        juniors: role.juniors.iter().map(ToString::to_string).collect(),
+        approval: role.approval,
+        acr: role.acr.as_str(),
+    }
+}
+
+/// Returns the address of a role's page.
+pub(super) fn path_of(role: &RoleName) -> String {
+    format!("{PATH}/{role}")
+}
+
+/// Reads the role that an address names; what is no name names none.
+///
+/// # Errors
+///
+/// [`ApiError::Unknown`].
+pub(super) fn named(role: &str) -> Result<RoleName, ApiError> {
+    role.parse().map_err(|_| ApiError::unknown("role", &role))
+}
+
+/// The page of a role.
+pub(crate) async fn get_role(_: Public, visit: Visit, Segment(role): Segment<String>) -> Response {
+    visit.answer(show_role(&visit, &role).await).await
+}
+
+async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
+    let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
+    let details = service::get(app, caller, &name).await?;
+    let reach = review::reach(app, caller, &name).await?;
+    let path = path_of(&name);
+    let list = Listing::read(&path, &visit.query, &[], &["name"]);
+    let sees_holders = visit.may_globally(may::ReadAssignments::NAME);
+    let mut holders = Vec::new();
+    if sees_holders {
+        let mut places = list.after.splitn(3, '~');
+        let mut place = || places.next().unwrap_or_default();
+        let after = After {
+            role: place(),
+            subject: place(),
+            tenant: place(),
+        };
+        holders = review::holders(app, caller, &name, true, after, limit()).await?;
+    }
+    let has_more = holders.len() > SHOWN;
+    holders.truncate(SHOWN);
+    let last = holders.last().filter(|_| has_more).map(place_of);
+    let names = |roles: &[RoleName]| roles.iter().map(ToString::to_string).collect();
+    let view = RolePage {
+        description: details.role.description.clone(),
+        approval: details.approval,
+        by_name: details.by_name,
+        acr: details.acr.as_str(),
+        updated: Some(details.role.updated_at.into()),
+        permissions: details
+            .permissions
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        juniors: names(&details.juniors),
+        reach: reach.permissions.iter().map(ToString::to_string).collect(),
+        all_juniors: names(&reach.juniors),
+        seniors: names(&reach.seniors),
+        holders: holders.iter().map(holder).collect(),
+        first: list.first(),
+        next: list.next(last.as_deref()),
+        sees_holders,
+        may_write: visit.may_globally(may::WriteRoles::NAME),
+        is_fixed: builtin::is_builtin(&name),
+        name: role.to_owned(),
+        path: path.clone(),
+    };
+    Ok(visit.show("admin_role.html", &view))
+}
+
+fn place_of(held: &SubjectAssignment) -> String {
+    let tenant = held.assignment.tenant.as_ref();
+    let tenant = tenant.map(ToString::to_string).unwrap_or_default();
+    format!("{}~{}~{tenant}", held.assignment.role, held.subject)
+}
+
+fn holder(held: &SubjectAssignment) -> Holder {
+    let tenant = held.assignment.tenant.as_ref();
+    Holder {
+        name: held.name.clone(),
+        href: match held.kind {
+            SubjectKind::User => users::path_of(&held.subject),
+            SubjectKind::Client => String::new(),
+        },
+        role: held.assignment.role.to_string(),
+        tenant: tenant.map(ToString::to_string).unwrap_or_default(),
+        until: held.assignment.expires_at.map(Into::into),
+    }
+}

@@ -1,0 +1,173 @@
+//! The table of the pages: path, needed permission, entry in the navigation, and the handlers of showing it and of its form.
+//! Routes, navigation and the check of the permission come from it.
+
+use axum::handler::Handler;
+use http::Method;
+use rolecall::{GuardedArgs, Principal};
+
+use super::{
+    assign, bulk, constraints, decisions, hierarchy, history, matrix, policy, requests, role_form,
+    roles, setup, start, tenant, user, user_actions, user_form, users,
+};
+use crate::{app::App, login::acting};
+
+/// What a page needs before its handler runs. Services ask again, and for more where an action needs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Nothing: nobody can be signed in yet.
+    Nothing,
+    /// Any permission of rolecall itself.
+    AnyOwn,
+    /// This permission, held globally.
+    Global(&'static str),
+    /// This permission, held globally or in the tenant that the caller has chosen.
+    Anywhere(&'static str),
+    /// The first permission, held globally, or the second, held anywhere.
+    Either(&'static str, &'static str),
+}
+
+impl Needs {
+    /// Returns true if the caller has what the page needs.
+    pub(super) fn are_met_by(self, principal: &Principal) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::AnyOwn => acting::is_administrator(principal),
+            Self::Global(permission) => principal.has_global_permission(permission),
+            Self::Anywhere(permission) => principal.has_permission(permission),
+            Self::Either(global, anywhere) => {
+                principal.has_global_permission(global) || principal.has_permission(anywhere)
+            }
+        }
+    }
+
+    /// Returns the permission, if one in particular is needed.
+    pub(super) fn permission(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing | Self::AnyOwn => None,
+            Self::Global(permission) | Self::Anywhere(permission) | Self::Either(permission, _) => {
+                Some(permission)
+            }
+        }
+    }
+}
+
+/// A page.
+#[derive(Debug)]
+pub(crate) struct AdminPage {
+    pub(crate) path: &'static str,
+    pub(super) needs: Needs,
+    /// The key of its entry in the navigation.
+    pub(super) nav: Option<&'static str>,
+    /// What it does, for the document of the API.
+    pub(crate) summary: &'static str,
+}
+
+/// Mounts the handlers of the pages.
+pub(crate) trait Mount: Sized {
+    /// Mounts a handler for one method of a page, which finds the page among the extensions of the request.
+    #[must_use]
+    fn mount_page<H, T>(self, page: &'static AdminPage, method: Method, handler: &H) -> Self
+    where
+        H: Handler<T, App>,
+        T: GuardedArgs + 'static;
+}
+
+macro_rules! admin_pages {
+    ($($path:literal, $needs:expr, $nav:expr, $summary:literal, $get:path $(, $post:path)?;)+) => {
+        /// All pages, those of the navigation in its order.
+        pub(crate) static PAGES: &[AdminPage] = &[
+            $(AdminPage { path: $path, needs: $needs, nav: $nav, summary: $summary }),+
+        ];
+
+        /// Mounts all pages.
+        pub(crate) fn mount<M: Mount>(to: M) -> M {
+            let mut pages = PAGES.iter();
+            $(
+                let Some(page) = pages.next() else { return to };
+                let to = to.mount_page(page, Method::GET, &$get);
+                $(let to = to.mount_page(page, Method::POST, &$post);)?
+            )+
+            to
+        }
+    };
+}
+
+use Needs::{AnyOwn, Anywhere, Either, Global, Nothing};
+
+admin_pages! {
+    "/admin", AnyOwn, Some("admin-nav-start"), "What needs doing.", start::get_start;
+    "/admin/users", Global("rolecall.users:read"), Some("admin-nav-users"), "Find users.", users::get_users;
+    "/admin/users/new", Global("rolecall.users:write"), None, "Create or invite a user.", user_form::get_new, user_form::post_new;
+    "/admin/users/bulk", Global("rolecall.users:read"), None, "Change a selection of users.", bulk::get_bulk, bulk::post_bulk;
+    "/admin/users/{id}", Either("rolecall.users:read", "rolecall.assignments:read"), None, "A user.", user::get_user;
+    "/admin/users/{id}/edit", Global("rolecall.users:write"), None, "Change name and address of a user.", user_form::get_edit, user_form::post_edit;
+    "/admin/users/{id}/assign", Anywhere("rolecall.assignments:write"), None, "Give a user a role.", assign::get_assign, assign::post_assign;
+    "/admin/users/{id}/unassign", Anywhere("rolecall.assignments:write"), None, "Take a role from a user.", assign::get_unassign, assign::post_unassign;
+    "/admin/users/{id}/disable", Global("rolecall.users:write"), None, "Disable a user.", user_actions::get_disable, user_actions::post_disable;
+    "/admin/users/{id}/enable", Global("rolecall.users:write"), None, "Enable a user.", user_actions::get_enable, user_actions::post_enable;
+    "/admin/users/{id}/reset", Global("rolecall.users:write"), None, "Reset the password of a user.", user_actions::get_reset, user_actions::post_reset;
+    "/admin/users/{id}/delete", Global("rolecall.users:write"), None, "Delete a user.", user_actions::get_delete, user_actions::post_delete;
+    "/admin/users/{id}/sessions", Global("rolecall.sessions:revoke"), None, "End sessions of a user.", user_actions::get_sessions, user_actions::post_sessions;
+    "/admin/users/{id}/factors", Global("rolecall.users:write"), None, "Remove a second factor of a user.", user_actions::get_factors, user_actions::post_factors;
+    "/admin/roles", Global("rolecall.roles:read"), Some("admin-nav-roles"), "The roles.", roles::get_roles;
+    "/admin/roles/new", Global("rolecall.roles:write"), None, "Create a role.", role_form::get_new, role_form::post_new;
+    "/admin/roles/{role}", Global("rolecall.roles:read"), None, "A role.", roles::get_role;
+    "/admin/roles/{role}/edit", Global("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
+    "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
+    "/admin/roles/{role}/delete", Global("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
+    "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
+    "/admin/matrix", Global("rolecall.policy:read"), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
+    "/admin/matrix/preview", Global("rolecall.policy:read"), None, "Who gains and who loses by an edit of the matrix.", matrix::get_preview, matrix::post_preview;
+    "/admin/hierarchy", Global("rolecall.roles:read"), Some("admin-nav-hierarchy"), "Which role inherits which.", hierarchy::get_hierarchy;
+    "/admin/constraints", Global("rolecall.roles:read"), Some("admin-nav-constraints"), "Constraints, and a new one.", constraints::get_constraints, constraints::post_constraints;
+    "/admin/constraints/{constraint}", Global("rolecall.roles:read"), None, "Change or delete a constraint.", constraints::get_constraint, constraints::post_constraint;
+    "/admin/requests", Anywhere("rolecall.assignments:read"), Some("admin-nav-requests"), "Requests for roles, and a new one.", requests::get_requests, requests::post_requests;
+    "/admin/requests/{request}", Anywhere("rolecall.assignments:read"), None, "Confirm or end a request.", requests::get_request, requests::post_request;
+    "/admin/decisions", Global("rolecall.decisions:read"), Some("admin-nav-decisions"), "What somebody may do, and why.", decisions::get_decisions, decisions::post_decisions;
+    "/admin/policy", Global("rolecall.policy:read"), Some("admin-nav-policy"), "The policy as a document, planned and put in force.", policy::get_policy, policy::post_policy;
+    "/admin/policy/history", Global("rolecall.policy:read"), None, "Documents that were in force.", history::get_history;
+    "/admin/policy/history/{revision}", Global("rolecall.policy:read"), None, "What a document changed, and the way back to it.", history::get_version, history::post_version;
+    "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::authority::may;
+
+    #[test]
+    fn each_path_is_below_admin_and_there_once() {
+        let paths: BTreeSet<&str> = PAGES.iter().map(|page| page.path).collect();
+        assert_eq!(paths.len(), PAGES.len());
+        for page in PAGES {
+            assert!(
+                page.path == "/admin" || page.path.starts_with("/admin/"),
+                "{}",
+                page.path
+            );
+            assert!(page.summary.ends_with('.'), "{}", page.path);
+        }
+    }
+
+    #[test]
+    fn each_page_names_permissions_that_exist() {
+        for page in PAGES {
+            match page.needs {
+                Nothing => assert_eq!(page.path, "/admin/setup"),
+                AnyOwn => assert!(
+                    ["/admin", "/admin/tenant"].contains(&page.path),
+                    "{}",
+                    page.path
+                ),
+                Global(permission) | Anywhere(permission) => {
+                    assert!(may::ALL.contains(&permission), "{permission}");
+                }
+                Either(global, anywhere) => {
+                    assert!(may::ALL.contains(&global) && may::ALL.contains(&anywhere));
+                }
+            }
+        }
+    }
+}

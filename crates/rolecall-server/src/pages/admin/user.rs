@@ -1,0 +1,234 @@
+//! A user's page.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use rolecall::{PermissionName as _, Public};
+use rolecall_core::{AssignmentStatus, RoleAssignment, TenantName, Timestamp};
+
+use super::{
+    links::link,
+    users::{path_of, status_key},
+    views::user::{
+        Account, Allowed, Assignment, Factor, Happened, Held, MayDo, Sees, Session, UserPage,
+    },
+    visit::Visit,
+};
+use crate::{
+    accounts::{find_service, service as accounts},
+    audit::service as audit,
+    authority::{may, subject::Status},
+    consents::service as consents,
+    error::ApiError,
+    factors::{service as factors, store::FactorKind},
+    roles::{
+        assigning::Assignee,
+        assignments,
+        standing::{self, HeldPermission, HeldRole},
+    },
+    sessions::service as sessions,
+    store::Actor,
+    web::params::Segment,
+};
+
+/// The most rows of each part.
+const SHOWN: i64 = 200;
+/// The events on a page.
+const EVENTS: usize = 20;
+
+/// The page of a user.
+pub(crate) async fn get_user(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
+    visit.answer(show(&visit, &id).await).await
+}
+
+async fn show(visit: &Visit, id: &str) -> Result<Response, ApiError> {
+    let (app, caller) = (&visit.app, visit.caller());
+    let mut page = UserPage {
+        id: id.to_owned(),
+        path: path_of(id),
+        name: id.to_owned(),
+        sees: Sees {
+            account: visit.may_globally(may::ReadUsers::NAME),
+            assignments: visit.may(may::ReadAssignments::NAME),
+            standing: visit.may(may::ReadAssignments::NAME)
+                && visit.may_globally(may::ReadRoles::NAME),
+            events: visit.may_globally(may::ReadAudit::NAME),
+        },
+        may: MayDo {
+            write: visit.may_globally(may::WriteUsers::NAME),
+            assign: visit.may(may::WriteAssignments::NAME),
+            end: visit.may_globally(may::RevokeSessions::NAME),
+        },
+        ..UserPage::default()
+    };
+    if page.sees.account {
+        add_account(visit, &mut page).await?;
+    }
+    if page.sees.assignments {
+        let tenant = visit.tenant();
+        let user = Assignee::User(id);
+        let given = assignments::list(app, caller, user, ("", ""), tenant.as_ref(), SHOWN).await?;
+        let names = names_of_givers(visit, &given).await?;
+        let now = visit.now();
+        page.assignments = given
+            .iter()
+            .map(|one| assignment(&page.path, one, &names, now))
+            .collect();
+    }
+    if page.sees.standing {
+        let found = standing::standing(app, caller, id, visit.tenant().as_ref()).await?;
+        page.roles = found.roles.iter().map(held_role).collect();
+        page.permissions = found.permissions.iter().map(held_permission).collect();
+    }
+    if page.sees.events {
+        add_events(visit, &mut page).await?;
+    }
+    Ok(visit.show("admin_user.html", &page))
+}
+
+async fn add_account(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError> {
+    let (app, caller) = (&visit.app, visit.caller());
+    let user = accounts::get(app, caller, &page.id).await?;
+    page.name.clone_from(&user.username);
+    page.account = Some(Account {
+        email: user.email.clone().unwrap_or_default(),
+        is_verified: user.email_verified_at.is_some(),
+        status: status_key(user.status),
+        is_disabled: user.status == Status::Disabled,
+        created: user.created_at.into(),
+        updated: user.updated_at.into(),
+    });
+    let own = factors::list_of(app, caller, &page.id).await?;
+    page.codes_left = own.codes_left;
+    let factors = own.factors.iter().map(|factor| Factor {
+        name: factor.name.clone(),
+        is_passkey: factor.kind == FactorKind::Passkey,
+        since: factor.created_at.into(),
+        last: factor.last_used_at.map(Into::into),
+        remove: link(&format!("{}/factors", page.path), &[("factor", &factor.id)]),
+    });
+    page.factors = factors.collect();
+    let found = sessions::list(app, caller, &page.id, "", SHOWN).await?;
+    let found = found.into_iter().map(|session| Session {
+        end: link(
+            &format!("{}/sessions", page.path),
+            &[("session", &session.id)],
+        ),
+        client: session.client_id,
+        address: session.address,
+        since: session.created_at.into(),
+        last: session.last_used_at.into(),
+    });
+    page.sessions = found.collect();
+    let allowed = consents::list_of(app, caller, &page.id, "", SHOWN).await?;
+    let allowed = allowed.into_iter().map(|client| {
+        let mut scopes: Vec<String> = client
+            .scopes
+            .into_iter()
+            .flat_map(|one| one.scopes)
+            .collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Allowed {
+            name: client.client_name,
+            scopes: scopes.join(" "),
+            since: client.created_at.into(),
+            last: client.last_used_at.into(),
+        }
+    });
+    page.clients = allowed.collect();
+    Ok(())
+}
+
+async fn add_events(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError> {
+    let before = visit.query.get("events");
+    let limit = i64::try_from(EVENTS + 1).unwrap_or(i64::MAX);
+    let caller = visit.caller();
+    let mut events = audit::list_events_of(&visit.app, caller, &page.id, before, limit).await?;
+    if events.len() > EVENTS {
+        events.truncate(EVENTS);
+        let last = events.last().map_or("", |event| event.id.as_str());
+        page.older_events = format!("{}#events", link(&page.path, &[("events", last)]));
+    }
+    let events = events.into_iter().map(|event| Happened {
+        kind: event.kind,
+        address: event.address,
+        at: event.at.into(),
+    });
+    page.events = events.collect();
+    Ok(())
+}
+
+/// Returns the names of the users who have given roles, for those who may read users.
+async fn names_of_givers(
+    visit: &Visit,
+    given: &[RoleAssignment],
+) -> Result<BTreeMap<String, String>, ApiError> {
+    if !visit.may_globally(may::ReadUsers::NAME) {
+        return Ok(BTreeMap::new());
+    }
+    let givers = given
+        .iter()
+        .filter_map(|one| Actor::subject_in(&one.assigned_by));
+    let mut ids: Vec<&str> = givers.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(find_service::MOST_USERS);
+    let found = find_service::by_ids(&visit.app, visit.caller(), &ids).await?;
+    let names = found
+        .into_iter()
+        .map(|user| (user.id.clone(), user.username.clone()));
+    Ok(names.collect())
+}
+
+fn assignment(
+    path: &str,
+    given: &RoleAssignment,
+    names: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Assignment {
+    let (role, tenant) = (given.role.as_str(), tenant_text(given.tenant.as_ref()));
+    let giver = Actor::subject_in(&given.assigned_by).and_then(|id| names.get(id));
+    Assignment {
+        role: role.to_owned(),
+        from: given.valid_from.map(Into::into),
+        until: given.expires_at.map(Into::into),
+        state: match given.status(given.tenant.as_ref(), now) {
+            AssignmentStatus::NotYetValid => "admin-not-yet",
+            AssignmentStatus::Expired => "admin-expired",
+            _ => "admin-in-force",
+        },
+        reason: given.reason.clone().unwrap_or_default(),
+        by: giver.unwrap_or(&given.assigned_by).clone(),
+        at: given.assigned_at.into(),
+        href: format!("/admin/roles/{role}"),
+        unassign: link(
+            &format!("{path}/unassign"),
+            &[("role", role), ("tenant", &tenant)],
+        ),
+        tenant,
+    }
+}
+
+fn tenant_text(tenant: Option<&TenantName>) -> String {
+    tenant.map(ToString::to_string).unwrap_or_default()
+}
+
+fn held_role(held: &HeldRole) -> Held {
+    Held {
+        name: held.role.to_string(),
+        tenant: tenant_text(held.tenant.as_ref()),
+        path: held.path.iter().map(ToString::to_string).collect(),
+        by: String::new(),
+    }
+}
+
+fn held_permission(held: &HeldPermission) -> Held {
+    let (name, by) = (held.permission.to_string(), held.grant.to_string());
+    Held {
+        tenant: tenant_text(held.tenant.as_ref()),
+        path: held.path.iter().map(ToString::to_string).collect(),
+        by: if by == name { String::new() } else { by },
+        name,
+    }
+}

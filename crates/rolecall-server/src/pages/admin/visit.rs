@@ -1,0 +1,257 @@
+//! Somebody who opens a page: the browser session, what it may do, and the page.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::FromRequestParts,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, request::Parts};
+use rolecall::{Denial, Guard, Principal};
+use rolecall_core::{Acr, TenantName, Timestamp, builtin};
+use serde_json::json;
+
+use super::{
+    super::{
+        answers::{failed, go, message, refuse},
+        languages::Language,
+        submitted::{Browser, Submitted},
+    },
+    frame::{self, Frame},
+    routes::{AdminPage, Needs},
+};
+use crate::{
+    app::App,
+    authority::caller::Caller,
+    error::ApiError,
+    login::{
+        account, acting,
+        browser::store::BrowserSession,
+        flow::{request::AuthorizationRequest, service},
+    },
+    web::address::path_of,
+};
+
+/// The time for which a proof counts as fresh, for changes that cannot be undone or that give power away.
+const FRESH: Duration = Duration::from_mins(15);
+
+/// A request for a page, by somebody who may see it.
+pub(crate) struct Visit {
+    pub(crate) app: App,
+    pub(crate) browser: Browser,
+    pub(in super::super) language: Language,
+    pub(crate) session: BrowserSession,
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) page: &'static AdminPage,
+    /// The path of the request, without the prefix of the server.
+    pub(crate) path: String,
+    /// The path with its query, to which a sign-in comes back.
+    pub(crate) address: String,
+    pub(in super::super) query: Submitted,
+    /// The tenants that the caller can choose.
+    pub(crate) tenants: Vec<String>,
+}
+
+impl Visit {
+    /// Returns the caller of the services: as a token of this browser session.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        Caller::Token(&self.principal)
+    }
+
+    /// Returns true if the caller holds a permission: globally, or in the chosen tenant.
+    pub(crate) fn may(&self, permission: &str) -> bool {
+        self.principal.has_permission(permission)
+    }
+
+    /// Returns true if the caller holds a permission globally.
+    pub(crate) fn may_globally(&self, permission: &str) -> bool {
+        self.principal.has_global_permission(permission)
+    }
+
+    /// Returns the tenant in which the caller acts.
+    pub(crate) fn tenant(&self) -> Option<TenantName> {
+        self.principal.tenant().and_then(|name| name.parse().ok())
+    }
+
+    /// Returns the name of the language of the page.
+    pub(crate) fn language_name(&self) -> &str {
+        self.app.parts().look.languages.name(self.language)
+    }
+
+    /// Returns the time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.app.now()
+    }
+
+    pub(super) fn frame(&self) -> minijinja::Value {
+        let frame = Frame {
+            principal: &self.principal,
+            tenants: &self.tenants,
+            current: self.page,
+            done: frame::done_named(self.query.get("done")),
+        };
+        frame.values()
+    }
+
+    /// Requires that the caller has proven who they are a moment ago: whoever finds an open browser must not give power
+    /// away with it, or destroy what cannot be brought back.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::StepUp`], which [`answer`](Self::answer) turns into a sign-in that comes back here.
+    pub(crate) fn require_fresh(&self) -> Result<(), ApiError> {
+        let (now, proven) = (self.now(), self.session.auth_time);
+        // a clock set back must not make it last longer
+        let is_fresh = now.since(proven) <= FRESH && now.plus(FRESH) >= proven;
+        if is_fresh {
+            return Ok(());
+        }
+        Err(ApiError::StepUp {
+            acr: None,
+            max_age: FRESH,
+        })
+    }
+
+    /// Leads to a sign-in with more assurance or a newer proof, and from there back to `address`.
+    pub(super) async fn sign_in_again(
+        &self,
+        acr: Option<Acr>,
+        max_age: Option<u64>,
+        address: &str,
+    ) -> Response {
+        let request = AuthorizationRequest {
+            max_age: max_age.and_then(|seconds| i64::try_from(seconds).ok()),
+            essential_acr: acr,
+            subject: Some(self.session.subject_id.clone()),
+            login_hint: Some(self.session.username.clone()),
+            ..AuthorizationRequest::own(address)
+        };
+        begin(&self.app, &self.browser, self.language, request).await
+    }
+
+    /// Refuses a caller who lacks what the page needs: with a sign-in, if a stronger one is all that lacks.
+    async fn admit(self) -> Result<Self, Response> {
+        if self.page.needs.are_met_by(&self.principal) {
+            return Ok(self);
+        }
+        let in_tenant = matches!(self.page.needs, Needs::Anywhere(_));
+        let step_up = |permission: &str| {
+            let needs = json!({ "all": [permission] });
+            let names = [permission.to_owned()];
+            self.principal.step_up_for(&names, in_tenant, &needs)
+        };
+        let denial = match self.page.needs.permission() {
+            Some(permission) => step_up(permission),
+            None => builtin::PERMISSIONS
+                .iter()
+                .find_map(|(one, _)| step_up(one)),
+        };
+        if let Some(Denial::StepUp { acr, max_age, .. }) = denial {
+            return Err(self.sign_in_again(acr, max_age, &self.address).await);
+        }
+        if acting::is_administrator(&self.principal) {
+            let permission = self.page.needs.permission().unwrap_or_default();
+            let lacking = ApiError::Lacks(permission.parse().ok());
+            return Err(self.refuse(self.caller().refusal(lacking)).await);
+        }
+        Err(message(
+            &self.app,
+            self.language,
+            StatusCode::FORBIDDEN,
+            "admin-nobody",
+            &self.session.username,
+        ))
+    }
+}
+
+async fn begin(
+    app: &App,
+    browser: &Browser,
+    language: Language,
+    request: AuthorizationRequest,
+) -> Response {
+    match service::begin(app, request, &browser.visitor(app)).await {
+        Ok(next) => go(app, language, next),
+        Err(error) => refuse(app, language, error),
+    }
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        // INVARIANT: a page that is not in the table, or has no guard, shows nothing
+        let page = Extension::<&'static AdminPage>::from_request_parts(parts, app).await;
+        let Extension(page) = page.map_err(|missing| missing.into_response())?;
+        let guard = Extension::<Guard>::from_request_parts(parts, app).await;
+        let Extension(guard) = guard.map_err(|missing| missing.into_response())?;
+        let browser = Browser::from_request_parts(parts, app).await;
+        let browser = browser.map_err(|never| match never {})?;
+        let language = browser.language(app, None);
+        let base = path_of(&app.settings().public_url);
+        let whole = parts
+            .uri
+            .path_and_query()
+            .map_or("/admin", |whole| whole.as_str());
+        let address = whole.strip_prefix(base).unwrap_or(whole).to_owned();
+        let fail = |error| failed(app, language, error);
+        let current = account::current(app, browser.visitor(app).session).await;
+        let Some(session) = current.map_err(fail)? else {
+            let request = AuthorizationRequest::own(&address);
+            return Err(begin(app, &browser, language, request).await);
+        };
+        let acting = act(app, &guard, &session, browser.admin_tenant(app)).await;
+        let Some((principal, tenants)) = acting.map_err(fail)? else {
+            let request = AuthorizationRequest::own(&address);
+            return Err(begin(app, &browser, language, request).await);
+        };
+        let (path, query) = address.split_once('?').unwrap_or((&address, ""));
+        let visit = Self {
+            app: app.clone(),
+            language,
+            session,
+            principal,
+            page,
+            path: path.to_owned(),
+            query: Submitted::parse(query.as_bytes()),
+            address: address.clone(),
+            browser,
+            tenants,
+        };
+        visit.admit().await
+    }
+}
+
+/// Returns the caller, in the tenant that the browser has chosen, and the tenants among which it can choose. Somebody who
+/// administrates nothing globally acts in the first tenant in which they administrate something.
+async fn act(
+    app: &App,
+    guard: &Guard,
+    session: &BrowserSession,
+    chosen: Option<&str>,
+) -> Result<Option<(Arc<Principal>, Vec<String>)>, ApiError> {
+    let tenants = acting::tenants(app, &session.subject_id).await?;
+    let chosen = tenants.iter().find(|one| Some(one.as_str()) == chosen);
+    let mut principal = None;
+    if let Some(tenant) = chosen {
+        principal = acting::principal(app, guard, session, Some(tenant)).await?;
+    }
+    if principal.is_none() {
+        principal = acting::principal(app, guard, session, None).await?;
+    }
+    let Some(mut principal) = principal else {
+        return Ok(None);
+    };
+    if !acting::is_administrator(&principal) {
+        for tenant in &tenants {
+            let there = acting::principal(app, guard, session, Some(tenant)).await?;
+            if let Some(there) = there.filter(|there| acting::is_administrator(there)) {
+                principal = there;
+                break;
+            }
+        }
+    }
+    let names = tenants.iter().map(ToString::to_string);
+    Ok(Some((principal, names.collect())))
+}

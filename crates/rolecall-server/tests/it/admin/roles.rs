@@ -1,0 +1,255 @@
+//! Roles on the pages for administrators.
+
+use serde_json::json;
+
+use super::{is_done, page, signed_in};
+use crate::support::{TestApp, on_both};
+
+on_both![
+    a_role_is_created_filled_given_and_deleted,
+    what_a_role_gives_and_who_has_it_is_shown,
+    roles_are_listed_page_by_page,
+    what_is_wrong_with_a_role_is_said,
+    y461_a_reader_of_roles_changes_none,
+    y466_granting_a_permission_of_rolecall_needs_a_fresh_proof,
+    y460_a_hostile_description_stays_text,
+];
+
+async fn a_role_is_created_filled_given_and_deleted(app: TestApp) {
+    app.create_permission("items:read").await;
+    app.create_role("viewer", &[]).await;
+    let mut browser = signed_in(&app, "admin").await;
+    browser.open("/admin/roles/new").await.is(200);
+    let form = [
+        ("name", "editor"),
+        ("description", "Edits"),
+        ("approval", "on"),
+        ("acr", "aal2"),
+    ];
+    is_done(
+        &browser.submit("/admin/roles/new", &form).await,
+        "/admin/roles/editor",
+        "role-created",
+    );
+    let stored = app.get("/api/roles/editor", app.admin().await).await;
+    let stored = &stored.is(200).json;
+    assert_eq!(
+        (
+            &stored["description"],
+            &stored["approval"],
+            &stored["by_name"],
+            &stored["acr"]
+        ),
+        (&json!("Edits"), &json!(true), &json!(false), &json!("aal2"))
+    );
+    let contents = "/admin/roles/editor/contents";
+    for form in [[("permission", "items:read")], [("junior", "viewer")]] {
+        is_done(&browser.submit(contents, &form).await, contents, "saved");
+    }
+    let stored = app.get("/api/roles/editor", app.admin().await).await;
+    assert_eq!(stored.texts("permissions"), ["items:read"]);
+    assert_eq!(stored.texts("juniors"), ["viewer"]);
+    for name in ["permission", "junior"] {
+        let value = if name == "junior" {
+            "viewer"
+        } else {
+            "items:read"
+        };
+        let form = [("remove", "yes"), (name, value)];
+        is_done(&browser.submit(contents, &form).await, contents, "saved");
+    }
+    let form = [("description", "Other"), ("by_name", "on"), ("acr", "aal1")];
+    is_done(
+        &browser.submit("/admin/roles/editor/edit", &form).await,
+        "/admin/roles/editor",
+        "saved",
+    );
+    let stored = app.get("/api/roles/editor", app.admin().await).await;
+    assert_eq!(stored.json["approval"], json!(false));
+    assert!(stored.texts("permissions").is_empty() && stored.texts("juniors").is_empty());
+    let id = app.create_user("alice", &["editor"]).await;
+    let text = page(&browser.open("/admin/roles/editor/delete").await, 200);
+    assert!(text.contains("One holder loses the role."), "{text}");
+    is_done(
+        &browser.submit("/admin/roles/editor/delete", &[]).await,
+        "/admin/roles",
+        "role-deleted",
+    );
+    app.get("/api/roles/editor", app.admin().await)
+        .await
+        .is(404);
+    let shown = app.get(format!("/api/users/{id}"), app.admin().await).await;
+    assert!(shown.texts("roles").is_empty());
+}
+
+async fn what_a_role_gives_and_who_has_it_is_shown(app: TestApp) {
+    app.create_role("viewer", &["items:read"]).await;
+    app.create_role("editor", &["items:write"]).await;
+    app.inherit("editor", "viewer").await;
+    let id = app.create_user("alice", &["editor"]).await;
+    app.assign_in(&id, "viewer", "acme").await;
+    let mut browser = signed_in(&app, "admin").await;
+    let text = page(&browser.open("/admin/roles/viewer").await, 200);
+    for shown in [
+        "items:read",
+        "editor",
+        "alice",
+        "acme",
+        "Roles that inherit it",
+    ] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert!(text.contains(&format!("href=\"/admin/users/{id}\"")));
+    let text = page(&browser.open("/admin/roles/editor").await, 200);
+    assert!(text.contains("items:read") && text.contains("items:write"));
+    assert!(text.contains("href=\"/admin/roles/viewer\""));
+}
+
+async fn roles_are_listed_page_by_page(app: TestApp) {
+    for number in 0..60 {
+        app.create_plain_role(&format!("role{number:02}"), &[])
+            .await;
+    }
+    let mut browser = signed_in(&app, "admin").await;
+    let (mut found, mut path) = (0, "/admin/roles".to_owned());
+    loop {
+        let text = page(&browser.open(&path).await, 200);
+        found += text.matches("<strong>role").count();
+        let Some((_, after)) = text.split_once("rel=\"next\" href=\"") else {
+            break;
+        };
+        path = after
+            .split_once('"')
+            .unwrap()
+            .0
+            .replace("&#x2f;", "/")
+            .replace("&amp;", "&");
+    }
+    assert_eq!(found, 60);
+}
+
+async fn what_is_wrong_with_a_role_is_said(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_role("viewer", &[]).await;
+    app.inherit("editor", "viewer").await;
+    let mut browser = signed_in(&app, "admin").await;
+    for (form, status) in [
+        (vec![("name", "No Role"), ("acr", "aal1")], 422),
+        (vec![("name", "x"), ("acr", "aal9")], 422),
+        (
+            vec![
+                ("name", "rolecall.mine"),
+                ("acr", "aal1"),
+                ("by_name", "on"),
+            ],
+            422,
+        ),
+        (
+            vec![("name", "editor"), ("acr", "aal1"), ("by_name", "on")],
+            409,
+        ),
+        (
+            vec![("name", "x"), ("acr", "aal1"), ("description", "\u{202e}")],
+            422,
+        ),
+    ] {
+        let text = page(&browser.submit("/admin/roles/new", &form).await, status);
+        assert!(text.contains("id=\"faults\""), "{form:?}: {text}");
+    }
+    for (form, status) in [
+        ([("permission", "no such")], 404),
+        ([("permission", "none:read")], 404),
+        ([("junior", "nothing")], 404),
+    ] {
+        let text = page(
+            &browser.submit("/admin/roles/editor/contents", &form).await,
+            status,
+        );
+        assert!(text.contains("id=\"faults\""), "{form:?}: {text}");
+    }
+    // a cycle
+    let cycle = browser
+        .submit("/admin/roles/viewer/contents", &[("junior", "editor")])
+        .await;
+    assert!(page(&cycle, 409).contains("id=\"faults\""));
+    let fixed = browser
+        .submit("/admin/roles/rolecall.admin/delete", &[])
+        .await;
+    assert!(
+        page(&fixed, 409).contains("rolecall's own") || page(&fixed, 409).contains("own and stays")
+    );
+    for path in [
+        "nothing",
+        "No%20Role",
+        "nothing/edit",
+        "nothing/contents",
+        "nothing/delete",
+    ] {
+        browser.open(&format!("/admin/roles/{path}")).await.is(404);
+    }
+}
+
+async fn y461_a_reader_of_roles_changes_none(app: TestApp) {
+    app.create_role("reader", &["rolecall.roles:read"]).await;
+    app.create_role("editor", &["items:read"]).await;
+    app.create_user("reader", &["reader"]).await;
+    let mut browser = signed_in(&app, "reader").await;
+    let text = page(&browser.open("/admin/roles/editor").await, 200);
+    assert!(
+        !text.contains("Who has it") && !text.contains("/contents") && !text.contains("/delete")
+    );
+    let revision = app.db.revision().await;
+    for path in ["new", "editor/edit", "editor/contents", "editor/delete"] {
+        browser.open(&format!("/admin/roles/{path}")).await.is(403);
+        let form = [("name", "x"), ("acr", "aal1"), ("permission", "items:read")];
+        browser
+            .submit(&format!("/admin/roles/{path}"), &form)
+            .await
+            .is(403);
+    }
+    assert_eq!(app.db.revision().await, revision);
+}
+
+async fn y466_granting_a_permission_of_rolecall_needs_a_fresh_proof(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let mut browser = signed_in(&app, "admin").await;
+    app.pass_time(std::time::Duration::from_secs(16 * 60));
+    let path = "/admin/roles/editor/contents";
+    for form in [
+        [("permission", "rolecall.users:read")],
+        [("junior", "rolecall.admin")],
+    ] {
+        let sent = browser.submit(path, &form).await;
+        let location = sent.is(303).header("location").unwrap();
+        assert!(location.starts_with("/login?flow="), "{location}");
+    }
+    is_done(
+        &browser.submit(path, &[("permission", "items:read")]).await,
+        path,
+        "saved",
+    );
+    let stored = app
+        .get("/api/roles/editor", &app.log_in("admin").await)
+        .await;
+    assert_eq!(stored.texts("permissions"), ["items:read"]);
+}
+
+async fn y460_a_hostile_description_stays_text(app: TestApp) {
+    let hostile = "\"'><script>alert(1)</script>&";
+    let mut browser = signed_in(&app, "admin").await;
+    let form = [
+        ("name", "x"),
+        ("description", hostile),
+        ("acr", "aal1"),
+        ("by_name", "on"),
+    ];
+    is_done(
+        &browser.submit("/admin/roles/new", &form).await,
+        "/admin/roles/x",
+        "role-created",
+    );
+    for path in ["", "/x", "/x/edit", "/x/contents", "/x/delete"] {
+        let text = page(&browser.open(&format!("/admin/roles{path}")).await, 200);
+        assert!(!text.contains("<script>alert"), "{path}");
+    }
+}
