@@ -180,6 +180,9 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                     "DROP INDEX users_by_creation",
                     "DROP INDEX role_assignments_by_end",
                     "DROP INDEX role_assignments_by_tenant",
+                    "DROP INDEX audit_events_by_subject",
+                    "DROP INDEX role_assignments_by_holder",
+                    "CREATE INDEX role_assignments_by_role ON role_assignments (role)",
                 ] {
                     db.execute(undo).await;
                 }

@@ -10,6 +10,8 @@ mod bulk;
 mod faults;
 mod frame;
 pub(crate) mod links;
+mod names;
+mod people;
 mod role_form;
 mod roles;
 pub(crate) mod routes;

@@ -4,7 +4,7 @@ use minijinja::{Value, context};
 
 use super::{
     super::sample_values::TEXT,
-    views::{self, confirm, roles, start, user, users},
+    views::{self, confirm, people, roles, start, user, users},
 };
 
 /// A template with the views with which it is tried.
@@ -47,6 +47,7 @@ templates! {
     "admin_user.html", "user.html", user::samples;
     "admin_assign.html", "assign.html", user::assign_samples;
     "admin_user_form.html", "user_form.html", user::form_samples;
+    "admin_people.html", "people.html", people::samples;
     "admin_roles.html", "roles.html", roles::samples;
     "admin_role.html", "role.html", roles::role_samples;
     "admin_role_form.html", "role_form.html", roles::form_samples;

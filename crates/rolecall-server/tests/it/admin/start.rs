@@ -18,12 +18,12 @@ async fn what_needs_doing_is_listed(app: TestApp) {
     let id = app.create_user("alice", &[]).await;
     let token = app.admin().await;
     let body = json!({ "expires_at": "2030-01-05T00:00:00Z" });
-    app.put(format!("/api/users/{id}/roles/editor"), token, body)
+    app.put_json(format!("/api/users/{id}/roles/editor"), token, body)
         .await
         .is(204);
     let body = json!({ "approval": true });
     app.patch("/api/roles/user", token, body).await.is(200);
-    app.put(format!("/api/users/{id}/roles/user"), token, json!({}))
+    app.put_json(format!("/api/users/{id}/roles/user"), token, json!({}))
         .await
         .is(202);
     let mut browser = signed_in(&app, "admin").await;
@@ -45,7 +45,7 @@ async fn sign_ins_and_refusals_of_the_last_day_are_drawn(app: TestApp) {
     app.log_in("alice").await;
     app.pass_time(Duration::from_secs(25 * 3600));
     app.password_grant("alice", PASSWORD).await.is(200);
-    app.password_grant("alice", WRONG).await.is(400);
+    app.password_grant("alice", WRONG).await.is(401);
     let mut browser = signed_in(&app, "admin").await;
     let text = page(&browser.open("/admin").await, 200);
     let drawn = text.matches("<rect class=\"good\"").count();

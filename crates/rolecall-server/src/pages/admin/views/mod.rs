@@ -1,6 +1,7 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
 pub(crate) mod confirm;
+pub(crate) mod people;
 pub(crate) mod roles;
 pub(crate) mod start;
 pub(crate) mod user;
