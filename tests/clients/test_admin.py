@@ -164,7 +164,9 @@ def test_faults_are_linked_to_their_fields_and_read_first(browser, dev, furnishe
 
 
 def test_a_selection_is_previewed_and_changed(either, dev, furnished, admin):
-    sign_in(either, dev.url, "/admin/users?q=edsger")
+    name = api.unique_name("chosen")
+    chosen = admin.post("/api/users", json={"username": name, "password": programs.PASS_PHRASE}).json()
+    sign_in(either, dev.url, f"/admin/users?q={name}")
     for box in either.find_elements(By.CSS_SELECTOR, 'tbody input[type="checkbox"]'):
         box.click()
     either.find_element(By.ID, "bulk-role").send_keys("reader")
@@ -172,7 +174,7 @@ def test_a_selection_is_previewed_and_changed(either, dev, furnished, admin):
     assert "Nothing has happened yet." in text(either) and "Gets the role" in text(either)
     press(either, "Give a role")
     assert "Done for" in text(either)
-    assert admin.get(f"/api/users/{furnished[2]['id']}").json()["roles"] == ["reader"]
+    assert admin.get(f"/api/users/{chosen['id']}").json()["roles"] == ["reader"]
 
 
 def test_hostile_names_stay_text(browser, dev, admin):

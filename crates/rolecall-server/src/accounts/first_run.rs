@@ -1,12 +1,12 @@
 //! The first administrator, made on a page with a one-time code that the server prints.
 
 use super::{
-    registration::{self, NewAccount},
+    registration::{self, FIRST_EXISTS, NewAccount},
     shown::ShownUser,
 };
 use crate::{
     app::App,
-    authority::{builtin, caller::Caller},
+    authority::builtin,
     error::{ApiError, FieldError},
     ids,
     login::password::hash_reset_code,
@@ -58,7 +58,7 @@ pub(crate) async fn create(app: &App, wanted: &FirstAccount<'_>) -> Result<Shown
         return Err(ApiError::TooMany { retry_after });
     }
     if !is_offered(app).await? {
-        return Err(ApiError::Forbidden("there is an administrator already"));
+        return Err(ApiError::Forbidden(FIRST_EXISTS));
     }
     let hash = hash_of(wanted.code).unwrap_or_default();
     if !parts.first_run.take(&hash) {
@@ -78,8 +78,8 @@ pub(crate) async fn create(app: &App, wanted: &FirstAccount<'_>) -> Result<Shown
         profile: ProfileInput::default(),
         address: Some(wanted.address),
     };
-    match registration::create(app, Caller::System, &account).await {
-        Ok((user, _)) => Ok(user),
+    match registration::create_first_administrator(app, &account).await {
+        Ok(user) => Ok(user),
         Err(error) => {
             parts.first_run.set(Some(hash));
             Err(error)
@@ -115,7 +115,7 @@ mod tests {
     const PASSWORD: &str = "a password for the first";
 
     #[tokio::test]
-    async fn y467_the_code_works_once_and_only_until_there_is_an_administrator() {
+    async fn i067_y467_the_code_works_once_and_only_until_there_is_an_administrator() {
         let server = server().await;
         let app = server.app();
         assert!(!is_offered(app).await.unwrap());
@@ -138,6 +138,31 @@ mod tests {
         let refused = create(app, &account(&code, PASSWORD)).await;
         assert!(matches!(refused, Err(ApiError::Forbidden(_))));
         assert!(offer(app).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn i067_y467_of_two_first_administrators_at_once_one_is_created() {
+        let server = server().await;
+        let app = server.app();
+        let mut made = Vec::new();
+        for name in ["one", "two"] {
+            let account = NewAccount {
+                username: name,
+                password: Some(PASSWORD),
+                email: None,
+                email_verified: false,
+                roles: vec![builtin::ADMIN_ROLE.clone()],
+                profile: ProfileInput::default(),
+                address: None,
+            };
+            // as at two nodes, each of which has seen no administrator
+            made.push(
+                registration::create_first_administrator(app, &account)
+                    .await
+                    .is_ok(),
+            );
+        }
+        assert_eq!(made, [true, false]);
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use crate::{
         stored::StoredProfile,
     },
     roles::{
-        assigning::{Assignee, Validity},
+        assigning::{Assignee, Validity, count_lasting_admins},
         assignments, open_roles,
     },
     store::{Change, outbox::Notice},
@@ -33,6 +33,9 @@ use crate::{
 
 const MAX_EMAIL_LENGTH: usize = 254;
 pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
+
+/// The answer to somebody who would be the first administrator.
+pub(super) const FIRST_EXISTS: &str = "there is an administrator already";
 
 /// A reset code, shown once.
 #[derive(Clone, Debug)]
@@ -110,7 +113,7 @@ pub(crate) async fn register(
         profile: ProfileInput::default(),
         address: Some(address),
     };
-    match create_with(app, Caller::System, &wanted, &profile).await {
+    match create_with(app, Caller::System, &wanted, &profile, Condition::None).await {
         Ok((user, _)) => Ok(ShownUser::to(app, Party::Owner, user)),
         // a constraint was added since the start; its details are not for strangers
         Err(error @ ApiError::Separation(_)) => {
@@ -132,8 +135,28 @@ pub(crate) async fn create(
     let party = Party::administering(caller);
     let fields = &app.settings().profile;
     let profile = ProfileChanges::check(fields, party, wanted.profile.clone())?;
-    let (user, reset) = create_with(app, caller, wanted, &profile).await?;
+    let (user, reset) = create_with(app, caller, wanted, &profile, Condition::None).await?;
     Ok((ShownUser::to(app, party, user), reset))
+}
+
+/// As [`create`], for rolecall itself, if there is no administrator: of two at once, at whatever nodes, one is created.
+pub(super) async fn create_first_administrator(
+    app: &App,
+    wanted: &NewAccount<'_>,
+) -> Result<ShownUser, ApiError> {
+    let (caller, fields) = (Caller::System, &app.settings().profile);
+    let party = Party::administering(caller);
+    let profile = ProfileChanges::check(fields, party, wanted.profile.clone())?;
+    let condition = Condition::NoAdministrator;
+    let (user, _) = create_with(app, caller, wanted, &profile, condition).await?;
+    Ok(ShownUser::to(app, party, user))
+}
+
+/// What must be so in the transaction in which a user is created.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    None,
+    NoAdministrator,
 }
 
 /// As [`create`], with a profile that was checked.
@@ -142,6 +165,7 @@ async fn create_with(
     caller: Caller<'_>,
     wanted: &NewAccount<'_>,
     profile: &ProfileChanges,
+    condition: Condition,
 ) -> Result<(User, Option<ResetCode>), ApiError> {
     let none = StoredProfile::default();
     let profile = profile.apply(&app.settings().profile, &none)?;
@@ -179,6 +203,9 @@ async fn create_with(
     let user = app
         .change(caller, async |change| {
             let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+            if condition == Condition::NoAdministrator && count_lasting_admins(change).await? > 0 {
+                return Err(ApiError::Forbidden(FIRST_EXISTS));
+            }
             if !wanted.roles.is_empty() {
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }

@@ -15,7 +15,7 @@ macro_rules! search {
         concat!(
             "SELECT u.id, u.folded_username, u.created_at, \
              (SELECT COUNT(*) FROM factors f WHERE f.subject_id = u.id AND f.confirmed = $9) AS factors, \
-             (SELECT e.at FROM audit_events e WHERE e.subject_id = u.id AND e.kind = 'log_in' ORDER BY e.id DESC LIMIT 1) AS last_sign_in \
+             (SELECT MAX(e.at + 0) FROM audit_events e WHERE e.subject_id = u.id AND e.kind = 'log_in') AS last_sign_in \
              FROM users u WHERE ",
             $after,
             " AND ($3 = '' OR u.folded_username LIKE $3 ESCAPE '!' OR u.email_key LIKE $3 ESCAPE '!') \

@@ -15,7 +15,7 @@ use crate::{
 /// The hours that are counted.
 pub(crate) const HOURS: usize = 24;
 /// The most events that are counted.
-const MOST_EVENTS: i64 = 20_000;
+const MOST_EVENTS: i64 = 10_000;
 /// The most assignments that are counted.
 const MOST_COUNTED: i64 = 1000;
 /// The time before its end from which an assignment counts as ending soon.

@@ -30,6 +30,11 @@ queries! {
         LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
         WHERE a.role = $1 AND a.tenant = '' AND (a.subject_id > $2 OR (a.subject_id = $2 AND a.tenant > $3)) \
         ORDER BY a.subject_id, a.tenant LIMIT $4";
+    IN_TENANT = "SELECT a.subject_id AS subject, s.kind, COALESCE(u.username, c.name) AS name, a.role, a.tenant, a.valid_from, \
+        a.expires_at, a.reason, a.assigned_by, a.assigned_at FROM role_assignments a JOIN subjects s ON s.id = a.subject_id \
+        LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
+        WHERE a.tenant = $1 AND (a.subject_id > $2 OR (a.subject_id = $2 AND a.role > $3)) \
+        ORDER BY a.subject_id, a.role LIMIT $4";
     COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
         WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
         AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3 AND u.must_change_password = $3";
@@ -206,6 +211,17 @@ pub(crate) async fn roles_of(
 ) -> Result<Vec<(RoleName, Option<TenantName>)>, StoreError> {
     let roles = query(ROLES_EVER_OF).bind(subject).bind(now);
     roles.fetch_all(conn).await
+}
+
+/// Returns up to `limit` assignments in a tenant after `(subject, role)`.
+pub(super) async fn in_tenant(
+    conn: &mut Conn,
+    tenant: &TenantName,
+    (subject, role): (&str, &str),
+    limit: i64,
+) -> Result<Vec<SubjectAssignment>, StoreError> {
+    let found = query(IN_TENANT).bind(tenant.as_str()).bind(subject);
+    found.bind(role).bind(limit).fetch_all(conn).await
 }
 
 /// Counts the active users who have `role` globally, now and without an end. Users who must change their password

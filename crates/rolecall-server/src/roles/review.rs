@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use rolecall::PermissionName as _;
-use rolecall_core::{Permission, PermissionPattern, RoleName, counts_in_tenant};
+use rolecall_core::{Permission, PermissionPattern, RoleName, TenantName, counts_in_tenant};
 
 use super::assignment_store::{self, SubjectAssignment, Tenants};
 use crate::{
@@ -42,6 +42,35 @@ pub(crate) async fn holders(
     let seniors = policy.seniors(role);
     let is_listed = |given: &RoleName| given == role || (inherited && seniors.contains(given));
     Ok(assignments_of(&mut conn, is_listed, Tenants::All, after, limit).await?)
+}
+
+/// Returns up to `limit` assignments in a tenant after `(subject, role)`, in this order. Names are left empty for a caller
+/// who may not read users.
+///
+/// # Errors
+///
+/// 403 without the permission to read role assignments in the tenant.
+pub(crate) async fn in_tenant(
+    app: &App,
+    caller: Caller<'_>,
+    tenant: &TenantName,
+    after: (&str, &str),
+    limit: i64,
+) -> Result<Vec<SubjectAssignment>, ApiError> {
+    reads::require_in(app, caller, Some(tenant), may::ReadAssignments::NAME).await?;
+    let sees_names = match reads::require(app, caller, may::ReadUsers::NAME).await {
+        Ok(()) => true,
+        Err(error) if error.is_refusal() => false,
+        Err(error) => return Err(error),
+    };
+    let mut conn = app.store().read().await?;
+    let mut found = assignment_store::in_tenant(&mut conn, tenant, after, limit).await?;
+    if !sees_names {
+        for one in &mut found {
+            one.name.clear();
+        }
+    }
+    Ok(found)
 }
 
 /// Returns up to `limit` assignments of the roles for which `is_listed` is true, by role, subject and tenant.

@@ -88,7 +88,7 @@ fn parse_minute(text: &str) -> Option<Timestamp> {
 /// [`ApiError::StepUp`].
 pub(super) async fn require_fresh_for(visit: &Visit, role: &RoleName) -> Result<(), ApiError> {
     if standing::gives_own(&visit.app, role).await? {
-        visit.require_fresh()?;
+        visit.require_fresh().await?;
     }
     Ok(())
 }

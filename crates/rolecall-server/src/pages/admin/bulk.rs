@@ -7,7 +7,7 @@ use rolecall::Public;
 use super::{
     super::submitted::Submitted,
     assign::{self, Wanted, require_fresh_for},
-    faults::Faults,
+    faults::{Fault, Faults},
     users::path_of,
     views::users::{ACTIONS, Bulk, BulkRow},
     visit::Visit,
@@ -88,7 +88,7 @@ async fn preview(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> 
     let mut rows = Vec::new();
     for user in &selection.users {
         let effect = effect_on(visit, &selection, user).await?;
-        rows.push(row(user, effect, String::new()));
+        rows.push(row(user, effect, None));
     }
     let changes = rows
         .iter()
@@ -161,10 +161,9 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
             .await
             .map_err(Faults::read)
         {
-            Ok(effect) => rows.push(row(user, effect, String::new())),
+            Ok(effect) => rows.push(row(user, effect, None)),
             Err(Ok(faults)) => {
-                let text = faults.list.first().map(|fault| fault.text.clone());
-                rows.push(row(user, "admin-did-not", text.unwrap_or_default()));
+                rows.push(row(user, "admin-did-not", faults.list.into_iter().next()));
             }
             Err(Err(error)) => return Err(error),
         }
@@ -218,12 +217,13 @@ fn bulk(selection: &Selection, form: &Submitted) -> Bulk {
     }
 }
 
-fn row(user: &ShownUser, effect: &'static str, problem: String) -> BulkRow {
+fn row(user: &ShownUser, effect: &'static str, fault: Option<Fault>) -> BulkRow {
     BulkRow {
         id: user.id.clone(),
         href: path_of(&user.id),
         username: user.username.clone(),
         effect,
-        problem,
+        problem_key: fault.as_ref().map_or("", |fault| fault.key),
+        problem: fault.map(|fault| fault.text).unwrap_or_default(),
     }
 }

@@ -51,6 +51,12 @@ impl Faults {
     /// An error that is no fault of a form.
     pub(crate) fn read(error: ApiError) -> Result<Self, ApiError> {
         let status = error.status();
+        let (error, receipt) = match error {
+            ApiError::Receipted { error, receipt } if matches!(*error, ApiError::Exceeds(_)) => {
+                (*error, Some(receipt))
+            }
+            error => (error, None),
+        };
         let (field, key) = match &error {
             ApiError::Invalid(fault) => {
                 let named = fault.loc.get(1).map(Place::to_string);
@@ -71,10 +77,15 @@ impl Faults {
             ApiError::TooMany { retry_after } => retry_after.as_secs().max(1).to_string(),
             other => other.to_string(),
         };
+        let receipt = receipt.map(|receipt| Fault {
+            field: String::new(),
+            key: "admin-fault-receipt",
+            text: receipt,
+        });
         let fault = Fault { field, key, text };
         Ok(Self {
             status,
-            list: vec![fault],
+            list: [fault].into_iter().chain(receipt).collect(),
         })
     }
 }

@@ -50,7 +50,11 @@ impl Frame<'_> {
             .iter()
             .filter(|page| page.needs.are_met_by(self.principal));
         let nav = shown.filter_map(|page| {
-            let key = page.nav?;
+            // the people of a tenant are of interest only in one
+            let key = match page.path {
+                "/admin/people" => self.principal.tenant().map(|_| "admin-nav-people"),
+                _ => page.nav,
+            }?;
             let below = format!("{}/", page.path);
             let is_current = self.current.path == page.path
                 || (page.path != "/admin" && self.current.path.starts_with(&below));

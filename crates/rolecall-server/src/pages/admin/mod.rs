@@ -15,6 +15,8 @@ mod hierarchy;
 mod history;
 pub(crate) mod links;
 mod matrix;
+mod members;
+mod names;
 mod people;
 mod picture;
 mod policy;

@@ -213,7 +213,7 @@ async fn change_contents(visit: &Visit, role: &str, form: &Submitted) -> Result<
             service::revoke(app, caller, &name, &pattern).await?;
         } else {
             if pattern.is_reserved() {
-                visit.require_fresh()?;
+                visit.require_fresh().await?;
             }
             service::grant(app, caller, &name, &pattern).await?;
         }

@@ -6,8 +6,8 @@ use http::Method;
 use rolecall::{GuardedArgs, Principal};
 
 use super::{
-    assign, bulk, constraints, decisions, hierarchy, history, matrix, policy, requests, role_form,
-    roles, setup, start, tenant, user, user_actions, user_form, users,
+    assign, bulk, constraints, decisions, hierarchy, history, matrix, members, policy, requests,
+    role_form, roles, setup, start, tenant, user, user_actions, user_form, users,
 };
 use crate::{app::App, login::acting};
 
@@ -115,6 +115,7 @@ admin_pages! {
     "/admin/roles/{role}/edit", Global("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
     "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
     "/admin/roles/{role}/delete", Global("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
+    "/admin/people", Anywhere("rolecall.assignments:read"), None, "Everybody with a role in the tenant.", members::get_people;
     "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
     "/admin/matrix", Global("rolecall.policy:read"), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
     "/admin/matrix/preview", Global("rolecall.policy:read"), None, "Who gains and who loses by an edit of the matrix.", matrix::get_preview, matrix::post_preview;

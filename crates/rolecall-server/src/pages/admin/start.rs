@@ -5,6 +5,7 @@ use rolecall::{PermissionName as _, Public};
 use serde_json::Value as Json;
 
 use super::{
+    names,
     views::start::{KeyAge, Plot, Recent, Start, Todo},
     visit::Visit,
 };
@@ -48,7 +49,9 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
     if visit.may_globally(may::ReadAudit::NAME) {
         let newest = audit::list(&visit.app, visit.caller(), None, CHANGES).await?;
         start.plot = Some(plot(visit).await?);
-        start.changes = newest.iter().map(recent).collect();
+        let names =
+            names::of_actors(visit, newest.iter().map(|entry| entry.actor.as_str())).await?;
+        start.changes = newest.iter().map(|entry| recent(entry, &names)).collect();
     }
     Ok(visit.show("admin_start.html", &start))
 }
@@ -130,14 +133,14 @@ async fn key_ages(visit: &Visit) -> Result<Vec<KeyAge>, ApiError> {
 }
 
 /// Describes an entry of the audit log by the first of its changes.
-fn recent(entry: &Entry) -> Recent {
+fn recent(entry: &Entry, names: &names::Names) -> Recent {
     let changes: Vec<Json> = serde_json::from_str(&entry.changes).unwrap_or_default();
     let actions = changes
         .iter()
         .filter_map(|one| one.get("action").and_then(Json::as_str));
     Recent {
         action: actions.collect::<Vec<_>>().join(", "),
-        actor: entry.actor.clone(),
+        actor: names::shown(names, &entry.actor),
         at: entry.at.into(),
     }
 }

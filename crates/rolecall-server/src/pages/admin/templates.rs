@@ -5,8 +5,8 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, confirm, constraints, decisions, hierarchy, matrix, policy, requests, roles, start,
-        user, users,
+        self, confirm, constraints, decisions, hierarchy, matrix, people, policy, requests, roles,
+        start, user, users,
     },
 };
 
@@ -50,6 +50,7 @@ templates! {
     "admin_user.html", "user.html", user::samples;
     "admin_assign.html", "assign.html", user::assign_samples;
     "admin_user_form.html", "user_form.html", user::form_samples;
+    "admin_people.html", "people.html", people::samples;
     "admin_roles.html", "roles.html", roles::samples;
     "admin_role.html", "role.html", roles::role_samples;
     "admin_role_form.html", "role_form.html", roles::form_samples;

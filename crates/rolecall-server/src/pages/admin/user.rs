@@ -1,13 +1,12 @@
 //! A user's page.
 
-use std::collections::BTreeMap;
-
 use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
 use rolecall_core::{AssignmentStatus, RoleAssignment, TenantName, Timestamp};
 
 use super::{
     links::link,
+    names,
     users::{path_of, status_key},
     views::user::{
         Account, Allowed, Assignment, Factor, Happened, Held, MayDo, Sees, Session, UserPage,
@@ -15,7 +14,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    accounts::{find_service, service as accounts},
+    accounts::service as accounts,
     audit::service as audit,
     authority::{may, subject::Status},
     consents::service as consents,
@@ -27,7 +26,6 @@ use crate::{
         standing::{self, HeldPermission, HeldRole},
     },
     sessions::service as sessions,
-    store::Actor,
     web::params::Segment,
 };
 
@@ -68,12 +66,17 @@ async fn show(visit: &Visit, id: &str) -> Result<Response, ApiError> {
         let tenant = visit.tenant();
         let user = Assignee::User(id);
         let given = assignments::list(app, caller, user, ("", ""), tenant.as_ref(), SHOWN).await?;
-        let names = names_of_givers(visit, &given).await?;
+        let givers = given.iter().map(|one| one.assigned_by.as_str());
+        let names = names::of_actors(visit, givers).await?;
         let now = visit.now();
         page.assignments = given
             .iter()
             .map(|one| assignment(&page.path, one, &names, now))
             .collect();
+    }
+    if !visit.may_globally(may::ReadRoles::NAME) {
+        // it would lead to a page that they may not see
+        page.assignments.iter_mut().for_each(|one| one.href.clear());
     }
     if page.sees.standing {
         let found = standing::standing(app, caller, id, visit.tenant().as_ref()).await?;
@@ -159,36 +162,13 @@ async fn add_events(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError> 
     Ok(())
 }
 
-/// Returns the names of the users who have given roles, for those who may read users.
-async fn names_of_givers(
-    visit: &Visit,
-    given: &[RoleAssignment],
-) -> Result<BTreeMap<String, String>, ApiError> {
-    if !visit.may_globally(may::ReadUsers::NAME) {
-        return Ok(BTreeMap::new());
-    }
-    let givers = given
-        .iter()
-        .filter_map(|one| Actor::subject_in(&one.assigned_by));
-    let mut ids: Vec<&str> = givers.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.truncate(find_service::MOST_USERS);
-    let found = find_service::by_ids(&visit.app, visit.caller(), &ids).await?;
-    let names = found
-        .into_iter()
-        .map(|user| (user.id.clone(), user.username.clone()));
-    Ok(names.collect())
-}
-
 fn assignment(
     path: &str,
     given: &RoleAssignment,
-    names: &BTreeMap<String, String>,
+    names: &names::Names,
     now: Timestamp,
 ) -> Assignment {
     let (role, tenant) = (given.role.as_str(), tenant_text(given.tenant.as_ref()));
-    let giver = Actor::subject_in(&given.assigned_by).and_then(|id| names.get(id));
     Assignment {
         role: role.to_owned(),
         from: given.valid_from.map(Into::into),
@@ -199,7 +179,7 @@ fn assignment(
             _ => "admin-in-force",
         },
         reason: given.reason.clone().unwrap_or_default(),
-        by: giver.unwrap_or(&given.assigned_by).clone(),
+        by: names::shown(names, &given.assigned_by),
         at: given.assigned_at.into(),
         href: format!("/admin/roles/{role}"),
         unassign: link(

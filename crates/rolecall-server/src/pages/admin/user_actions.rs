@@ -107,7 +107,7 @@ pub(crate) async fn post_reset(
 
 /// Asks whether to delete a user.
 pub(crate) async fn get_delete(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    if let Err(error) = visit.require_fresh() {
+    if let Err(error) = visit.require_fresh().await {
         return visit.refuse(error).await;
     }
     visit
@@ -122,7 +122,7 @@ pub(crate) async fn post_delete(
     Segment(id): Segment<String>,
     _: Submitted,
 ) -> Response {
-    if let Err(error) = visit.require_fresh() {
+    if let Err(error) = visit.require_fresh().await {
         return visit.refuse(error).await;
     }
     run(&visit, &id, Action::Delete).await

@@ -23,8 +23,9 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::caller::Caller,
+    authority::{assurance::acr_of, caller::Caller},
     error::ApiError,
+    factors::service as factors,
     login::{
         account, acting,
         browser::store::BrowserSession,
@@ -100,15 +101,19 @@ impl Visit {
     /// # Errors
     ///
     /// [`ApiError::StepUp`], which [`answer`](Self::answer) turns into a sign-in that comes back here.
-    pub(crate) fn require_fresh(&self) -> Result<(), ApiError> {
+    pub(crate) async fn require_fresh(&self) -> Result<(), ApiError> {
+        let own = factors::list(&self.app, &self.session.subject_id).await?;
+        // a device on which none is asked for is no second factor
+        let needed = (!own.factors.is_empty()).then_some(Acr::Aal2);
+        let is_enough = needed.is_none_or(|needed| acr_of(&self.session.amr) >= needed);
         let (now, proven) = (self.now(), self.session.auth_time);
         // a clock set back must not make it last longer
         let is_fresh = now.since(proven) <= FRESH && now.plus(FRESH) >= proven;
-        if is_fresh {
+        if is_fresh && is_enough {
             return Ok(());
         }
         Err(ApiError::StepUp {
-            acr: None,
+            acr: needed,
             max_age: FRESH,
         })
     }

@@ -107,23 +107,18 @@ async fn what_a_role_gives_and_who_has_it_is_shown(app: TestApp) {
 
 async fn roles_are_listed_page_by_page(app: TestApp) {
     for number in 0..60 {
-        app.create_plain_role(&format!("role{number:02}"), &[])
+        app.create_plain_role(&format!("many{number:02}"), &[])
             .await;
     }
     let mut browser = signed_in(&app, "admin").await;
     let (mut found, mut path) = (0, "/admin/roles".to_owned());
     loop {
         let text = page(&browser.open(&path).await, 200);
-        found += text.matches("<strong>role").count();
+        found += text.matches("<strong>many").count();
         let Some((_, after)) = text.split_once("rel=\"next\" href=\"") else {
             break;
         };
-        path = after
-            .split_once('"')
-            .unwrap()
-            .0
-            .replace("&#x2f;", "/")
-            .replace("&amp;", "&");
+        path = after.split_once('"').unwrap().0.replace("&amp;", "&");
     }
     assert_eq!(found, 60);
 }

@@ -45,7 +45,7 @@ async fn sign_ins_and_refusals_of_the_last_day_are_drawn(app: TestApp) {
     app.log_in("alice").await;
     app.pass_time(Duration::from_secs(25 * 3600));
     app.password_grant("alice", PASSWORD).await.is(200);
-    app.password_grant("alice", WRONG).await.is(400);
+    app.password_grant("alice", WRONG).await.is(401);
     let mut browser = signed_in(&app, "admin").await;
     let text = page(&browser.open("/admin").await, 200);
     let drawn = text.matches("<rect class=\"good\"").count();

@@ -31,7 +31,7 @@ async fn names(browser: &mut Browser<'_>, path: &str) -> Vec<String> {
 async fn users_are_found_by_filters_in_an_order_page_by_page(app: TestApp) {
     app.create_role("editor", &["items:read"]).await;
     let mut ids = Vec::new();
-    for name in ["dora", "anna", "carl", "Bert"] {
+    for name in ["dora", "anna", "carl", "bert"] {
         ids.push(app.create_user(name, &[]).await);
     }
     app.assign(&ids[0], "editor").await;
@@ -42,10 +42,10 @@ async fn users_are_found_by_filters_in_an_order_page_by_page(app: TestApp) {
         .is(200);
     let mut browser = signed_in(&app, "admin").await;
     for (query, wanted) in [
-        ("", "admin anna Bert carl dora"),
-        ("?sort=-name", "dora carl Bert anna admin"),
-        ("?sort=created", "admin dora anna carl Bert"),
-        ("?sort=-created", "Bert carl anna dora admin"),
+        ("", "admin anna bert carl dora"),
+        ("?sort=-name", "dora carl bert anna admin"),
+        ("?sort=created", "admin dora anna carl bert"),
+        ("?sort=-created", "bert carl anna dora admin"),
         ("?q=AR", "carl"),
         ("?q=example.org", "carl"),
         ("?q=%25", ""),
@@ -57,8 +57,8 @@ async fn users_are_found_by_filters_in_an_order_page_by_page(app: TestApp) {
         ("?role=editor&tenant=acme", "anna"),
         ("?tenant=acme", "anna"),
         ("?role=nothing", ""),
-        ("?without_factor=on", "admin anna Bert carl dora"),
-        ("?sort=password_hash", "admin anna Bert carl dora"),
+        ("?without_factor=on", "admin anna bert carl dora"),
+        ("?sort=password_hash", "admin anna bert carl dora"),
     ] {
         let found = names(&mut browser, &format!("/admin/users{query}")).await;
         assert_eq!(found.join(" "), wanted, "{query}");
@@ -76,7 +76,7 @@ async fn users_are_found_by_filters_in_an_order_page_by_page(app: TestApp) {
             if next.is_empty() {
                 break;
             }
-            path = next.replace("&amp;", "&").replace("&#x2f;", "/");
+            path = next.replace("&amp;", "&");
         }
         let mut sorted = found.clone();
         sorted.sort_unstable();
@@ -124,7 +124,7 @@ async fn a_user_is_invited_with_a_link(app: TestApp) {
         ("username", ""),
     ];
     let text = page(&browser.submit("/admin/users/new", &form).await, 200);
-    let link = between(&text, "<code class=\"code\">", "</code>").replace("&#x2f;", "/");
+    let link = between(&text, "<code class=\"code\">", "</code>");
     let (_, path) = link.split_once("/invite").unwrap();
     let mut invited = Browser::new(&app);
     invited
@@ -269,7 +269,7 @@ async fn a_user_is_disabled_and_enabled_and_sessions_end(app: TestApp) {
         "user-disabled",
     );
     app.get("/items/", &token).await.ended_token();
-    app.password_grant("alice", PASSWORD).await.is(400);
+    app.password_grant("alice", PASSWORD).await.is(401);
     let text = page(&browser.open(&path).await, 200);
     assert!(text.contains("/enable") && text.contains("Disabled"));
     is_done(

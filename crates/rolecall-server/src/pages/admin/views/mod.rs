@@ -6,6 +6,7 @@ pub(crate) mod decisions;
 pub(crate) mod effects;
 pub(crate) mod hierarchy;
 pub(crate) mod matrix;
+pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod roles;

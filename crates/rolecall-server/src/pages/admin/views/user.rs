@@ -78,6 +78,7 @@ pub(crate) struct Assignment {
     pub(crate) reason: String,
     pub(crate) by: String,
     pub(crate) at: Time,
+    /// The page of the role; empty for those who may not see it.
     pub(crate) href: String,
     /// The address at which it is taken away.
     pub(crate) unassign: String,

@@ -69,7 +69,8 @@ pub(crate) struct BulkRow {
     pub(crate) username: String,
     /// The key of the text that says what happens.
     pub(crate) effect: &'static str,
-    /// Why nothing happened.
+    /// Why nothing happened: a key, and the text of a rule or what the text of the key names.
+    pub(crate) problem_key: &'static str,
     pub(crate) problem: String,
 }
 
@@ -154,6 +155,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
                 href: "/admin/users/x".to_owned(),
                 username: TEXT.to_owned(),
                 effect,
+                problem_key: if is_done { "admin-exceeds" } else { "" },
                 problem: TEXT.to_owned(),
             });
             samples.push(value(&Bulk {
