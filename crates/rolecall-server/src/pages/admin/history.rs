@@ -88,7 +88,7 @@ fn revision(visit: &Visit) -> Result<Revision, ApiError> {
 }
 
 async fn go_back(visit: &Visit, tag: &str) -> Result<(), ApiError> {
-    visit.require_fresh()?;
+    visit.require_fresh().await?;
     let old = history::document(&visit.app, visit.caller(), revision(visit)?).await?;
     let tags = IfMatch::Tags(vec![tag.to_owned()]);
     apply::apply(&visit.app, visit.caller(), &old, &tags).await?;

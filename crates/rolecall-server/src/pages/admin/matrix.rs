@@ -170,7 +170,7 @@ async fn save(visit: &Visit, form: &Submitted) -> Result<String, ApiError> {
     let cells = read(form)?;
     let is_own = |cell: &Cell| cell.is_held && grants_own(cell.permission.as_str());
     if cells.iter().any(is_own) {
-        visit.require_fresh()?;
+        visit.require_fresh().await?;
     }
     cells::apply(&visit.app, visit.caller(), &cells, form.get("tag")).await?;
     Ok(form.get("object").to_owned())

@@ -34,7 +34,7 @@ pub(crate) async fn get_policy(_: Public, visit: Visit) -> Response {
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
     if !visit.query.get("fresh").is_empty() {
-        visit.require_fresh()?;
+        visit.require_fresh().await?;
     }
     let shown = service::show(&visit.app, visit.caller()).await?;
     let document = shown.document.to_toml();
@@ -80,7 +80,7 @@ async fn parsed(visit: &Visit, purpose: Purpose, text: &str) -> Result<ParsedDoc
 
 async fn put_in_force(visit: &Visit, text: &str, tag: &str) -> Result<(), ApiError> {
     // a document can give any power to anybody
-    visit.require_fresh()?;
+    visit.require_fresh().await?;
     let document = parsed(visit, Purpose::Change, text).await?;
     let tags = IfMatch::Tags(vec![tag.to_owned()]);
     apply::apply(&visit.app, visit.caller(), &document, &tags).await?;

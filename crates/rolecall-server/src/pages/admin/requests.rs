@@ -135,7 +135,7 @@ async fn ask(visit: &Visit, form: &Form) -> Result<Result<Outcome, Faults>, ApiE
         return Ok(Err(Faults::of("user", "admin-no-user")));
     };
     if gives_own(&visit.app, &role).await? {
-        visit.require_fresh()?;
+        visit.require_fresh().await?;
     }
     let validity = Validity {
         valid_from: None,
@@ -208,7 +208,7 @@ pub(crate) async fn post_request(_: Public, visit: Visit, form: Submitted) -> Re
 async fn confirm(visit: &Visit) -> Result<(), ApiError> {
     let found = requests::get(&visit.app, visit.caller(), id(visit)).await?;
     if gives_own(&visit.app, &found.assignment.role).await? {
-        visit.require_fresh()?;
+        visit.require_fresh().await?;
     }
     requests::confirm(&visit.app, visit.caller(), &found.id).await?;
     Ok(())
