@@ -77,6 +77,11 @@ impl TestIssuer {
         Ok(token.sign_with(&claims))
     }
 
+    /// Returns the JWK Set of the issuer, for a server of a test that plays it.
+    fn jwks(&self) -> String {
+        serde_json::json!({ "keys": [self.0.key().public_jwk()] }).to_string()
+    }
+
     /// Moves the clock of the issuer and its guards forward, which hear that nothing was revoked meanwhile.
     fn advance(&self, seconds: f64) -> PyResult<()> {
         let by = Duration::try_from_secs_f64(seconds).map_err(invalid)?;

@@ -62,6 +62,11 @@ class TestIssuer:
         """Return the headers of a request with such a token."""
         return {"Authorization": f"Bearer {self.token(username, **token)}"}
 
+    def jwks(self) -> dict[str, Any]:
+        """Return the JWK Set of the issuer, for a server of a test that plays it."""
+        found: dict[str, Any] = json.loads(self._issuer.jwks())
+        return found
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
         self._issuer.advance(seconds)
