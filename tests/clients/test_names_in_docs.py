@@ -116,8 +116,8 @@ def test_every_setting_exists(page, settings):
     _, spans = code(page)
     for span in spans:
         found = re.match(r"([a-z_]+(?:\.[a-z_]+)+)( = .*)?$", span)
-        # `policy.toml`, `mail.html` and `mail.txt` are files, although there are sections `policy` and `mail`
-        if found and not found[1].endswith((".toml", ".html", ".txt")) and found[1].partition(".")[0] in sections:
+        # `policy.toml`, `mail.html` and `tokens.json` are files, although there are such sections
+        if found and not found[1].endswith((".toml", ".html", ".txt", ".json")) and found[1].partition(".")[0] in sections:
             key = found[1].removesuffix("_file")
             assert {key, found[1]} & (settings | sections), span
 
