@@ -27,7 +27,7 @@ impl Core {
         max_staleness=None, accept_stale=false, cache_capacity=None))]
     #[expect(
         clippy::too_many_arguments,
-        clippy::fn_params_excessive_bools,
+        clippy::needless_pass_by_value,
         reason = "keyword arguments of Python"
     )]
     fn new(
@@ -43,9 +43,10 @@ impl Core {
         cache_capacity: Option<usize>,
     ) -> PyResult<Self> {
         let builder = Guard::builder();
-        let builder = match foreign {
-            true => builder.foreign_issuer(issuer),
-            false => builder.issuer(issuer),
+        let builder = if foreign {
+            builder.foreign_issuer(issuer)
+        } else {
+            builder.issuer(issuer)
         };
         let mut audiences = audiences.iter();
         let first = audiences.next().map_or("", String::as_str);

@@ -52,8 +52,8 @@ pub(crate) fn check_matrix(
     let matrix = build(routes, &roles)?;
     let token = |caller: &Caller| issuer.0.token_of(caller);
     let request = |cell: CellRequest<'_>| -> PyResult<CellAnswer> {
-        let answer = send.call1((cell.method.as_str(), cell.path, cell.token))?;
-        let (status, challenge): (u16, Option<String>) = answer.extract()?;
+        let returned = send.call1((cell.method.as_str(), cell.path, cell.token))?;
+        let (status, challenge): (u16, Option<String>) = returned.extract()?;
         Ok(CellAnswer {
             status: StatusCode::from_u16(status).map_err(invalid)?,
             challenge: challenge
@@ -62,8 +62,8 @@ pub(crate) fn check_matrix(
                 .map_err(invalid)?,
         })
     };
-    let sent = |cell: CellRequest<'_>| request(cell).map_err(|error| error.to_string());
+    let answer = |cell: CellRequest<'_>| request(cell).map_err(|error| error.to_string());
     matrix
-        .check_with(&lock_file, bless, &token, &sent)
+        .check_with(&lock_file, bless, &token, &answer)
         .map_err(|fault| PyAssertionError::new_err(fault.replace(RUST_COMMAND, COMMAND)))
 }

@@ -138,7 +138,7 @@ impl Principal {
     /// The time of the last sign-in, in seconds since the epoch.
     #[getter]
     fn auth_time(&self) -> Option<i64> {
-        self.0.auth_time().map(|at| at.seconds())
+        self.0.auth_time().map(::rolecall::Timestamp::seconds)
     }
 
     /// The assurance of the session: `aal1`, `aal2` or `phr`.

@@ -35,6 +35,7 @@ if not settings.configured:
 from django.http import HttpResponse, JsonResponse  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import clear_url_caches, include, path  # noqa: E402
+from django.utils.decorators import method_decorator  # noqa: E402
 from django.views import View  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
@@ -159,9 +160,44 @@ class HalfOpen(View):
         return HttpResponse("open")
 
 
+class OwnDispatch(View):
+    @require(role="admin")
+    def get(self, request):
+        return HttpResponse("")
+
+    def dispatch(self, request, *args, **kwargs):
+        return HttpResponse("open")
+
+
+class OwnHead(View):
+    @require(role="admin")
+    def get(self, request):
+        return HttpResponse("")
+
+    def head(self, request):
+        return HttpResponse("open")
+
+
+@method_decorator(require(role="admin"), name="dispatch")
+class Decorated(View):
+    def get(self, request):
+        return HttpResponse("")
+
+
+def test_classes_with_methods_of_their_own_are_guarded(use):
+    use([path("own", OwnDispatch.as_view()), path("decorated", Decorated.as_view())])
+    client = Client()
+    for method in ("GET", "HEAD", "OPTIONS"):
+        assert client.generic(method, "/own").status_code == 401
+    assert client.generic("POST", "/own").status_code == 405
+    assert client.generic("MAKE", "/own").status_code == 405
+    assert client.get("/decorated").status_code == 401
+
+
 @pytest.mark.parametrize(
     "patterns",
     [
+        [path("open", OwnHead.as_view())],
         [path("open", open_view)],
         [path("a/", include([path("b/", include([path("open", open_view)]))]))],
         [path("open", HalfOpen.as_view())],

@@ -55,7 +55,7 @@ async fn an_open_rule_needs_no_caller_and_only_optional_looks_at_the_token() {
 }
 
 #[tokio::test]
-async fn y022_a_token_above_the_newest_revision_waits_for_news() {
+async fn a_token_above_the_newest_revision_waits_for_news() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();
     issuer.live().note_revision(4);

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.module_loading import import_string
@@ -47,7 +47,8 @@ __all__ = [
 ]
 
 View = TypeVar("View", bound=Callable[..., Any])
-_METHODS = ("get", "post", "put", "patch", "delete")
+# `head` and `trace` only where a class defines them
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "trace")
 _stops_after_rule = False
 
 
@@ -118,6 +119,8 @@ def _rules_of(view: Any, method: str) -> list[Rule]:
     view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
     if view_class is not None:
         rules += getattr(view_class, "rolecall_rules", ())
+        # `@method_decorator(require(...), name="dispatch")`
+        rules += getattr(getattr(view_class, "dispatch", None), "rolecall_rules", ())
         # the actions of a view set
         name = (getattr(view, "actions", None) or {}).get(method.lower(), method.lower())
         handler = getattr(view_class, name, None)
@@ -208,8 +211,8 @@ def _check(request: HttpRequest, view: Any, kwargs: dict[str, Any]) -> HttpRespo
     if not rules:
         allowed = _methods_of(view)
         if allowed != ["ANY"] and method not in allowed:
-            # the view answers 405
-            return None
+            # not left to the view, which may have a `dispatch` of its own
+            return HttpResponseNotAllowed(allowed)
         logging.getLogger("rolecall").error("a view has no access rule: %s", request.path)
         return HttpResponse("internal error", status=500)
     rule = _rules.combine(rules)
