@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -298,6 +299,18 @@ test("a client that asks first sends no body that is refused", async (t) => {
   assert.deepEqual([refused.status, refused.continued], [401, false]);
   const admitted = await send(port, "POST", "/items", { headers: [...headers, admin], body: '{"a":1}', expect100: true });
   assert.deepEqual([admitted.status, admitted.continued, admitted.body], [200, true, '{"a":1}']);
+});
+
+test("a refusal is the last thing that a client hears", async (t) => {
+  const { guard } = setUp();
+  const server = tutorial(guard).listen(0);
+  t.after(() => server.close());
+  await once(server, "listening");
+  const socket = connect(server.address().port, "127.0.0.1");
+  socket.write("POST /items HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 7\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+  let text = "";
+  for await (const chunk of socket) text += chunk;
+  assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 401"]);
 });
 
 test("guarded applications in one that is not guarded each ask their own guard", async (t) => {

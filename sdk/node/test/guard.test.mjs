@@ -135,6 +135,21 @@ test("the cache is bounded, and never outlives the key, the expiry or the clock"
   assert.equal(verdict(), "ok");
 });
 
+test("the cache forgets the token that was used least recently", () => {
+  const { issuer } = setUp();
+  const guard = issuer.guard({ cacheCapacity: 4 });
+  const tokens = ["a", "b", "c", "d", "e"].map((name) => issuer.token(name).sign());
+  for (const token of [...tokens.slice(0, 4), tokens[0], tokens[4]]) guard.verify(token);
+  const { misses } = guard.cacheUse;
+  guard.verify(tokens[0]);
+  assert.equal(guard.cacheUse.misses, misses, "used a moment ago");
+  guard.verify(tokens[1]);
+  assert.equal(guard.cacheUse.misses, misses + 1, "forgotten");
+  const none = issuer.guard({ cacheCapacity: 0 });
+  none.verify(tokens[0]);
+  assert.equal(none.cacheUse.entries, 0);
+});
+
 test("rules agree with a model", () => {
   const names = ["role:a", "b:b", "role:c"];
   const leaf = (name) => (name.startsWith("role:") ? role(name.slice(5)) : permission(name));

@@ -82,6 +82,21 @@ test("a guard that admits too much fails the test of the matrix", async () => {
   await assert.rejects(assertAccessMatrix("unused", ["admin"], build), /expected 401 Bearer.*, got 204/);
 });
 
+test("a guard that takes one role for two fails the test of the matrix, also without a column for either", async () => {
+  const build = (guard) => {
+    const admit = guard.admit.bind(guard);
+    guard.admit = (rule, ...rest) => {
+      try {
+        return admit(anyOf(role("a"), role("b")), ...rest);
+      } catch {
+        return admit(rule, ...rest);
+      }
+    };
+    return builders.hono(guard, [["GET", "/items", allOf(role("a"), role("b"))]]);
+  };
+  await assert.rejects(assertAccessMatrix("unused", [], build), /a holder of \[role:a\].*: expected 403 .*, got 204/);
+});
+
 test("everything under a path has a line of its own", () => {
   const routes = [{ method: undefined, path: "/files", rule: role("admin"), handler: "serveStatic" }, { method: undefined, path: "/public", rule: open, handler: "serveStatic" }];
   const lines = new AccessMatrix(routes, ["admin"]).toString().trimEnd().split("\n").slice(-2);
