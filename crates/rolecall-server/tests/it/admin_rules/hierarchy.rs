@@ -21,7 +21,7 @@ async fn the_hierarchy_is_a_picture_and_a_list(app: TestApp) {
         &shown,
         &[
             "<svg class=\"graph\"",
-            "role=\"img\"",
+            "aria-hidden=\"true\"",
             "<title>boss</title>",
             "<title>guest</title>",
         ],
