@@ -79,7 +79,7 @@ admin-hierarchy-picture = Bild
 admin-hierarchy-title = Die Hierarchie von { $count ->
     [one] einer Rolle
    *[other] { $count } Rollen
-}, die darunter als Liste steht
+}. Sie steht darunter auch als Liste.
 admin-hierarchy-crowded = { $count } Rollen sind zu viele für ein Bild. Geben Sie oben eine davon ein, um zu sehen, was um sie herum ist.
 admin-hierarchy-list = Liste
 admin-hierarchy-above = weiter oben mit dem gezeigt, was sie erbt

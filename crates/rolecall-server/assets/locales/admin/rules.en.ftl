@@ -79,7 +79,7 @@ admin-hierarchy-picture = Picture
 admin-hierarchy-title = The hierarchy of { $count ->
     [one] one role
    *[other] { $count } roles
-}, which stands below as a list
+}. It stands below as a list, too.
 admin-hierarchy-crowded = { $count } roles are too many for a picture. Enter one of them above to see what is around it.
 admin-hierarchy-list = List
 admin-hierarchy-above = shown further up with what it inherits

@@ -77,7 +77,8 @@ mod tests {
         };
         assert_eq!(names("b"), ["a", "b", "c"]);
         assert_eq!(names("d"), ["d"]);
-        assert_eq!(names(""), ["a", "b", "c", "d"]);
+        // every policy has the role `user`
+        assert_eq!(names(""), ["a", "b", "c", "d", "user"]);
         assert_eq!(names("unknown"), [""; 0]);
     }
 }

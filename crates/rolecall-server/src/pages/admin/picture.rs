@@ -15,13 +15,13 @@ pub(crate) const MAX_ROLES: usize = 100;
 /// The most edges in a picture.
 pub(crate) const MAX_EDGES: usize = 300;
 /// The most characters of a name in its box; the whole name is the title of the box.
-const MAX_LABEL: usize = 24;
+const MAX_LABEL: usize = 20;
 
 /// The measures of the picture, in pixels.
-const BOX_WIDTH: u32 = 184;
+const BOX_WIDTH: u32 = 168;
 const BOX_HEIGHT: u32 = 32;
 const ROW: u32 = BOX_HEIGHT + 12;
-const COLUMN: u32 = BOX_WIDTH + 88;
+const COLUMN: u32 = BOX_WIDTH + 64;
 const MARGIN: u32 = 12;
 
 /// A picture.

@@ -16,7 +16,7 @@ async fn on_both(name: &str, test: impl AsyncFn(&App)) {
     test(server.app()).await;
     if let Some(url) = postgres_database(name).await {
         let server = Embedded::builder(&url)
-            .master_key(&"ab".repeat(32))
+            .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
             .open()
             .await
             .unwrap();

@@ -171,7 +171,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         object: "items".to_owned(),
         filter: TEXT.to_owned(),
         tag: TEXT.to_owned(),
-        columns: ["items:*", "items:read"]
+        columns: ["items:*", "items:read", "items:write"]
             .iter()
             .filter_map(|one| one.parse().ok())
             .collect(),
