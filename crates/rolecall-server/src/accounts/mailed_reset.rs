@@ -13,6 +13,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, subject::Status},
     error::ApiError,
+    factors::owner::Owner,
     login::known,
     mail::reset,
     roles::request_ending,
@@ -31,14 +32,15 @@ pub(crate) async fn start(
     // nobody learns it: it keeps the account from having neither password nor code
     let code = ResetCode::new(app.database_now())?;
     let origin = ResetOrigin {
+        id: Some(code.id.clone()),
+        at: Some(app.now()),
         by: Some(caller.actor().to_string()),
-        address: None,
-        is_unconfirmed: false,
-        confirmed_by: None,
+        ..ResetOrigin::default()
     };
     let sent = app
         .change(caller, async |change| {
             let user = service::require_authority_over(app, change, caller, id).await?;
+            Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
             let address = user.proven_email().map(str::to_owned);
             let Some(address) = address.filter(|_| user.status != Status::Disabled) else {
                 return Ok(None);
@@ -50,7 +52,9 @@ pub(crate) async fn start(
             request_ending::end_for_subject(change, id).await?;
             // after the code, which ends earlier links
             let expires_at = reset::send(app, change.conn(), &user, &address).await?;
-            change.record(json!({ "action": "user.reset", "subject": id, "means": "mail" }));
+            change.record(json!({
+                "action": "user.reset", "subject": id, "means": "mail", "reset": code.id,
+            }));
             Ok(expires_at)
         })
         .await?;

@@ -4,12 +4,12 @@ use rolecall::PermissionName as _;
 use rolecall::Principal;
 use rolecall_core::FloorKind;
 use rolecall_passwords::Lane;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     emails, profiles,
-    registration::{ResetCode, hash_new, parse_email, parse_username},
-    reset_store::{self, ResetOrigin},
+    registration::{hash_new, parse_email, parse_username},
+    reset_store,
     shown::ShownUser,
     store::{self, User, UserFilter},
     withheld::withhold,
@@ -19,6 +19,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
+    factors::owner::Owner,
     login::known,
     mail::notices,
     patch::Patch,
@@ -91,7 +92,9 @@ pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, Api
 pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<ShownUser, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     let user = find(app, id).await?;
-    Ok(ShownUser::to(app, Party::administering(caller), user))
+    let reset = reset_store::find_origin(&mut app.store().read().await?, id).await?;
+    let shown = ShownUser::to(app, Party::administering(caller), user);
+    Ok(shown.with_reset(reset, app.now()))
 }
 
 /// Returns the caller's own account.
@@ -149,17 +152,10 @@ pub(crate) async fn update(
             after.email_verified_at = verified.at;
             after.email_verified_by = verified.by;
             after.status = changes.status.unwrap_or(after.status);
-            let mut entry =
-                json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
-            let is_verified = after.email_verified_at.is_some();
-            if let (true, Some(members)) = (
-                is_verified != before.email_verified_at.is_some(),
-                entry.as_object_mut(),
-            ) {
-                members.insert("email_verified".to_owned(), json!(is_verified));
-            }
+            let mut entry = entry_of(&before, &after);
             let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
             if after != before {
+                Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
                 write_account(app, change, &rights, &before, &after).await?;
             } else if !written {
                 return Ok(before);
@@ -169,6 +165,22 @@ pub(crate) async fn update(
         })
         .await?;
     Ok(ShownUser::to(app, party, user))
+}
+
+/// Returns the entry for a change of a user.
+fn entry_of(before: &User, after: &User) -> Value {
+    let status = after.status.as_str();
+    let mut entry = json!({ "action": "user.updated", "subject": after.id, "status": status });
+    let is_verified = after.email_verified_at.is_some();
+    if let Some(members) = entry.as_object_mut() {
+        if after.username != before.username {
+            members.insert("username".to_owned(), json!(after.username));
+        }
+        if is_verified != before.email_verified_at.is_some() {
+            members.insert("email_verified".to_owned(), json!(is_verified));
+        }
+    }
+    entry
 }
 
 /// Writes user name, e-mail and status where one of them changes, and ends what must not outlast the change.
@@ -192,6 +204,10 @@ async fn write_account(
     // the owner of the address before hears of it, whoever takes it away
     if after.email != before.email || after.email_verified_at.is_none() {
         notices::queue(app, change.conn(), id, notices::Notice::AddressChanged).await?;
+    }
+    if after.username != before.username {
+        // whoever gets the name next begins without the addresses and failures of this user
+        known::forget_account(change.conn(), &app.account_of(&before.username)).await?;
     }
     let lasting = assigning::count_lasting_admins(change).await?;
     store::update_user(change, after).await?;
@@ -291,44 +307,6 @@ pub(super) fn name_references(error: ApiError, id: &str) -> ApiError {
     }
 }
 
-/// Takes the password away and makes a one-time code instead; sessions end at once. `address` is where the request came
-/// from; the code cannot be used there.
-pub(crate) async fn reset(
-    app: &App,
-    caller: Caller<'_>,
-    id: &str,
-    address: Option<&str>,
-) -> Result<ResetCode, ApiError> {
-    let code = ResetCode::new(app.database_now())?;
-    let (by, address) = (caller.actor().to_string(), address.map(str::to_owned));
-    let is_unconfirmed = app
-        .change(caller, async |change| {
-            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-            let user = required(change, id).await?;
-            cover_subject(change, &rights, id).await?;
-            // whoever holds everything gains nothing by a code
-            let is_unconfirmed = !rights.authority.is_unlimited();
-            let origin = ResetOrigin {
-                by: Some(by),
-                address,
-                is_unconfirmed,
-                confirmed_by: None,
-            };
-            store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
-            reset_store::set_origin(change, id, &origin).await?;
-            known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
-            end_access(change, id).await?;
-            request_ending::end_for_subject(change, id).await?;
-            change.record(json!({ "action": "user.reset", "subject": id }));
-            Ok(is_unconfirmed)
-        })
-        .await?;
-    Ok(ResetCode {
-        is_unconfirmed,
-        ..code
-    })
-}
-
 /// Sets a password from the command line of the machine itself, and opens a locked account.
 pub(crate) async fn set_password(
     app: &App,
@@ -372,7 +350,7 @@ pub(crate) async fn end_access(change: &mut Change<'_>, id: &str) -> Result<(), 
     Ok(())
 }
 
-async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
+pub(super) async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
     let now = change.now();
     store::find_user(change.conn(), id, now)
         .await?

@@ -108,6 +108,8 @@ pub(super) enum UserCommand {
     ConfirmReset {
         /// The user's name.
         name: String,
+        /// The id of the reset, as `user show` prints it.
+        reset: String,
     },
     /// Invite the owner of an e-mail address, who chooses name and password; prints the link if no mail is sent.
     Invite {
@@ -196,8 +198,10 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             name,
             password_stdin,
         } => set_password(context, name, *password_stdin).await,
-        UserCommand::Reset { name } => user_resets::reset(context, name).await,
-        UserCommand::ConfirmReset { name } => user_resets::confirm(context, name).await,
+        UserCommand::Reset { name } => user_resets::make(context, name).await,
+        UserCommand::ConfirmReset { name, reset } => {
+            user_resets::confirm(context, name, reset).await
+        }
         UserCommand::Invite {
             address,
             roles,

@@ -2,7 +2,7 @@
 //! the account, and delays both.
 
 use super::{
-    known::{Origin, Slot},
+    known::{Meant, Origin, Slot},
     password::{self, LoginError},
 };
 use crate::{
@@ -43,7 +43,9 @@ pub(crate) struct Checked {
 pub(crate) async fn check(app: &App, typed: &TypedCode<'_>) -> Result<Checked, LoginError> {
     let parts = app.parts();
     let account = app.account_of(typed.username);
-    let slot = Slot::find(app, &account, &typed.origin).await?.for_codes();
+    let slot = Slot::find(app, &account, Meant::Id(typed.subject), &typed.origin)
+        .await?
+        .for_codes();
     if !slot.is_known() {
         password::refuse_address(app, typed.origin.address)?;
     }

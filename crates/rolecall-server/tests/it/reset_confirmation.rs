@@ -17,6 +17,11 @@ on_both![
     y416_a_newer_code_needs_a_newer_confirmation,
     administrators_and_the_command_line_need_no_confirmation,
     the_command_line_confirms_a_reset,
+    y471_a_confirmation_is_about_the_reset_that_it_names,
+    y471_a_user_shows_an_administrator_the_reset_that_can_be_used,
+    y470_a_device_of_another_account_of_the_name_confirms_nothing,
+    y470_a_device_from_before_the_account_was_handed_over_confirms_nothing,
+    y470_a_device_confirms_again_once_it_has_signed_in_with_the_new_password,
 ];
 
 /// A place where the help desk never is.
@@ -42,14 +47,31 @@ async fn make(app: &TestApp, token: &str, id: &str) -> String {
     made.text("reset_code")
 }
 
+/// Returns the id of the reset that the user shows; empty if there is none.
+async fn shown(app: &TestApp, id: &str) -> String {
+    let user = app.get(format!("/api/users/{id}"), app.admin().await).await;
+    let reset = &user.is(200).json["reset"]["id"];
+    reset.as_str().unwrap_or_default().to_owned()
+}
+
+async fn confirm_one(app: &TestApp, token: &str, id: &str, reset: &str) -> Response {
+    let path = format!("/api/users/{id}/reset/confirm");
+    app.post(path, token, json!({ "reset_id": reset })).await
+}
+
+/// Confirms the reset that the user shows.
 async fn confirm(app: &TestApp, token: &str, id: &str) -> Response {
-    app.post(format!("/api/users/{id}/reset/confirm"), token, json!({}))
-        .await
+    let reset = shown(app, id).await;
+    confirm_one(app, token, id, &reset).await
 }
 
 async fn redeem(app: &TestApp, code: &str, second: &str, device: &str) -> Response {
+    redeem_as(app, "alice", code, second, device).await
+}
+
+async fn redeem_as(app: &TestApp, name: &str, code: &str, second: &str, device: &str) -> Response {
     let body = json!({
-        "username": "alice", "current_password": code, "new_password": NEW_PASSWORD, "code": second,
+        "username": name, "current_password": code, "new_password": NEW_PASSWORD, "code": second,
     });
     let request = app.request(Method::POST, "/password").peer(ELSEWHERE);
     let request = if device.is_empty() {
@@ -202,23 +224,201 @@ async fn the_command_line_confirms_a_reset(app: TestApp) {
     let (hilda, alice) = prepare(&app).await;
     help_desk(&app, "henry").await;
     app.create_user("mallory", &[]).await;
-    let confirm = ["user", "confirm-reset", "alice"];
+    let confirm = ["user", "confirm-reset", "alice", "none"];
     let refused = run_failing(&app, &confirm).await;
     assert!(refused.contains("no reset code"), "{refused}");
     let code = make(&app, &hilda, &alice).await;
+    let reset = shown(&app, &alice).await;
+    let refused = run_failing(
+        &app,
+        &["--as", "henry", "user", "confirm-reset", "alice", "none"],
+    )
+    .await;
+    assert!(refused.contains("another"), "{refused}");
     for (name, wanted) in [
         ("hilda", "you made this reset code"),
         ("mallory", "not permitted"),
     ] {
-        let refused = run_failing(&app, &["--as", name, "user", "confirm-reset", "alice"]).await;
+        let refused = run_failing(
+            &app,
+            &["--as", name, "user", "confirm-reset", "alice", &reset],
+        )
+        .await;
         assert!(refused.contains(wanted), "{name}: {refused}");
     }
     redeem(&app, &code, "", "")
         .await
         .violates("reset_unconfirmed");
-    let printed = run(&app, &["--as", "henry", "user", "confirm-reset", "alice"]).await;
+    let printed = run(
+        &app,
+        &["--as", "henry", "user", "confirm-reset", "alice", &reset],
+    )
+    .await;
     assert!(printed.contains("the code works now"), "{printed}");
     let entry = app.newest_entry().await;
     assert_eq!(entry["actor"], format!("user:{}", app.id_of("henry").await));
     redeem(&app, &code, "", "").await.no_content();
+}
+
+/// Creates an account as a help desk does, and uses the first code, which needs no confirmation. Returns its id and the
+/// device.
+async fn take_first(app: &TestApp, token: &str, name: &str) -> (String, String) {
+    let made = app
+        .post("/api/users", token, json!({ "username": name }))
+        .await;
+    let code = made.is(201).text("reset_code");
+    redeem_as(app, name, &code, "", "").await.no_content();
+    (made.text("id"), device(app, name, NEW_PASSWORD, "").await)
+}
+
+/// Signs in; returns the device token that the client keeps then.
+async fn device(app: &TestApp, name: &str, password: &str, known: &str) -> String {
+    let request = app.request(Method::POST, "/token").peer(ELSEWHERE);
+    let request = if known.is_empty() {
+        request
+    } else {
+        request.header("rolecall-device", known)
+    };
+    let logged_in = request.form(&password_form(name, password)).send().await;
+    let given = logged_in.is(200).header("rolecall-device");
+    given.unwrap_or(known).to_owned()
+}
+
+async fn y470_a_device_of_another_account_of_the_name_confirms_nothing(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let (other, kept) = take_first(&app, &hilda, "victor").await;
+    app.delete(format!("/api/users/{other}"), &hilda)
+        .await
+        .no_content();
+    let named = json!({ "username": "victor" });
+    app.patch(format!("/api/users/{alice}"), &hilda, named)
+        .await
+        .is(200);
+    let entry = app.newest_entry().await;
+    assert_eq!(entry["changes"][0]["username"], "victor");
+    let code = make(&app, &hilda, &alice).await;
+    redeem_as(&app, "victor", &code, "", &kept)
+        .await
+        .violates("reset_unconfirmed");
+    app.password_grant("victor", NEW_PASSWORD).await.is(401);
+}
+
+async fn y470_a_device_from_before_the_account_was_handed_over_confirms_nothing(app: TestApp) {
+    let (hilda, _) = prepare(&app).await;
+    let henry = help_desk(&app, "henry").await;
+    let (carol, kept) = take_first(&app, &hilda, "carol").await;
+    // its owner gets it with a code that a second person confirms
+    let code = make(&app, &hilda, &carol).await;
+    confirm(&app, &henry, &carol).await.no_content();
+    redeem_as(&app, "carol", &code, "", "").await.no_content();
+    let own = device(&app, "carol", NEW_PASSWORD, "").await;
+    let code = make(&app, &hilda, &carol).await;
+    redeem_as(&app, "carol", &code, "", &kept)
+        .await
+        .violates("reset_unconfirmed");
+    redeem_as(&app, "carol", &code, "", &own).await.no_content();
+}
+
+async fn y470_a_device_confirms_again_once_it_has_signed_in_with_the_new_password(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let first = device(&app, "alice", PASSWORD, "").await;
+    let change = json!({
+        "username": "alice", "current_password": PASSWORD, "new_password": NEW_PASSWORD,
+    });
+    let request = app.request(Method::POST, "/password").peer(ELSEWHERE);
+    request.json(&change).send().await.no_content();
+    let second = device(&app, "alice", NEW_PASSWORD, &first).await;
+    assert_ne!(first, second);
+    assert_eq!(device(&app, "alice", NEW_PASSWORD, &second).await, second);
+    let code = make(&app, &hilda, &alice).await;
+    redeem(&app, &code, "", &first)
+        .await
+        .violates("reset_unconfirmed");
+    // another name is another account to whoever confirms
+    let named = json!({ "username": "alicia" });
+    app.patch(format!("/api/users/{alice}"), &hilda, named)
+        .await
+        .is(200);
+    redeem_as(&app, "alicia", &code, "", &second)
+        .await
+        .violates("reset_unconfirmed");
+    let named = json!({ "username": "alice" });
+    app.patch(format!("/api/users/{alice}"), app.admin().await, named)
+        .await
+        .is(200);
+    redeem(&app, &code, "", &second)
+        .await
+        .violates("reset_unconfirmed");
+}
+
+async fn y471_a_confirmation_is_about_the_reset_that_it_names(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let (henry, hanna) = (
+        help_desk(&app, "henry").await,
+        help_desk(&app, "hanna").await,
+    );
+    make(&app, &hilda, &alice).await;
+    let asked_about = shown(&app, &alice).await;
+    let other = make(&app, &henry, &alice).await;
+    confirm_one(&app, &hanna, &alice, &asked_about)
+        .await
+        .violates("another_reset");
+    for wrong in ["", "none"] {
+        confirm_one(&app, &hanna, &alice, wrong)
+            .await
+            .violates("another_reset");
+    }
+    let path = format!("/api/users/{alice}/reset/confirm");
+    let unnamed = app.post(&path, &hanna, json!({})).await;
+    unnamed.invalid(&["body", "reset_id"]);
+    let unnamed = app.request(Method::POST, &path).token(&hanna).send().await;
+    unnamed.invalid(&["body", "reset_id"]);
+    redeem(&app, &other, "", "")
+        .await
+        .violates("reset_unconfirmed");
+    assert_ne!(shown(&app, &alice).await, asked_about);
+    confirm(&app, &hanna, &alice).await.no_content();
+    redeem(&app, &other, "", "").await.no_content();
+}
+
+async fn y471_a_user_shows_an_administrator_the_reset_that_can_be_used(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let henry = help_desk(&app, "henry").await;
+    assert_eq!(shown(&app, &alice).await, "");
+    let path = format!("/api/users/{alice}/reset");
+    let request = app.request(Method::POST, &path).peer("198.51.100.20");
+    let made = request.token(&hilda).send().await;
+    let id = made.is(200).text("reset_id");
+    let user = app
+        .get(format!("/api/users/{alice}"), app.admin().await)
+        .await;
+    let reset = &user.is(200).json["reset"];
+    let by = |id: &str| format!("user:{id}");
+    assert_eq!(reset["id"], id);
+    assert_eq!(reset["made_by"], by(&app.id_of("hilda").await));
+    assert_eq!(reset["made_from"], "198.51.100.20");
+    assert_eq!(reset["expires_at"], made.text("expires_at"));
+    assert_eq!(reset["needs_confirmation"], true);
+    assert_eq!(reset["confirmed_by"], serde_json::Value::Null);
+    let printed = run(&app, &["user", "show", "alice"]).await;
+    assert!(
+        printed.contains(&id) && printed.contains("needs a confirmation"),
+        "{printed}"
+    );
+    confirm(&app, &henry, &alice).await.no_content();
+    let entry = app.newest_entry().await;
+    assert_eq!(entry["changes"][0]["reset"], id);
+    let printed = run(&app, &["user", "show", "alice"]).await;
+    assert!(printed.contains("confirmed by user:"), "{printed}");
+    redeem(&app, &made.text("reset_code"), "", "")
+        .await
+        .no_content();
+    assert_eq!(shown(&app, &alice).await, "");
+    // one that has expired is none
+    make(&app, &hilda, &alice).await;
+    assert_ne!(shown(&app, &alice).await, "");
+    app.db
+        .execute("UPDATE users SET reset_expires_at = 1 WHERE reset_id IS NOT NULL")
+        .await;
+    assert_eq!(shown(&app, &alice).await, "");
 }

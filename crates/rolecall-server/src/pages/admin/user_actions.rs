@@ -164,7 +164,7 @@ async fn perform(visit: &Visit, id: &str, action: Action) -> Result<Response, Ap
             if mailed_reset::start(app, caller, id).await?.is_some() {
                 return Ok(visit.done(&path_of(id), "mailed"));
             }
-            let code = service::reset(app, caller, id, Some(visit.browser.address())).await?;
+            let code = reset::start(app, caller, id, Some(visit.browser.address())).await?;
             let view = Secret {
                 title: "admin-user-reset",
                 name,

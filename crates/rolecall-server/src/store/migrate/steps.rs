@@ -203,4 +203,14 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "policy versions",
         include_str!("../../../migrations/0042_policy_versions.sql"),
     ),
+    (
+        43,
+        "devices of owners",
+        include_str!("../../../migrations/0043_devices_of_owners.sql"),
+    ),
+    (
+        44,
+        "ids of resets",
+        include_str!("../../../migrations/0044_ids_of_resets.sql"),
+    ),
 ];

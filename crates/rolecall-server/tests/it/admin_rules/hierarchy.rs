@@ -29,7 +29,10 @@ async fn the_hierarchy_is_a_picture_and_a_list(app: TestApp) {
     assert_eq!(shown.matches("class=\"edge\"").count(), 3);
     let opened = shown.matches("<ul").count();
     assert_eq!(opened, shown.matches("</ul>").count());
-    assert_eq!(shown.matches("<li>").count(), shown.matches("</li>").count());
+    assert_eq!(
+        shown.matches("<li>").count(),
+        shown.matches("</li>").count()
+    );
     let tree = shown.split("<ul class=\"tree\">").nth(1).unwrap();
     let lead = tree.find(">lead<").unwrap();
     assert!(tree.find(">boss<").unwrap() < lead && lead < tree.find(">guest<").unwrap());
