@@ -29,7 +29,10 @@ async fn the_hierarchy_is_a_picture_and_a_list(app: TestApp) {
     assert_eq!(shown.matches("class=\"edge\"").count(), 3);
     let opened = shown.matches("<ul").count();
     assert_eq!(opened, shown.matches("</ul>").count());
-    assert_eq!(shown.matches("<li>").count(), shown.matches("</li>").count());
+    assert_eq!(
+        shown.matches("<li>").count(),
+        shown.matches("</li>").count()
+    );
     let tree = shown.split("<ul class=\"tree\">").nth(1).unwrap();
     let lead = tree.find(">lead<").unwrap();
     assert!(tree.find(">boss<").unwrap() < lead && lead < tree.find(">guest<").unwrap());
@@ -54,8 +57,5 @@ async fn a_reader_of_roles_sees_it_and_others_do_not(app: TestApp) {
     let mut auditor = signed_in(&app, "auditor").await;
     let refused = page(&auditor.open("/admin/hierarchy").await, 403);
     has(&refused, &["rolecall.roles:read"]);
-    lacks(
-        &refused,
-        &["href=\"/admin/hierarchy\"", "href=\"/admin/policy\""],
-    );
+    lacks(&refused, &[">Hierarchy</a>", ">Policy</a>"]);
 }
