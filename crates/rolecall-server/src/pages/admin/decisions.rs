@@ -7,7 +7,6 @@ use rolecall_core::{Acr, TenantName};
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    people,
     requests::until,
     rules::faults_of,
     views::{
@@ -15,6 +14,7 @@ use super::{
         value,
     },
     visit::Visit,
+    who,
 };
 use crate::{
     decisions::{
@@ -91,7 +91,7 @@ async fn decide(visit: &Visit, form: &Form) -> Answered<Shown> {
     let Some(at) = until(&form.at) else {
         return Ok(Err(Faults::of("at", "admin-no-time")));
     };
-    let Some(subject) = people::find(visit, &form.user).await? else {
+    let Some(subject) = who::find(visit, &form.user).await? else {
         return Ok(Err(Faults::of("user", "admin-no-user")));
     };
     let acr = Acr::ALL.into_iter().find(|one| one.as_str() == form.acr);

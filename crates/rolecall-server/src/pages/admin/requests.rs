@@ -8,10 +8,10 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     links::link,
-    people,
     rules::faults_of,
     views::requests::{Form, Request, Requests},
     visit::Visit,
+    who,
 };
 use crate::{
     authority::may,
@@ -81,7 +81,7 @@ async fn described(visit: &Visit, request: &AssignmentRequest) -> Result<Request
         from: assigned.valid_from.map(Into::into),
         until: assigned.expires_at.map(Into::into),
         reason: assigned.reason.clone().unwrap_or_default(),
-        by: people::actor(visit, request.requested_by()).await?,
+        by: who::actor(visit, request.requested_by()).await?,
         at: assigned.assigned_at.into(),
         is_own: own == request.requested_by(),
         may_end: own == request.requested_by() || visit.may(may::WriteAssignments::NAME),
@@ -131,7 +131,7 @@ async fn ask(visit: &Visit, form: &Form) -> Result<Result<Outcome, Faults>, ApiE
     let Some(expires_at) = until(&form.until) else {
         return Ok(Err(Faults::of("until", "admin-no-time")));
     };
-    let Some(user) = people::find(visit, &form.user).await? else {
+    let Some(user) = who::find(visit, &form.user).await? else {
         return Ok(Err(Faults::of("user", "admin-no-user")));
     };
     if gives_own(&visit.app, &role).await? {

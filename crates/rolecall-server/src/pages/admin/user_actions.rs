@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        mailed_reset,
+        mailed_reset, reset,
         service::{self, Changes},
     },
     authority::{may, subject::Status},

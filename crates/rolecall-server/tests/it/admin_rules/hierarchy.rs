@@ -57,8 +57,5 @@ async fn a_reader_of_roles_sees_it_and_others_do_not(app: TestApp) {
     let mut auditor = signed_in(&app, "auditor").await;
     let refused = page(&auditor.open("/admin/hierarchy").await, 403);
     has(&refused, &["rolecall.roles:read"]);
-    lacks(
-        &refused,
-        &["href=\"/admin/hierarchy\"", "href=\"/admin/policy\""],
-    );
+    lacks(&refused, &[">Hierarchy</a>", ">Policy</a>"]);
 }

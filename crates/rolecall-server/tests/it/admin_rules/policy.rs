@@ -19,8 +19,8 @@ on_both![
 
 const POLICY: &str = "/admin/policy";
 const HISTORY: &str = "/admin/policy/history";
-const FIRST: &str = "[permissions]\r\n\"items:read\" = \"\"\r\n[roles.viewer]\r\npermissions = [\"items:read\"]\r\n";
-const SECOND: &str = "[permissions]\n\"items:read\" = \"\"\n[roles.viewer]\n";
+const FIRST: &str = "[permissions]\r\n\"items:read\" = \"\"\r\n[roles.admin]\r\n[roles.viewer]\r\npermissions = [\"items:read\"]\r\n";
+const SECOND: &str = "[permissions]\n\"items:read\" = \"\"\n[roles.admin]\n[roles.viewer]\n";
 
 async fn apply(app: &TestApp, document: &str) {
     app.put_policy(app.admin().await, &document.replace('\r', ""), "*")
@@ -202,7 +202,7 @@ async fn nobody_puts_more_in_force_than_they_hold(app: TestApp) {
         ("tag", hidden(&planned, "tag")),
     ];
     let refused = page(&keeper.submit(POLICY, &form).await, 403);
-    has(&refused, &["items:read"]);
+    has(&refused, &["Not permitted"]);
     assert!(permissions_of_viewer(&app).await.is_empty());
 }
 
