@@ -8,7 +8,6 @@ import type { Principal } from "../principal.js";
 import type { Rule } from "../rule.js";
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
     interface Request {
       /** The verified caller of a guarded route; `undefined` where the rule needs none. */

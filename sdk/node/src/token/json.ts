@@ -19,7 +19,6 @@ export const MAX_DEPTH = 16;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 // a chunk of a string without escapes; control characters are not allowed in it
-// eslint-disable-next-line no-control-regex
 const CHUNK = /[^"\\\u0000-\u001f]*/y;
 const HEX = /[0-9a-fA-F]{4}/y;
 const ESCAPES: Record<string, string> = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
