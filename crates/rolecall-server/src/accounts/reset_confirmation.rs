@@ -18,7 +18,7 @@ const BY_DEVICE: &str = "device";
 const BY_FACTOR: &str = "second factor";
 
 /// Returns how a code is confirmed: by a second person, by the second factor of its owner, which was checked, or by a
-/// device with which the owner has signed in before. `None` if it need not be. The refusal is an event.
+/// device with which the owner has signed in since the last new password. `None` if it need not be. The refusal is an event.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub(super) async fn check(
     if has_factor {
         return Ok(Some(BY_FACTOR.to_owned()));
     }
-    if proven.slot.is_known_device() {
+    if proven.slot.is_device_of(&proven.id) {
         return Ok(Some(BY_DEVICE.to_owned()));
     }
     let by = origin.by.as_deref().unwrap_or_default();
@@ -49,8 +49,8 @@ pub(super) async fn check(
     events::record(app, "reset_refused", Some(&proven.id), address, &detail).await?;
     Err(ApiError::rule(
         "reset_unconfirmed",
-        "nobody has confirmed this reset code: use it on a device with which you have signed in before, or ask another \
-         administrator than the one who made it to confirm it",
+        "nobody has confirmed this reset code: use it on a device with which you have signed in since your last new \
+         password, or ask another administrator than the one who made it to confirm it",
         Vec::new(),
     ))
 }

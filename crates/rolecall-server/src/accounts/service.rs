@@ -4,7 +4,7 @@ use rolecall::PermissionName as _;
 use rolecall::Principal;
 use rolecall_core::FloorKind;
 use rolecall_passwords::Lane;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     emails, profiles,
@@ -149,15 +149,7 @@ pub(crate) async fn update(
             after.email_verified_at = verified.at;
             after.email_verified_by = verified.by;
             after.status = changes.status.unwrap_or(after.status);
-            let mut entry =
-                json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
-            let is_verified = after.email_verified_at.is_some();
-            if let (true, Some(members)) = (
-                is_verified != before.email_verified_at.is_some(),
-                entry.as_object_mut(),
-            ) {
-                members.insert("email_verified".to_owned(), json!(is_verified));
-            }
+            let mut entry = entry_of(&before, &after);
             let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
             if after != before {
                 write_account(app, change, &rights, &before, &after).await?;
@@ -169,6 +161,22 @@ pub(crate) async fn update(
         })
         .await?;
     Ok(ShownUser::to(app, party, user))
+}
+
+/// Returns the entry for a change of a user.
+fn entry_of(before: &User, after: &User) -> Value {
+    let status = after.status.as_str();
+    let mut entry = json!({ "action": "user.updated", "subject": after.id, "status": status });
+    let is_verified = after.email_verified_at.is_some();
+    if let Some(members) = entry.as_object_mut() {
+        if after.username != before.username {
+            members.insert("username".to_owned(), json!(after.username));
+        }
+        if is_verified != before.email_verified_at.is_some() {
+            members.insert("email_verified".to_owned(), json!(is_verified));
+        }
+    }
+    entry
 }
 
 /// Writes user name, e-mail and status where one of them changes, and ends what must not outlast the change.
@@ -192,6 +200,10 @@ async fn write_account(
     // the owner of the address before hears of it, whoever takes it away
     if after.email != before.email || after.email_verified_at.is_none() {
         notices::queue(app, change.conn(), id, notices::Notice::AddressChanged).await?;
+    }
+    if after.username != before.username {
+        // whoever gets the name next begins without the addresses and failures of this user
+        known::forget_account(change.conn(), &app.account_of(&before.username)).await?;
     }
     let lasting = assigning::count_lasting_admins(change).await?;
     store::update_user(change, after).await?;

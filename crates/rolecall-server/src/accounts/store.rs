@@ -35,11 +35,12 @@ queries! {
     UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, email_key = $8, email_verified_at = $9, email_verified_by = $10, disabled = $4, \
         updated_at = $6, \
         legacy_name = CASE WHEN username = $2 THEN legacy_name ELSE NULL END, \
+        device_epoch = CASE WHEN username = $2 THEN device_epoch ELSE device_epoch + 1 END, \
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
         WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
         reset_expires_at = NULL, reset_by = NULL, reset_address = NULL, reset_unconfirmed = $3, \
-        reset_confirmed_by = NULL, updated_at = $4 WHERE id = $1";
+        reset_confirmed_by = NULL, device_epoch = device_epoch + 1, updated_at = $4 WHERE id = $1";
     SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
     CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \

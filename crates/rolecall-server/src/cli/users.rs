@@ -390,7 +390,7 @@ fn print_reset_code(context: &Context, code: &ResetCode) -> Result<(), CliError>
         return print_json(&answer);
     }
     let confirmation = if code.is_unconfirmed {
-        " Another administrator has to confirm it, unless the user has a second factor or uses a device with which they have signed in before."
+        " Another administrator has to confirm it, unless the user has a second factor or uses a device with which they have signed in since their last new password."
     } else {
         ""
     };

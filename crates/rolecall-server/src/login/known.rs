@@ -10,9 +10,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall_core::Timestamp;
 
 use super::{
-    device::{self, Device},
+    device::{self, Account, Device},
     failures::{self, Failures},
-    known_store as store,
+    known_store::{self as store, Holder},
 };
 use crate::{
     app::App,
@@ -41,10 +41,20 @@ pub(crate) struct Origin<'a> {
     pub(crate) device: Option<&'a str>,
 }
 
+/// The user whose account is meant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Meant<'a> {
+    /// Empty if nobody has what was typed: the same work is done.
+    Name(&'a str),
+    Id(&'a str),
+}
+
 /// Counts the failures of an account: those of strangers together, and those of each known device and address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) account: String,
+    /// The user who has the account; `None` if nobody does.
+    holder: Option<Holder>,
     /// The known device or address; `None` for strangers.
     source: Option<String>,
     device: Option<Device>,
@@ -66,17 +76,26 @@ impl Slot {
     pub(crate) async fn find(
         app: &App,
         account: &str,
+        meant: Meant<'_>,
         origin: &Origin<'_>,
     ) -> Result<Self, StoreError> {
         let (key, now) = (&app.parts().account_key, app.now());
+        let mut conn = app.store().read().await?;
+        let holder = match meant {
+            Meant::Name(name) => store::holder_by_name(&mut conn, name).await?,
+            Meant::Id(id) => store::holder_by_id(&mut conn, id).await?,
+        };
+        let of = Account {
+            name: account,
+            holder: holder.as_ref(),
+        };
         let device = origin
             .device
-            .and_then(|token| Device::verify(key, token, account, now));
+            .and_then(|token| Device::verify(key, token, of, now));
         let network = network_name(key, account, origin.address);
         let network_used_at = match &network {
             Some(network) => {
                 let since = now.minus(KEEP_ADDRESSES);
-                let mut conn = app.store().read().await?;
                 store::address_used_at(&mut conn, account, network, since).await?
             }
             None => None,
@@ -90,6 +109,7 @@ impl Slot {
         };
         Ok(Self {
             account: account.to_owned(),
+            holder,
             source,
             device,
             network,
@@ -102,6 +122,7 @@ impl Slot {
     pub(crate) fn of_strangers(account: &str) -> Self {
         Self {
             account: account.to_owned(),
+            holder: None,
             source: None,
             device: None,
             network: None,
@@ -114,9 +135,12 @@ impl Slot {
         self.source.is_some()
     }
 
-    /// Returns true if the account was used before with this device, which keeps a proof of that.
-    pub(crate) fn is_known_device(&self) -> bool {
-        self.device.is_some()
+    /// Returns true if the user `subject` has signed in with this device, which keeps a proof of that, since they got
+    /// their present password and name. A device from before may be that of the person who had the account, or the name,
+    /// before them.
+    pub(crate) fn is_device_of(&self, subject: &str) -> bool {
+        let holder = self.holder.as_ref().filter(|holder| holder.id == subject);
+        holder.is_some_and(|holder| self.device.is_some_and(|one| one.is_of_today(holder)))
     }
 
     /// Returns true if the account was used before, and never from here.
@@ -138,10 +162,14 @@ impl Slot {
         app: &App,
     ) -> Result<(Device, Option<String>), aws_lc_rs::error::Unspecified> {
         let (key, now) = (&app.parts().account_key, app.now());
-        let issue = |device: Device| (device, Some(device.token(key, &self.account)));
+        let Some(holder) = &self.holder else {
+            // the name has passed to this user since the slot was found: the next login gives a token
+            return Ok((Device::new(now, 0)?, None));
+        };
+        let issue = |device: Device| (device, Some(device.token(key, &holder.id)));
         Ok(match self.device {
-            None => issue(Device::new(now)?),
-            Some(device) => match device.renewed(now) {
+            None => issue(Device::new(now, holder.epoch)?),
+            Some(device) => match device.renewed(now, holder) {
                 Some(renewed) => issue(renewed),
                 None => (device, None),
             },

@@ -3,9 +3,11 @@
 use rolecall_core::Timestamp;
 
 use super::failures::Failures;
-use crate::store::{Conn, StoreError, queries, query};
+use crate::store::{Conn, StoreError, queries, query, rows};
 
 queries! {
+    HOLDER_BY_NAME = "SELECT id, device_epoch AS epoch FROM users WHERE username = $1";
+    HOLDER_BY_ID = "SELECT id, device_epoch AS epoch FROM users WHERE id = $1";
     IS_KNOWN = "SELECT used_at FROM known_addresses WHERE account = $1 AND network = $2 AND used_at > $3";
     HAS_ADDRESSES = "SELECT network FROM known_addresses WHERE account = $1 LIMIT 1";
     REMEMBER = "INSERT INTO known_addresses (account, network, used_at) VALUES ($1, $2, $3) \
@@ -24,6 +26,32 @@ queries! {
     // a locked one stays locked, as it does in `login_failures`
     PRUNE_FAILURES = "DELETE FROM known_failures WHERE last_failed_at < $1 AND failures < $2 \
         AND (account, source) IN (SELECT account, source FROM known_failures WHERE last_failed_at < $1 AND failures < $2 LIMIT $3)";
+}
+
+rows! {
+    /// The user who has an account.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Holder {
+        pub(crate) id: String,
+        /// Rises with each new password and user name: whoever signed in before is not known to be the owner of today.
+        pub(crate) epoch: i64,
+    }
+}
+
+/// Finds the user with this name.
+pub(super) async fn holder_by_name(
+    conn: &mut Conn,
+    username: &str,
+) -> Result<Option<Holder>, StoreError> {
+    query(HOLDER_BY_NAME)
+        .bind(username)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Finds the user with this id.
+pub(super) async fn holder_by_id(conn: &mut Conn, id: &str) -> Result<Option<Holder>, StoreError> {
+    query(HOLDER_BY_ID).bind(id).fetch_optional(conn).await
 }
 
 /// Returns the last login from a network, if it was after `since`.

@@ -9,7 +9,7 @@ use rolecall_passwords::{HashError, Lane, Password, Verdict};
 
 use super::{
     failures::Failures,
-    known::{Origin, Slot},
+    known::{Meant, Origin, Slot},
 };
 use crate::{
     accounts::store::{self, Credentials},
@@ -120,7 +120,8 @@ pub(crate) async fn prove(app: &App, typed: &Typed<'_>) -> Result<Proven, LoginE
     let name = canonical
         .as_ref()
         .map_or(typed.username.trim(), Username::as_str);
-    let slot = Slot::find(app, &app.account_of(name), &typed.origin).await?;
+    let meant = Meant::Name(canonical.as_ref().map_or("", Username::as_str));
+    let slot = Slot::find(app, &app.account_of(name), meant, &typed.origin).await?;
     // a known device or address is limited by its own failures, so that no neighbor can keep it out
     if !slot.is_known() {
         refuse_address(app, typed.origin.address)?;

@@ -2,7 +2,7 @@
 //! the account, and delays both.
 
 use super::{
-    known::{Origin, Slot},
+    known::{Meant, Origin, Slot},
     password::{self, LoginError},
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(crate) struct Checked {
 pub(crate) async fn check(app: &App, typed: &TypedCode<'_>) -> Result<Checked, LoginError> {
     let parts = app.parts();
     let account = app.account_of(typed.username);
-    let slot = Slot::find(app, &account, &typed.origin).await?;
+    let slot = Slot::find(app, &account, Meant::Id(typed.subject), &typed.origin).await?;
     if !slot.is_known() {
         password::refuse_address(app, typed.origin.address)?;
     }

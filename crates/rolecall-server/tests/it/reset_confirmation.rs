@@ -15,6 +15,9 @@ on_both![
     y415_a_known_device_or_a_second_factor_of_the_owner_confirms_a_code,
     y416_a_newer_code_needs_a_newer_confirmation,
     administrators_and_the_command_line_need_no_confirmation,
+    y470_a_device_of_another_account_of_the_name_confirms_nothing,
+    y470_a_device_from_before_the_account_was_handed_over_confirms_nothing,
+    y470_a_device_confirms_again_once_it_has_signed_in_with_the_new_password,
 ];
 
 /// A place where the help desk never is.
@@ -46,8 +49,12 @@ async fn confirm(app: &TestApp, token: &str, id: &str) -> Response {
 }
 
 async fn redeem(app: &TestApp, code: &str, second: &str, device: &str) -> Response {
+    redeem_as(app, "alice", code, second, device).await
+}
+
+async fn redeem_as(app: &TestApp, name: &str, code: &str, second: &str, device: &str) -> Response {
     let body = json!({
-        "username": "alice", "current_password": code, "new_password": NEW_PASSWORD, "code": second,
+        "username": name, "current_password": code, "new_password": NEW_PASSWORD, "code": second,
     });
     let request = app.request(Method::POST, "/password").peer(ELSEWHERE);
     let request = if device.is_empty() {
@@ -194,4 +201,95 @@ async fn administrators_and_the_command_line_need_no_confirmation(app: TestApp) 
         .no_content();
     let printed = run(&app, &["user", "reset", "alice"]).await;
     assert!(!printed.contains("confirm"), "{printed}");
+}
+
+/// Creates an account as a help desk does, and uses the first code, which needs no confirmation. Returns its id and the
+/// device.
+async fn take_first(app: &TestApp, token: &str, name: &str) -> (String, String) {
+    let made = app
+        .post("/api/users", token, json!({ "username": name }))
+        .await;
+    let code = made.is(201).text("reset_code");
+    redeem_as(app, name, &code, "", "").await.no_content();
+    (made.text("id"), device(app, name, NEW_PASSWORD, "").await)
+}
+
+/// Signs in; returns the device token that the client keeps then.
+async fn device(app: &TestApp, name: &str, password: &str, known: &str) -> String {
+    let request = app.request(Method::POST, "/token").peer(ELSEWHERE);
+    let request = if known.is_empty() {
+        request
+    } else {
+        request.header("rolecall-device", known)
+    };
+    let logged_in = request.form(&password_form(name, password)).send().await;
+    let given = logged_in.is(200).header("rolecall-device");
+    given.unwrap_or(known).to_owned()
+}
+
+async fn y470_a_device_of_another_account_of_the_name_confirms_nothing(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let (other, kept) = take_first(&app, &hilda, "victor").await;
+    app.delete(format!("/api/users/{other}"), &hilda)
+        .await
+        .no_content();
+    let named = json!({ "username": "victor" });
+    app.patch(format!("/api/users/{alice}"), &hilda, named)
+        .await
+        .is(200);
+    let entry = app.newest_entry().await;
+    assert_eq!(entry["changes"][0]["username"], "victor");
+    let code = make(&app, &hilda, &alice).await;
+    redeem_as(&app, "victor", &code, "", &kept)
+        .await
+        .violates("reset_unconfirmed");
+    app.password_grant("victor", NEW_PASSWORD).await.is(401);
+}
+
+async fn y470_a_device_from_before_the_account_was_handed_over_confirms_nothing(app: TestApp) {
+    let (hilda, _) = prepare(&app).await;
+    let henry = help_desk(&app, "henry").await;
+    let (carol, kept) = take_first(&app, &hilda, "carol").await;
+    // its owner gets it with a code that a second person confirms
+    let code = make(&app, &hilda, &carol).await;
+    confirm(&app, &henry, &carol).await.no_content();
+    redeem_as(&app, "carol", &code, "", "").await.no_content();
+    let own = device(&app, "carol", NEW_PASSWORD, "").await;
+    let code = make(&app, &hilda, &carol).await;
+    redeem_as(&app, "carol", &code, "", &kept)
+        .await
+        .violates("reset_unconfirmed");
+    redeem_as(&app, "carol", &code, "", &own).await.no_content();
+}
+
+async fn y470_a_device_confirms_again_once_it_has_signed_in_with_the_new_password(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let first = device(&app, "alice", PASSWORD, "").await;
+    let change = json!({
+        "username": "alice", "current_password": PASSWORD, "new_password": NEW_PASSWORD,
+    });
+    let request = app.request(Method::POST, "/password").peer(ELSEWHERE);
+    request.json(&change).send().await.no_content();
+    let second = device(&app, "alice", NEW_PASSWORD, &first).await;
+    assert_ne!(first, second);
+    assert_eq!(device(&app, "alice", NEW_PASSWORD, &second).await, second);
+    let code = make(&app, &hilda, &alice).await;
+    redeem(&app, &code, "", &first)
+        .await
+        .violates("reset_unconfirmed");
+    // another name is another account to whoever confirms
+    let named = json!({ "username": "alicia" });
+    app.patch(format!("/api/users/{alice}"), &hilda, named)
+        .await
+        .is(200);
+    redeem_as(&app, "alicia", &code, "", &second)
+        .await
+        .violates("reset_unconfirmed");
+    let named = json!({ "username": "alice" });
+    app.patch(format!("/api/users/{alice}"), app.admin().await, named)
+        .await
+        .is(200);
+    redeem(&app, &code, "", &second)
+        .await
+        .violates("reset_unconfirmed");
 }

@@ -176,8 +176,8 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 38",
-                    "ALTER TABLE users DROP COLUMN email_verified_by",
+                    "DELETE FROM rolecall_migrations WHERE version = 43",
+                    "ALTER TABLE users DROP COLUMN device_epoch",
                 ] {
                     db.execute(undo).await;
                 }

@@ -16,7 +16,7 @@ use crate::{
     authority::subject::Status,
     login::{
         browser::service as browsers,
-        known::Slot,
+        known::{Meant, Slot},
         password::{self, LoginError},
     },
     mail::{
@@ -101,8 +101,9 @@ pub(super) async fn with_code<T>(
 ) -> Result<T, FlowError> {
     let of = (flow.id.as_str(), purpose);
     let asked = codes::find(&mut app.store().read().await?, of).await?;
-    let account = asked.ok_or(FlowError::Ended)?.account;
-    let slot = Slot::find(app, &account, &visitor.origin).await?;
+    let asked = asked.ok_or(FlowError::Ended)?;
+    let meant = Meant::Id(asked.subject_id.as_deref().unwrap_or_default());
+    let slot = Slot::find(app, &asked.account, meant, &visitor.origin).await?;
     let parts = app.parts();
     if !slot.is_known() {
         password::refuse_address(app, visitor.origin.address)?;

@@ -28,7 +28,7 @@ use crate::{
     },
     login::{
         browser::service as browsers,
-        known::Slot,
+        known::{Meant, Slot},
         password,
         secret::{self, Kind},
     },
@@ -139,7 +139,7 @@ async fn keep(
         proven.forget_decisions();
     }
     let (address, account) = (visitor.origin.address, app.account_of(&user.username));
-    let slot = Slot::find(app, &account, &visitor.origin).await?;
+    let slot = Slot::find(app, &account, Meant::Id(subject), &visitor.origin).await?;
     let (_, token) = slot.device_of_login(app).map_err(ApiError::internal)?;
     let kept = app
         .store()

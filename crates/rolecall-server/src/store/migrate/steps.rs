@@ -183,4 +183,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "declared addresses",
         include_str!("../../../migrations/0038_declared_addresses.sql"),
     ),
+    (
+        43,
+        "devices of owners",
+        include_str!("../../../migrations/0043_devices_of_owners.sql"),
+    ),
 ];
