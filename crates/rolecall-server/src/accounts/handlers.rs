@@ -311,17 +311,29 @@ pub(crate) async fn reset_user(
 
 /// Confirm a reset that another administrator has started.
 ///
-/// Ask the owner of the account first whether they want it.
-#[utoipa::path(post, path = "/api/users/{id}/reset/confirm", tag = "users", params(("id" = String, Path)), responses(
+/// Ask the owner of the account first whether they want it. The user shows who started it and when; the body names it, so
+/// that no other one is confirmed.
+#[utoipa::path(post, path = "/api/users/{id}/reset/confirm", tag = "users", params(("id" = String, Path)), request_body = ResetConfirmation, responses(
     (status = 204, description = "The code works"),
+    (status = 409, description = "Another reset has replaced it, or you may not confirm it", body = ProblemDocument),
+    (status = 422, description = "The body names no reset", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn confirm_reset(
     caller: Require<may::WriteUsers>,
     State(app): State<App>,
     Segment(id): Segment<String>,
+    Body(wanted): Body<ResetConfirmation>,
 ) -> Result<StatusCode, ApiError> {
-    reset_confirmation::confirm(&app, Caller::Token(&caller), &id).await?;
+    reset_confirmation::confirm(&app, Caller::Token(&caller), &id, &wanted.reset_id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The reset to confirm.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResetConfirmation {
+    /// The id of the reset, from `reset` of the user.
+    reset_id: String,
 }
 
 /// Log a user out everywhere.

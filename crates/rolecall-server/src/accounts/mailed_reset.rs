@@ -31,10 +31,10 @@ pub(crate) async fn start(
     // nobody learns it: it keeps the account from having neither password nor code
     let code = ResetCode::new(app.now())?;
     let origin = ResetOrigin {
+        id: Some(code.id.clone()),
+        at: Some(app.now()),
         by: Some(caller.actor().to_string()),
-        address: None,
-        is_unconfirmed: false,
-        confirmed_by: None,
+        ..ResetOrigin::default()
     };
     let sent = app
         .change(caller, async |change| {
@@ -50,7 +50,9 @@ pub(crate) async fn start(
             request_ending::end_for_subject(change, id).await?;
             // after the code, which ends earlier links
             let expires_at = reset::send(app, change.conn(), &user, &address).await?;
-            change.record(json!({ "action": "user.reset", "subject": id, "means": "mail" }));
+            change.record(json!({
+                "action": "user.reset", "subject": id, "means": "mail", "reset": code.id,
+            }));
             Ok(expires_at)
         })
         .await?;

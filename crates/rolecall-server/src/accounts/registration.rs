@@ -44,6 +44,8 @@ pub(crate) struct ResetCode {
     pub(crate) code: String,
     pub(crate) hash: String,
     pub(crate) expires_at: Timestamp,
+    /// The id of the reset, which a confirmation names.
+    pub(crate) id: String,
     /// It is worth nothing until its owner or a second person confirms it.
     pub(crate) is_unconfirmed: bool,
 }
@@ -56,6 +58,7 @@ impl ResetCode {
             hash: hash_reset_code(&canonical),
             code,
             expires_at: now.plus(RESET_CODE_LIFETIME),
+            id: ids::new_id(now).map_err(ApiError::internal)?,
             is_unconfirmed: false,
         })
     }
@@ -201,8 +204,8 @@ async fn create_with(
                 let origin = ResetOrigin {
                     by: Some(caller.actor().to_string()),
                     address: wanted.address.map(str::to_owned),
-                    is_unconfirmed: false,
-                    confirmed_by: None,
+                    at: Some(change.now()),
+                    ..ResetOrigin::default()
                 };
                 reset_store::set_origin(change, &id, &origin).await?;
             }

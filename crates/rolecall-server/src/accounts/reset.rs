@@ -94,10 +94,10 @@ pub(crate) async fn renew_unused(app: &App, id: &str) -> Result<Option<ResetCode
     let code = ResetCode::new(app.now())?;
     let caller = Caller::System;
     let origin = ResetOrigin {
+        id: Some(code.id.clone()),
+        at: Some(app.now()),
         by: Some(caller.actor().to_string()),
-        address: None,
-        is_unconfirmed: false,
-        confirmed_by: None,
+        ..ResetOrigin::default()
     };
     let is_renewed = app
         .change(caller, async |change| {
@@ -110,7 +110,7 @@ pub(crate) async fn renew_unused(app: &App, id: &str) -> Result<Option<ResetCode
             store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
             reset_store::set_origin(change, id, &origin).await?;
             known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
-            change.record(json!({ "action": "user.reset", "subject": id }));
+            change.record(json!({ "action": "user.reset", "subject": id, "reset": code.id }));
             Ok(true)
         })
         .await?;

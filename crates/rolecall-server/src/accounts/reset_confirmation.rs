@@ -55,12 +55,19 @@ pub(super) async fn check(
     ))
 }
 
-/// Confirms that the owner of an account wants the reset that somebody else has started.
+/// Confirms that the owner of an account wants the reset `reset` that somebody else has started. Nobody confirms one that
+/// they have not seen: another help desk may have replaced it since the owner was asked.
 ///
 /// # Errors
 ///
-/// Refused for whoever started it, for clients, and where there is nothing to confirm; and the delegation limit.
-pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+/// Refused for whoever started it, for clients, for another reset than that of today, and where there is nothing to
+/// confirm; and the delegation limit.
+pub(crate) async fn confirm(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    reset: &str,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         service::require_authority_over(app, change, caller, id).await?;
         if matches!(caller, Caller::Token(principal) if principal.kind() == SubjectKind::Client) {
@@ -73,6 +80,11 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
             let detail = "no reset code of this user waits for a confirmation";
             return Err(ApiError::rule("nothing_to_confirm", detail, Vec::new()));
         };
+        if origin.id.as_deref() != Some(reset) {
+            let detail = "another reset of this user has replaced this one: read `reset` of the user, and ask the owner \
+                          of the account again";
+            return Err(ApiError::rule("another_reset", detail, Vec::new()));
+        }
         let by = caller.actor().to_string();
         if origin.by.as_deref() == Some(by.as_str()) {
             let detail = "you made this reset code: another person has to confirm it";
@@ -85,8 +97,10 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
                 return Err(ApiError::rule("second_person", detail, Vec::new()));
             }
         }
-        store::confirm(change, id, &by).await?;
-        change.record(json!({ "action": "user.reset_confirmed", "subject": id, "reset_by": origin.by }));
+        store::confirm(change, id, reset, &by).await?;
+        change.record(json!({
+            "action": "user.reset_confirmed", "subject": id, "reset": reset, "reset_by": origin.by,
+        }));
         Ok(())
     })
     .await

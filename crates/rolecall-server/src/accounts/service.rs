@@ -91,7 +91,9 @@ pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, Api
 pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<ShownUser, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     let user = find(app, id).await?;
-    Ok(ShownUser::to(app, Party::administering(caller), user))
+    let reset = reset_store::find_origin(&mut app.store().read().await?, id).await?;
+    let shown = ShownUser::to(app, Party::administering(caller), user);
+    Ok(shown.with_reset(reset, app.now()))
 }
 
 /// Returns the caller's own account.
@@ -321,17 +323,19 @@ pub(crate) async fn reset(
             // whoever holds everything gains nothing by a code
             let is_unconfirmed = !rights.authority.is_unlimited();
             let origin = ResetOrigin {
+                id: Some(code.id.clone()),
+                at: Some(change.now()),
                 by: Some(by),
                 address,
                 is_unconfirmed,
-                confirmed_by: None,
+                ..ResetOrigin::default()
             };
             store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
             reset_store::set_origin(change, id, &origin).await?;
             known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
             end_access(change, id).await?;
             request_ending::end_for_subject(change, id).await?;
-            change.record(json!({ "action": "user.reset", "subject": id }));
+            change.record(json!({ "action": "user.reset", "subject": id, "reset": code.id }));
             Ok(is_unconfirmed)
         })
         .await?;

@@ -2,9 +2,10 @@
 
 use std::ops::Deref;
 
+use rolecall_core::Timestamp;
 use serde_json::{Map, Value};
 
-use super::store::User;
+use super::{reset_store::ResetOrigin, store::User};
 use crate::{
     app::App,
     profile::rules::{self, Party},
@@ -16,6 +17,8 @@ use crate::{
 pub(crate) struct ShownUser {
     user: User,
     profile: Option<Map<String, Value>>,
+    /// The reset whose code can be used now.
+    reset: Option<ResetOrigin>,
 }
 
 impl ShownUser {
@@ -35,8 +38,21 @@ impl ShownUser {
     pub(crate) fn to(app: &App, party: Party, user: User) -> Self {
         Self {
             profile: rules::visible(&app.settings().profile, party, &user.profile),
+            reset: None,
             user,
         }
+    }
+
+    /// Adds the reset of the user, for an administrator, unless its code has expired.
+    pub(super) fn with_reset(mut self, reset: Option<ResetOrigin>, now: Timestamp) -> Self {
+        let is_open = |reset: &ResetOrigin| reset.expires_at.is_some_and(|end| end > now);
+        self.reset = reset.filter(|reset| reset.id.is_some() && is_open(reset));
+        self
+    }
+
+    /// Returns the reset whose code can be used now, where it was asked for.
+    pub(crate) fn reset(&self) -> Option<&ResetOrigin> {
+        self.reset.as_ref()
     }
 
     /// Returns all of `users` as `party` may see them.

@@ -40,7 +40,7 @@ queries! {
         WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
         reset_expires_at = NULL, reset_by = NULL, reset_address = NULL, reset_unconfirmed = $3, \
-        reset_confirmed_by = NULL, device_epoch = device_epoch + 1, updated_at = $4 WHERE id = $1";
+        reset_confirmed_by = NULL, reset_id = NULL, reset_at = NULL, device_epoch = device_epoch + 1, updated_at = $4 WHERE id = $1";
     SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
     CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \

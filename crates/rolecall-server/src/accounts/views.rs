@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{registration::ResetCode, shown::ShownUser};
+use super::{registration::ResetCode, reset_store::ResetOrigin, shown::ShownUser};
 use crate::times::rfc3339;
 
 /// A user.
@@ -32,10 +32,53 @@ pub(crate) struct UserView {
     created_at: String,
     #[schema(format = DateTime)]
     updated_at: String,
+    /// The reset whose code can be used now; only where one user is shown to an administrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    reset: Option<ResetView>,
+}
+
+/// A reset that somebody has started for a user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reset)]
+pub(crate) struct ResetView {
+    /// A confirmation names it.
+    id: String,
+    /// Who started it, as the audit log names them.
+    #[schema(required)]
+    made_by: Option<String>,
+    /// The address of the request; null for a command and for a link.
+    #[schema(required)]
+    made_from: Option<String>,
+    #[schema(format = DateTime, required)]
+    made_at: Option<String>,
+    #[schema(format = DateTime, required)]
+    expires_at: Option<String>,
+    /// The code is worth nothing until another administrator confirms it, or its owner uses it with a known device or a
+    /// second factor.
+    needs_confirmation: bool,
+    /// The second person.
+    #[schema(required)]
+    confirmed_by: Option<String>,
+}
+
+impl ResetView {
+    fn of(reset: &ResetOrigin) -> Option<Self> {
+        Some(Self {
+            id: reset.id.clone()?,
+            made_by: reset.by.clone(),
+            made_from: reset.address.clone(),
+            made_at: reset.at.map(rfc3339),
+            expires_at: reset.expires_at.map(rfc3339),
+            needs_confirmation: reset.is_unconfirmed,
+            confirmed_by: reset.confirmed_by.clone(),
+        })
+    }
 }
 
 impl From<ShownUser> for UserView {
     fn from(user: ShownUser) -> Self {
+        let reset = user.reset().and_then(ResetView::of);
         let (user, profile) = user.into_parts();
         Self {
             id: user.id,
@@ -47,6 +90,7 @@ impl From<ShownUser> for UserView {
             roles: user.roles,
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
+            reset,
         }
     }
 }
@@ -143,6 +187,9 @@ pub(crate) struct ResetCodeView {
     /// Missing if a link was sent to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_code: Option<String>,
+    /// The id of the reset, which a confirmation names; missing if a link was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_id: Option<String>,
     /// A link was sent to the verified address of the user; missing if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
@@ -161,6 +208,7 @@ impl ResetCodeView {
     pub(crate) fn mailed(expires_at: Timestamp) -> Self {
         Self {
             reset_code: None,
+            reset_id: None,
             mailed: true,
             needs_confirmation: false,
             expires_at: rfc3339(expires_at),
@@ -173,6 +221,7 @@ impl From<ResetCode> for ResetCodeView {
         Self {
             needs_confirmation: reset.is_unconfirmed,
             reset_code: Some(reset.code),
+            reset_id: Some(reset.id),
             mailed: false,
             expires_at: rfc3339(reset.expires_at),
         }

@@ -13,7 +13,7 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::{service, store::User, views::UserView},
+    accounts::{reset_store::ResetOrigin, service, store::User, views::UserView},
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
@@ -45,6 +45,7 @@ pub(super) async fn show(context: &Context, name: &str) -> Result<(), CliError> 
             assignments: views,
         }));
     }
+    let reset = user.reset().map(describe_reset);
     let (user, profile) = user.into_parts();
     let email = address_of(&user);
     let facts = [
@@ -58,6 +59,9 @@ pub(super) async fn show(context: &Context, name: &str) -> Result<(), CliError> 
     for (name, value) in facts {
         let _ = writeln!(text, "{name:8}{}", printable(&value));
     }
+    if let Some(reset) = reset {
+        let _ = writeln!(text, "reset   {reset}");
+    }
     for (name, value) in profile.unwrap_or_default() {
         let _ = writeln!(text, "profile {name} = {}", printable(&plain(&value)));
     }
@@ -65,6 +69,28 @@ pub(super) async fn show(context: &Context, name: &str) -> Result<(), CliError> 
         let _ = writeln!(text, "role    {}", describe(&one));
     }
     write_out(&text)
+}
+
+/// Describes a reset, such as `0197.. made 2030-01-01T00:00:00Z by user:0196.. from 203.0.113.9 (needs a confirmation)`.
+fn describe_reset(reset: &ResetOrigin) -> String {
+    let mut text = reset.id.clone().unwrap_or_default();
+    if let Some(at) = reset.at {
+        let _ = write!(text, " made {}", rfc3339(at));
+    }
+    if let Some(by) = &reset.by {
+        let _ = write!(text, " by {}", printable(by));
+    }
+    if let Some(address) = &reset.address {
+        let _ = write!(text, " from {}", printable(address));
+    }
+    match &reset.confirmed_by {
+        Some(by) => {
+            let _ = write!(text, " (confirmed by {})", printable(by));
+        }
+        None if reset.is_unconfirmed => text.push_str(" (needs a confirmation)"),
+        None => {}
+    }
+    text
 }
 
 /// Returns a value of the profile as `--profile` takes it.

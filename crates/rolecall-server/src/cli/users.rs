@@ -383,7 +383,9 @@ fn join_names<'a>(roles: impl IntoIterator<Item = &'a RoleName>) -> String {
 fn print_reset_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
     let expires_at = rfc3339(code.expires_at);
     if context.json {
-        let mut answer = json!({ "reset_code": code.code, "expires_at": expires_at });
+        let mut answer = json!({
+            "reset_code": code.code, "reset_id": code.id, "expires_at": expires_at,
+        });
         if let (true, Some(members)) = (code.is_unconfirmed, answer.as_object_mut()) {
             members.insert("needs_confirmation".to_owned(), json!(true));
         }

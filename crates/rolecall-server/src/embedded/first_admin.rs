@@ -235,6 +235,7 @@ mod tests {
     #[test]
     fn a_name_with_quotes_stays_one_argument_of_the_shell() {
         let code = ResetCode {
+            id: String::new(),
             code: "AAAA-BBBB".to_owned(),
             hash: String::new(),
             expires_at: rolecall_core::Timestamp::from_seconds(0),

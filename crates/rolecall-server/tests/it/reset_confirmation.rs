@@ -15,6 +15,8 @@ on_both![
     y415_a_known_device_or_a_second_factor_of_the_owner_confirms_a_code,
     y416_a_newer_code_needs_a_newer_confirmation,
     administrators_and_the_command_line_need_no_confirmation,
+    y471_a_confirmation_is_about_the_reset_that_it_names,
+    y471_a_user_shows_an_administrator_the_reset_that_can_be_used,
     y470_a_device_of_another_account_of_the_name_confirms_nothing,
     y470_a_device_from_before_the_account_was_handed_over_confirms_nothing,
     y470_a_device_confirms_again_once_it_has_signed_in_with_the_new_password,
@@ -43,9 +45,22 @@ async fn make(app: &TestApp, token: &str, id: &str) -> String {
     made.text("reset_code")
 }
 
+/// Returns the id of the reset that the user shows; empty if there is none.
+async fn shown(app: &TestApp, id: &str) -> String {
+    let user = app.get(format!("/api/users/{id}"), app.admin().await).await;
+    let reset = &user.is(200).json["reset"]["id"];
+    reset.as_str().unwrap_or_default().to_owned()
+}
+
+async fn confirm_one(app: &TestApp, token: &str, id: &str, reset: &str) -> Response {
+    let path = format!("/api/users/{id}/reset/confirm");
+    app.post(path, token, json!({ "reset_id": reset })).await
+}
+
+/// Confirms the reset that the user shows.
 async fn confirm(app: &TestApp, token: &str, id: &str) -> Response {
-    app.post(format!("/api/users/{id}/reset/confirm"), token, json!({}))
-        .await
+    let reset = shown(app, id).await;
+    confirm_one(app, token, id, &reset).await
 }
 
 async fn redeem(app: &TestApp, code: &str, second: &str, device: &str) -> Response {
@@ -292,4 +307,76 @@ async fn y470_a_device_confirms_again_once_it_has_signed_in_with_the_new_passwor
     redeem(&app, &code, "", &second)
         .await
         .violates("reset_unconfirmed");
+}
+
+async fn y471_a_confirmation_is_about_the_reset_that_it_names(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let (henry, hanna) = (
+        help_desk(&app, "henry").await,
+        help_desk(&app, "hanna").await,
+    );
+    make(&app, &hilda, &alice).await;
+    let asked_about = shown(&app, &alice).await;
+    let other = make(&app, &henry, &alice).await;
+    confirm_one(&app, &hanna, &alice, &asked_about)
+        .await
+        .violates("another_reset");
+    for wrong in ["", "none"] {
+        confirm_one(&app, &hanna, &alice, wrong)
+            .await
+            .violates("another_reset");
+    }
+    let path = format!("/api/users/{alice}/reset/confirm");
+    let unnamed = app.post(&path, &hanna, json!({})).await;
+    unnamed.invalid(&["body", "reset_id"]);
+    let unnamed = app.request(Method::POST, &path).token(&hanna).send().await;
+    unnamed.invalid(&["body", "reset_id"]);
+    redeem(&app, &other, "", "")
+        .await
+        .violates("reset_unconfirmed");
+    assert_ne!(shown(&app, &alice).await, asked_about);
+    confirm(&app, &hanna, &alice).await.no_content();
+    redeem(&app, &other, "", "").await.no_content();
+}
+
+async fn y471_a_user_shows_an_administrator_the_reset_that_can_be_used(app: TestApp) {
+    let (hilda, alice) = prepare(&app).await;
+    let henry = help_desk(&app, "henry").await;
+    assert_eq!(shown(&app, &alice).await, "");
+    let path = format!("/api/users/{alice}/reset");
+    let request = app.request(Method::POST, &path).peer("198.51.100.20");
+    let made = request.token(&hilda).send().await;
+    let id = made.is(200).text("reset_id");
+    let user = app
+        .get(format!("/api/users/{alice}"), app.admin().await)
+        .await;
+    let reset = &user.is(200).json["reset"];
+    let by = |id: &str| format!("user:{id}");
+    assert_eq!(reset["id"], id);
+    assert_eq!(reset["made_by"], by(&app.id_of("hilda").await));
+    assert_eq!(reset["made_from"], "198.51.100.20");
+    assert_eq!(reset["expires_at"], made.text("expires_at"));
+    assert_eq!(reset["needs_confirmation"], true);
+    assert_eq!(reset["confirmed_by"], serde_json::Value::Null);
+    let printed = run(&app, &["user", "show", "alice"]).await;
+    assert!(
+        printed.contains(&id) && printed.contains("needs a confirmation"),
+        "{printed}"
+    );
+    confirm(&app, &henry, &alice).await.no_content();
+    let entry = app.newest_entry().await;
+    assert_eq!(entry["changes"][0]["reset"], id);
+    let printed = run(&app, &["user", "show", "alice"]).await;
+    assert!(printed.contains("confirmed by user:"), "{printed}");
+    redeem(&app, &made.text("reset_code"), "", "")
+        .await
+        .no_content();
+    assert_eq!(shown(&app, &alice).await, "");
+    // one that has expired is none
+    make(&app, &hilda, &alice).await;
+    assert_ne!(shown(&app, &alice).await, "");
+    app.db
+        .execute("UPDATE users SET reset_expires_at = 1 WHERE reset_id IS NOT NULL")
+        .await;
+    assert_eq!(shown(&app, &alice).await, "");
 }

@@ -188,4 +188,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "devices of owners",
         include_str!("../../../migrations/0043_devices_of_owners.sql"),
     ),
+    (
+        44,
+        "ids of resets",
+        include_str!("../../../migrations/0044_ids_of_resets.sql"),
+    ),
 ];

@@ -49,6 +49,7 @@ POST /api/me/factors/passkey/confirm own {"id": "x", "credential": {}}
 POST /api/invitations admin {"email": "a@mail.example"}
 POST /api/users admin {"username": "bob"}
 PATCH /api/users/ID admin {"email": "a@mail.example"}
+POST /api/users/ID/reset/confirm admin {"reset_id": "invented"}
 POST /api/roles admin {"name": "another"}
 PATCH /api/roles/editor admin {"description": "x"}
 POST /api/permissions admin {"name": "items:read"}
