@@ -225,10 +225,12 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Forgets the remembered devices of each user whose tokens end, whatever the reason is.
+    /// Forgets the remembered devices of each user whose tokens end, whatever the reason is. What ends in one tenant alone
+    /// says nothing about who the user is.
     async fn forget_devices(&mut self) -> Result<(), StoreError> {
         let subjects = self.floors.iter().map(|one| &one.floor);
-        let subjects = subjects.filter(|floor| floor.kind == FloorKind::Subject);
+        let is_whole = |floor: &&Floor| floor.kind == FloorKind::Subject && floor.tenant.is_none();
+        let subjects = subjects.filter(is_whole);
         for subject in subjects {
             let forget = query(FORGET_DEVICES).bind(subject.key.as_str());
             forget.execute(self.conn).await?;
