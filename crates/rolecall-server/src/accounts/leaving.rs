@@ -9,6 +9,7 @@ use crate::{
     authority::{caller::Caller, rights::Rights},
     error::ApiError,
     login::password::{self, LoginError, Typed},
+    quota::Quota,
 };
 
 /// Deletes the account of the user who typed their password, with all that goes when an administrator deletes it.
@@ -25,7 +26,12 @@ pub(crate) async fn leave(app: &App, subject: &str, typed: &Typed<'_>) -> Result
     if proven.id != subject || proven.by_reset_code {
         return Err(LoginError::Wrong);
     }
-    let caller = Caller::As { user_id: subject };
+    // before any event, so that one right password fills no log
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, subject) {
+        password::count_refused(app, &proven, typed.origin.address).await?;
+        return Err(used_up.into());
+    }
+    let caller = Caller::Own { user_id: subject };
     let left = app.change(caller, async |change| {
         Rights::load(app, change, caller).await?;
         let now = change.now();

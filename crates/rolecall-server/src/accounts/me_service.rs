@@ -32,7 +32,7 @@ use crate::{
     quota::Quota,
     roles::request_ending,
     sessions,
-    store::outbox::Notice,
+    store::{Change, outbox::Notice},
 };
 
 /// The kind of the error of a missing second factor.
@@ -171,6 +171,11 @@ pub(crate) async fn change_forced(
     code: &str,
 ) -> Result<(), LoginError> {
     let proven = password::prove(app, typed).await?;
+    // the callers have no token, by which other changes are counted; taken before any event
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
+        password::count_refused(app, &proven, typed.origin.address).await?;
+        return Err(used_up.into());
+    }
     let code = TypedCode {
         subject: &proven.id,
         username: &proven.username,
@@ -189,11 +194,6 @@ pub(crate) async fn change_forced(
             user_id: &proven.id,
         }
     };
-    // the callers above have no token, by which other changes are counted
-    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
-        password::count_refused(app, &proven, typed.origin.address).await?;
-        return Err(used_up.into());
-    }
     let new = NewPassword {
         text: new,
         keep: None,
@@ -223,6 +223,24 @@ async fn check_second(
         return Err(LoginError::Failed(second_factor_required()));
     }
     second::check(app, code).await.map(Some)
+}
+
+/// Refuses a change without a code if the account has got its first factor since that was looked up.
+async fn still_without_second(
+    app: &App,
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    subject: &str,
+) -> Result<(), ApiError> {
+    if let Caller::Token(principal) = caller {
+        let owner = Owner::by_token(principal, "");
+        return owner.prove_second(app, change.conn()).await;
+    }
+    if factors::kinds(change.conn(), subject).await?.is_empty() {
+        Ok(())
+    } else {
+        Err(second_factor_required())
+    }
 }
 
 /// The error of a change of the password without the code that the account asks for.
@@ -308,10 +326,12 @@ async fn replace_password(
         if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
-        if let Some((checked, code)) = new.second
-            && !checked.spend(app, change.conn(), code).await?
-        {
-            return Ok(false);
+        match new.second {
+            Some((checked, code)) if !checked.spend(app, change.conn(), code).await? => {
+                return Ok(false);
+            }
+            Some(_) => {}
+            None => still_without_second(app, change, caller, &proven.id).await?,
         }
         let origin = reset_store::find_origin(change.conn(), &proven.id).await?;
         if let Some(origin) = &origin {
@@ -366,6 +386,44 @@ mod tests {
     use crate::throttle::MAX_FAILURES;
 
     const PASSWORD: &str = "a password of alice";
+
+    #[tokio::test]
+    async fn y480_a_factor_that_is_added_while_the_password_changes_is_asked_for() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("alice", PASSWORD, &[])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let typed = Typed {
+            username: "alice",
+            password: PASSWORD,
+            origin: Origin::default(),
+        };
+        let Ok(proven) = password::prove(app, &typed).await else {
+            panic!("the right password")
+        };
+        let id = proven.id.as_str();
+        let begun = crate::factors::enrolment::begin(app, id, "").await.unwrap();
+        let added = app.change_as(Caller::System, async |change| {
+            assert!(factors::confirm(change, (&begun.id, id), 1).await?);
+            change.record(json!({ "action": "factor.added", "subject": id }));
+            Ok::<_, ApiError>(())
+        });
+        added.await.unwrap();
+        let new = NewPassword {
+            text: "another password of alice",
+            keep: None,
+            confirmed_by: None,
+            second: None,
+        };
+        let replaced = replace_password(app, Caller::System, &proven, &new, "").await;
+        let Err(ApiError::Invalid(refused)) = replaced else {
+            panic!("{replaced:?}")
+        };
+        assert_eq!(refused.kind, SECOND_FACTOR_REQUIRED);
+        assert!(password::prove(app, &typed).await.is_ok());
+    }
 
     #[tokio::test]
     async fn x022_a_guess_that_was_under_way_when_the_account_was_locked_changes_nothing() {

@@ -125,12 +125,13 @@ enum Attempt {
 
 async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attempt, OAuthError> {
     let proven = password::prove(app, &request.typed()).await?;
-    let opened = if proven.by_reset_code || proven.credentials.status != Status::Active {
-        Err(OAuthError::PasswordChangeRequired)
-    } else if let Err(used_up) = app.take_quota(Quota::LogIns, &proven.id) {
-        // only the right password takes from it, so that nobody else can use it up
+    if let Err(used_up) = app.take_quota(Quota::LogIns, &proven.id) {
+        // only the right password takes from it, so that nobody else can use it up; each refusal below is an event
         password::count_refused(app, &proven, request.origin.address).await?;
         return Err(used_up.into());
+    }
+    let opened = if proven.by_reset_code || proven.credentials.status != Status::Active {
+        Err(OAuthError::PasswordChangeRequired)
     } else {
         let store = app.store();
         let log_in = async |conn: &mut Conn| log_in(app, conn, request, &proven).await;

@@ -5,7 +5,7 @@ use rolecall_server::config::Quotas;
 use serde_json::json;
 
 use crate::support::{
-    Database, Fixture, Node, PASSWORD, Response, TestApp, TokenPair, on_both, session_id,
+    Database, Fixture, Node, PASSWORD, Phone, Response, TestApp, TokenPair, on_both, session_id,
 };
 
 on_both![
@@ -19,6 +19,8 @@ on_both![
     y232_a_change_that_a_rule_refuses_costs_quota,
     y119_log_ins_and_password_changes_of_one_account_have_a_quota,
     y445_refused_new_passwords_of_one_account_write_ten_events,
+    y473_what_one_right_password_is_refused_writes_ten_events,
+    y473_what_one_reset_code_is_refused_writes_ten_events,
 ];
 
 /// A node with the smallest quotas for users.
@@ -327,4 +329,45 @@ async fn y445_refused_new_passwords_of_one_account_write_ten_events(app: Small) 
     }
     let events = "SELECT COUNT(*) FROM audit_events WHERE kind = 'password_proven'";
     assert_eq!(app.0.db.number(events).await, 10);
+}
+
+async fn y473_what_one_right_password_is_refused_writes_ten_events(app: Small) {
+    use rolecall::Clock as _;
+    let app = app.0;
+    app.create_user("alice", &[]).await;
+    let token = app.log_in("alice").await;
+    let begun = app.post("/api/me/factors/totp", &token, json!({})).await;
+    let (id, phone) = (begun.is(201).text("id"), Phone::with(&begun.text("secret")));
+    let code = json!({ "code": phone.code(app.clock.now()) });
+    let path = format!("/api/me/factors/{id}/confirm");
+    app.post(path, &token, code).await.is(200);
+    for _ in 0..12 {
+        app.replace_password("alice", PASSWORD, "another pass phrase")
+            .await;
+    }
+    let events = "SELECT COUNT(*) FROM audit_events WHERE kind = 'password_proven'";
+    let written = app.db.number(events).await;
+    assert!((1..=10).contains(&written), "{written}");
+}
+
+async fn y473_what_one_reset_code_is_refused_writes_ten_events(app: FewLogIns) {
+    let app = app.0;
+    app.create_role("helpdesk", &["rolecall.users:write"]).await;
+    app.create_user("hilda", &["helpdesk"]).await;
+    let alice = app.create_user("alice", &[]).await;
+    let hilda = app.log_in("hilda").await;
+    let made = app
+        .post(format!("/api/users/{alice}/reset"), &hilda, json!({}))
+        .await;
+    let code = made.is(200).text("reset_code");
+    for _ in 0..12 {
+        app.replace_password("alice", &code, "another pass phrase")
+            .await;
+        app.password_grant("alice", &code).await;
+    }
+    for kind in ["reset_refused", "password_proven"] {
+        let events = format!("SELECT COUNT(*) FROM audit_events WHERE kind = '{kind}'");
+        let written = app.db.number(&events).await;
+        assert!((1..=10).contains(&written), "{kind}: {written}");
+    }
 }
