@@ -22,7 +22,7 @@ pub(crate) enum Caller<'a> {
         /// The user's id.
         user_id: &'a str,
     },
-    /// A user at the own page, who ends what is theirs. It holds no permission: what somebody ends depends on none of their
+    /// A user at the own page, who changes or ends what is theirs. It holds no permission: that depends on none of their
     /// roles, nor on which of these may be active together.
     Own {
         /// The user's id.

@@ -2,6 +2,7 @@
 //! invitation names.
 
 pub(crate) mod handlers;
+mod inviter;
 pub(crate) mod service;
 pub(crate) mod sign_up;
 pub(crate) mod store;

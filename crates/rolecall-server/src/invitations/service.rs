@@ -6,7 +6,8 @@ use rolecall_passwords::Lane;
 use serde_json::json;
 
 use super::{
-    sign_up::{self, BY_SIGN_UP},
+    inviter::{By, Inviter},
+    sign_up,
     store::{self, Invitation},
 };
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
         assigning::{Assignee, Validity},
         assignments,
     },
-    store::{Actor, Change},
+    store::Change,
     throttle::network_lane,
     usernames::{Username, folded},
 };
@@ -106,7 +107,7 @@ pub(crate) async fn create(
         expires_at: app.now().plus(lifetime),
     };
     app.change(caller, async |change| {
-        check_rights(app, change, caller, wanted).await?;
+        check_rights(app, change, By::Caller(caller), wanted).await?;
         let address = invitation.address.as_str();
         if email_store::is_email_verified(change.conn(), address, "").await? {
             let detail = "a user has this verified e-mail address: assign the roles to that user";
@@ -131,15 +132,15 @@ pub(crate) async fn create(
 async fn check_rights(
     app: &App,
     change: &mut Change<'_>,
-    caller: Caller<'_>,
+    by: By<'_>,
     wanted: &NewInvitation<'_>,
 ) -> Result<(), ApiError> {
-    Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+    by.rights(app, change, None, may::WriteUsers::NAME).await?;
     if wanted.roles.is_empty() {
         return Ok(());
     }
     let needed = may::WriteAssignments::NAME;
-    let rights = Rights::require_in(app, change, caller, wanted.tenant, needed).await?;
+    let rights = by.rights(app, change, wanted.tenant, needed).await?;
     for role in wanted.roles {
         let known = rights.policy.policy.role(role.as_str());
         known.ok_or_else(|| ApiError::unknown("role", role))?;
@@ -321,17 +322,18 @@ async fn accept_in(
         tenant: tenant.as_ref(),
         language: "",
     };
-    check_rights(app, change, caller, &wanted).await?;
+    let by = By::of_invitation(caller);
+    check_rights(app, change, by, &wanted).await?;
     if email_store::is_email_verified(change.conn(), &invitation.address, "").await? {
         return Err(AcceptError::Ended);
     }
     // others have the address without having proven it
     email_store::take_unverified(app, change, &invitation.address).await?;
-    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+    let rights = by.rights(app, change, None, may::WriteUsers::NAME).await?;
     create_in(change, &rights, caller, user, &[]).await?;
     for role in roles {
         let needed = may::WriteAssignments::NAME;
-        let rights = Rights::require_in(app, change, caller, tenant.as_ref(), needed).await?;
+        let rights = by.rights(app, change, tenant.as_ref(), needed).await?;
         let (assignee, validity) = (Assignee::User(user.id), Validity::default());
         assignments::assign_in(
             change,
@@ -360,40 +362,5 @@ fn is_outgrown(error: &ApiError) -> bool {
         ApiError::Rule { rule, .. } => *rule != "email_taken",
         ApiError::Unknown { kind, .. } => *kind == "role",
         _ => false,
-    }
-}
-
-/// The person in whose name an invitation is accepted.
-enum Inviter {
-    User(String),
-    CommandLine(String),
-    Application(String),
-    /// Nobody: people sign up by themselves.
-    SignUp,
-}
-
-impl Inviter {
-    /// Reads the text of an actor.
-    fn of(actor: &str) -> Self {
-        if let Some(name) = actor.strip_prefix("cli:") {
-            return Self::CommandLine(name.to_owned());
-        }
-        if let Some(part) = actor.strip_prefix("app:") {
-            return Self::Application(part.to_owned());
-        }
-        if actor == BY_SIGN_UP {
-            return Self::SignUp;
-        }
-        // nobody has the id of what is no user
-        Self::User(Actor::subject_in(actor).unwrap_or_default().to_owned())
-    }
-
-    fn caller(&self) -> Caller<'_> {
-        match self {
-            Self::User(user_id) => Caller::As { user_id },
-            Self::CommandLine(system_user) => Caller::CommandLine { system_user },
-            Self::Application(part) => Caller::Application { part },
-            Self::SignUp => Caller::System,
-        }
     }
 }

@@ -15,6 +15,7 @@ on_both![
     i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it,
     y437_an_address_that_mail_does_not_carry_is_refused_at_once,
     nobody_invites_beyond_what_they_hold,
+    y479_an_inviter_whose_roles_are_kept_apart_has_invited,
     without_mail_the_command_line_prints_the_link,
 ];
 
@@ -298,4 +299,30 @@ async fn without_mail_the_command_line_prints_the_link(db: Database) {
     assert_eq!(assigned.items("role"), ["editor"]);
     let error = run_failing(&app, &["user", "invite", GUEST, "--role", "none"]).await;
     assert!(error.contains("none"), "{error}");
+}
+
+async fn y479_an_inviter_whose_roles_are_kept_apart_has_invited(site: Mailing) {
+    let needed = ["rolecall.users:write", "rolecall.assignments:write"];
+    site.create_role("inviter", &needed).await;
+    site.create_role("auditor", &["audits:read"]).await;
+    let carol = site.create_user("carol", &["inviter"]).await;
+    let token = site.log_in("carol").await;
+    invite(
+        &site,
+        &token,
+        json!({ "email": GUEST, "roles": ["inviter"] }),
+    )
+    .await
+    .is(201);
+    let link = site.server.count(1).await[0].token();
+    let body = json!({
+        "name": "apart", "kind": "dynamic", "roles": ["inviter", "auditor"], "at_most": 1,
+    });
+    let created = site.post("/api/constraints", site.admin().await, body);
+    created.await.is(201);
+    site.assign(&carol, "auditor").await;
+    let done = accept(&site.app, &link, "guest").await;
+    assert_eq!(done.is(303).header("location"), Some("/invite?done=1"));
+    let roles = "SELECT a.role FROM role_assignments a JOIN users u ON u.id = a.subject_id WHERE u.username = 'guest'";
+    assert_eq!(site.db.texts(roles).await, ["inviter"]);
 }
