@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     mailed_reset, me_service,
     registration::{self, NewAccount},
-    reset_confirmation,
+    reset, reset_confirmation,
     service::{self, Changes},
     views::{CreatedUserView, ResetCodeView, UserView},
 };
@@ -305,7 +305,7 @@ pub(crate) async fn reset_user(
         return Ok(Json(ResetCodeView::mailed(until)));
     }
     let address = Some(address.as_str());
-    let code = service::reset(&app, Caller::Token(&caller), &id, address).await?;
+    let code = reset::start(&app, Caller::Token(&caller), &id, address).await?;
     Ok(Json(code.into()))
 }
 

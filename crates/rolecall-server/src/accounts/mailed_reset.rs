@@ -13,6 +13,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, subject::Status},
     error::ApiError,
+    factors::owner::Owner,
     login::known,
     mail::reset,
     roles::request_ending,
@@ -39,6 +40,7 @@ pub(crate) async fn start(
     let sent = app
         .change(caller, async |change| {
             let user = service::require_authority_over(app, change, caller, id).await?;
+            Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
             let address = user.proven_email().map(str::to_owned);
             let Some(address) = address.filter(|_| user.status != Status::Disabled) else {
                 return Ok(None);

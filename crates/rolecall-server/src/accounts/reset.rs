@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{
     registration::ResetCode,
     reset_store::{self, ResetOrigin},
+    service,
     store::{self, User},
 };
 use crate::{
@@ -17,8 +18,9 @@ use crate::{
     audit::events,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
+    factors::owner::Owner,
     login::{known, password::Proven},
-    roles::assigning,
+    roles::{assigning, request_ending},
     sessions::store as sessions,
     store::{Actor, Change, Conn},
     throttle::is_same_place,
@@ -26,6 +28,47 @@ use crate::{
 
 /// The sessions of an administrator that are compared.
 const SESSIONS: i64 = 1000;
+
+/// Takes the password away and makes a one-time code instead; sessions end at once. `address` is where the request came
+/// from; the code cannot be used there.
+pub(crate) async fn start(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    address: Option<&str>,
+) -> Result<ResetCode, ApiError> {
+    let code = ResetCode::new(app.now())?;
+    let (by, address) = (caller.actor().to_string(), address.map(str::to_owned));
+    let is_unconfirmed = app
+        .change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+            let user = service::required(change, id).await?;
+            assigning::cover_subject(change, &rights, id).await?;
+            Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
+            // whoever holds everything gains nothing by a code
+            let is_unconfirmed = !rights.authority.is_unlimited();
+            let origin = ResetOrigin {
+                id: Some(code.id.clone()),
+                at: Some(change.now()),
+                by: Some(by),
+                address,
+                is_unconfirmed,
+                ..ResetOrigin::default()
+            };
+            store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
+            reset_store::set_origin(change, id, &origin).await?;
+            known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
+            service::end_access(change, id).await?;
+            request_ending::end_for_subject(change, id).await?;
+            change.record(json!({ "action": "user.reset", "subject": id, "reset": code.id }));
+            Ok(is_unconfirmed)
+        })
+        .await?;
+    Ok(ResetCode {
+        is_unconfirmed,
+        ..code
+    })
+}
 
 /// Refuses a reset code or first password that comes from where its maker is: the address of the request that made it,
 /// or of a session of its maker. The refusal is an event. Returns true if somebody else than the user made it.

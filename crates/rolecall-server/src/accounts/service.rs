@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     emails, profiles,
-    registration::{ResetCode, hash_new, parse_email, parse_username},
-    reset_store::{self, ResetOrigin},
+    registration::{hash_new, parse_email, parse_username},
+    reset_store,
     shown::ShownUser,
     store::{self, User, UserFilter},
     withheld::withhold,
@@ -19,6 +19,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
+    factors::owner::Owner,
     login::known,
     mail::notices,
     patch::Patch,
@@ -154,6 +155,7 @@ pub(crate) async fn update(
             let mut entry = entry_of(&before, &after);
             let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
             if after != before {
+                Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
                 write_account(app, change, &rights, &before, &after).await?;
             } else if !written {
                 return Ok(before);
@@ -305,46 +307,6 @@ pub(super) fn name_references(error: ApiError, id: &str) -> ApiError {
     }
 }
 
-/// Takes the password away and makes a one-time code instead; sessions end at once. `address` is where the request came
-/// from; the code cannot be used there.
-pub(crate) async fn reset(
-    app: &App,
-    caller: Caller<'_>,
-    id: &str,
-    address: Option<&str>,
-) -> Result<ResetCode, ApiError> {
-    let code = ResetCode::new(app.now())?;
-    let (by, address) = (caller.actor().to_string(), address.map(str::to_owned));
-    let is_unconfirmed = app
-        .change(caller, async |change| {
-            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-            let user = required(change, id).await?;
-            cover_subject(change, &rights, id).await?;
-            // whoever holds everything gains nothing by a code
-            let is_unconfirmed = !rights.authority.is_unlimited();
-            let origin = ResetOrigin {
-                id: Some(code.id.clone()),
-                at: Some(change.now()),
-                by: Some(by),
-                address,
-                is_unconfirmed,
-                ..ResetOrigin::default()
-            };
-            store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
-            reset_store::set_origin(change, id, &origin).await?;
-            known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
-            end_access(change, id).await?;
-            request_ending::end_for_subject(change, id).await?;
-            change.record(json!({ "action": "user.reset", "subject": id, "reset": code.id }));
-            Ok(is_unconfirmed)
-        })
-        .await?;
-    Ok(ResetCode {
-        is_unconfirmed,
-        ..code
-    })
-}
-
 /// Sets a password from the command line of the machine itself, and opens a locked account.
 pub(crate) async fn set_password(
     app: &App,
@@ -388,7 +350,7 @@ pub(crate) async fn end_access(change: &mut Change<'_>, id: &str) -> Result<(), 
     Ok(())
 }
 
-async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
+pub(super) async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
     let now = change.now();
     store::find_user(change.conn(), id, now)
         .await?

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     accounts::{
         registration::{self, NewAccount, ResetCode},
+        reset,
         service::{self, Changes},
         shown::ShownUser,
         views::UserView,
@@ -192,7 +193,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         } => set_password(context, name, *password_stdin).await,
         UserCommand::Reset { name } => {
             let id = context.user_id(name).await?;
-            let code = service::reset(&context.app, context.caller(), &id, None).await?;
+            let code = reset::start(&context.app, context.caller(), &id, None).await?;
             print_reset_code(context, &code)
         }
         UserCommand::Invite {

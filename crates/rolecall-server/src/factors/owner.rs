@@ -5,6 +5,7 @@ use rolecall_core::{Acr, Timestamp};
 
 use super::{recovery_codes::CREDENTIAL, store, store::FactorKind};
 use crate::{
+    accounts::store as accounts,
     app::App,
     authority::caller::Caller,
     error::ApiError,
@@ -12,6 +13,9 @@ use crate::{
     sessions::{self, store::Acting},
     store::{Conn, StoreError},
 };
+
+/// The methods of a sign-in with a code by mail, and nothing else.
+const CODE_BY_MAIL: &str = "otp";
 
 /// The owner of an account, by the session in which they act.
 #[derive(Clone, Copy)]
@@ -54,10 +58,46 @@ impl<'a> Owner<'a> {
         }
     }
 
+    /// Returns the owner where `caller` is the user `subject`: an administrator at their own account. The routes of
+    /// administrators ask there for what those of owners ask for, or whoever has got hold of a token of an administrator
+    /// would go round by them.
+    ///
+    /// # Errors
+    ///
+    /// 403 for a narrowed token.
+    pub(crate) fn at_own_account(
+        caller: Caller<'a>,
+        subject: &'a str,
+        address: &'a str,
+    ) -> Result<Option<Self>, ApiError> {
+        match caller {
+            Caller::Token(principal) if principal.subject() == subject => {
+                if principal.narrowed() {
+                    return Err(ApiError::Lacks(None));
+                }
+                Ok(Some(Self::by_token(principal, address)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks an administrator who changes their own account for what its owner is asked for.
+    pub(crate) async fn prove_at_own_account(
+        app: &App,
+        conn: &mut Conn,
+        caller: Caller<'_>,
+        subject: &str,
+    ) -> Result<(), ApiError> {
+        match Owner::at_own_account(caller, subject, "")? {
+            Some(owner) => owner.prove(app, conn, None).await,
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn caller(&self) -> Caller<'a> {
         match self.session {
             Session::Token(principal) => Caller::Token(principal),
-            Session::Browser(_) => Caller::As {
+            Session::Browser(_) => Caller::Own {
                 user_id: self.subject,
             },
         }
@@ -99,6 +139,47 @@ impl<'a> Owner<'a> {
         } else {
             Err(step_up(app, Some(needed).filter(|acr| *acr > Acr::Aal1)))
         }
+    }
+
+    /// The same before a factor is added. The first one of an account with a verified address needs a code that was sent
+    /// there, if mails are sent: whoever knows the password alone adds none. A sign-in that asks for a second factor sends
+    /// the code, and adds the factor then.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::StepUp`].
+    pub(crate) async fn prove_to_add(&self, app: &App, conn: &mut Conn) -> Result<(), ApiError> {
+        self.prove(app, conn, None).await?;
+        let is_first = store::kinds(conn, self.subject).await?.is_empty();
+        if !is_first || app.settings().mail.is_none() {
+            return Ok(());
+        }
+        let user = accounts::find_user(conn, self.subject, app.now()).await?;
+        if user.is_none_or(|user| user.email_verified_at.is_none()) {
+            return Ok(());
+        }
+        let sureness = self.sureness(app, conn).await?;
+        // who has signed in with a code by mail has got one
+        if sureness.is_some_and(|one| one.amr == CODE_BY_MAIL) {
+            return Ok(());
+        }
+        Err(step_up(app, Some(Acr::Aal2)))
+    }
+
+    /// Checks the owner who types the password with the change: that is a fresh proof, but not of a second factor.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::StepUp`].
+    pub(crate) async fn prove_beside_password(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+    ) -> Result<(), ApiError> {
+        if store::kinds(conn, self.subject).await?.is_empty() {
+            return Ok(());
+        }
+        self.prove(app, conn, None).await
     }
 
     /// Checks that a second factor stands behind the session, if the account has one: the password alone, or a device on

@@ -23,7 +23,7 @@ use crate::{
         code_store,
     },
     quota::Quota,
-    roles::assigning,
+    roles::{assigning, request_ending},
     sessions::{self, store::Acting},
     store::{Change, gate},
 };
@@ -67,7 +67,7 @@ pub(crate) async fn add_totp(
 ) -> Result<Enrolment, ApiError> {
     enrolment::require_on(app)?;
     owner
-        .prove(app, &mut app.store().read().await?, None)
+        .prove_to_add(app, &mut app.store().read().await?)
         .await?;
     // it is no change until it is confirmed, and is limited like one
     app.take_quota(Quota::OwnChanges, owner.subject)?;
@@ -82,10 +82,11 @@ pub(crate) async fn confirm_totp(
     code: &str,
 ) -> Result<Confirmed, ApiError> {
     owner
-        .prove(app, &mut app.store().read().await?, None)
+        .prove_to_add(app, &mut app.store().read().await?)
         .await?;
     enrolment::check(app, (id, owner.subject), code).await?;
     change(app, owner, None, async |change| {
+        owner.prove_to_add(app, change.conn()).await?;
         enrolment::confirm_in(app, change, (owner.subject, owner.address), id, code).await
     })
     .await
@@ -143,13 +144,16 @@ pub(crate) async fn make_codes(app: &App, owner: &Owner<'_>) -> Result<Vec<Strin
     .await
 }
 
-/// Removes a factor of somebody else, who has lost it.
+/// Removes a factor of somebody else, who has lost it. For their own, administrators prove what owners do.
 pub(crate) async fn remove_of(
     app: &App,
     caller: Caller<'_>,
     (user, address): (&str, &str),
     id: &str,
 ) -> Result<(), ApiError> {
+    if let Some(owner) = Owner::at_own_account(caller, user, address)? {
+        return remove(app, &owner, id).await;
+    }
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
         let now = change.now();
@@ -217,6 +221,8 @@ async fn remove_in(
     for device in remembered_store::delete_all(change, subject).await? {
         end_resting_on(change, subject, &device, &nobody).await?;
     }
+    // another person may sign in as the user from now on
+    request_ending::end_for_subject(change, subject).await?;
     change.record(json!({
         "action": "factor.removed", "subject": subject, "factor": id, "kind": kind.as_str(), "last": is_last,
     }));

@@ -7,6 +7,7 @@ use rolecall::Public;
 use super::{
     account::{LINK_SENT, show},
     answers::{failed, see_other},
+    factors::sign_in_again,
     languages::Language,
     owner::ACCOUNT,
     steps::Entered,
@@ -16,6 +17,7 @@ use crate::{
     accounts::registration,
     app::App,
     error::ApiError,
+    factors::owner::Owner,
     login::{
         account,
         browser::store::BrowserSession,
@@ -23,6 +25,7 @@ use crate::{
         password::{self, LoginError, Typed},
     },
     mail::addresses,
+    quota::Quota,
 };
 
 /// Send a link to an address (`email`), which proves that it is the user's; needs the present password (`password`).
@@ -46,6 +49,9 @@ pub(crate) async fn post_address(
     let mut entered = Entered::default();
     match ask_address(&app, &current, &form, &visitor, language).await {
         Ok(()) => return see_other(&format!("{ACCOUNT}?notice={LINK_SENT}")),
+        Err(LoginError::Failed(ApiError::StepUp { acr, max_age })) => {
+            return sign_in_again(&app, &browser, &current, ACCOUNT, (acr, max_age)).await;
+        }
         Err(LoginError::Wrong) => entered.fault("wrong-password", StatusCode::UNAUTHORIZED),
         Err(LoginError::Busy | LoginError::Failed(ApiError::Busy)) => {
             entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);
@@ -75,6 +81,10 @@ async fn ask_address(
     language: Language,
 ) -> Result<(), LoginError> {
     let address = registration::parse_email(form.get("email"))?;
+    let owner = Owner::in_browser(current, visitor.origin.address);
+    owner
+        .prove_beside_password(app, &mut app.store().read().await?)
+        .await?;
     let typed = Typed {
         username: &current.username,
         password: form.get("password"),
@@ -82,8 +92,21 @@ async fn ask_address(
     };
     // whoever sits at a browser that was left open must not be able to take the account with an address of theirs
     let proven = password::prove(app, &typed).await?;
-    password::forgive_address(app, &proven.slot.account, visitor.origin.address);
+    let origin = visitor.origin.address;
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
+        password::count_refused(app, &proven, origin).await?;
+        return Err(used_up.into());
+    }
     let language = app.parts().look.languages.name(language);
-    addresses::ask(app, &current.subject_id, &address, language).await?;
-    Ok(())
+    match addresses::ask(app, &current.subject_id, &address, language).await {
+        Ok(()) => {
+            password::forgive_address(app, &proven.slot.account, origin);
+            Ok(())
+        }
+        Err(refused) => {
+            // it shows that the password is right as a success does
+            password::record_refused(app, &proven, origin, "no_link_sent").await?;
+            Err(refused.into())
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The page of the second factors of somebody who is signed in.
 
+use std::time::Duration;
+
 use axum::{
     extract::{RawQuery, State},
     response::Response,
@@ -7,6 +9,7 @@ use axum::{
 use http::StatusCode;
 use minijinja::{Value, context};
 use rolecall::Public;
+use rolecall_core::Acr;
 
 use super::{
     account::{minute, signed_in},
@@ -220,14 +223,7 @@ pub(super) async fn refused(
     match error {
         ApiError::StepUp { acr, max_age } => {
             let back = format!("{PATH}?notice={SIGNED_IN_AGAIN}");
-            let request = AuthorizationRequest {
-                max_age: i64::try_from(max_age.as_secs()).ok(),
-                essential_acr: acr,
-                subject: Some(session.subject_id.clone()),
-                login_hint: Some(session.username.clone()),
-                ..AuthorizationRequest::own(&back)
-            };
-            return begin(app, browser, request).await;
+            return sign_in_again(app, browser, session, &back, (acr, max_age)).await;
         }
         ApiError::TooMany { retry_after } => entered.wait(retry_after),
         ApiError::Invalid(_) | ApiError::Rule { .. } | ApiError::Forbidden(_) => {
@@ -237,6 +233,24 @@ pub(super) async fn refused(
         error => return failed(app, browser.language(app, None), error),
     }
     show(app, browser, session, &entered).await
+}
+
+/// Leads through the sign-in that a change asks for, and then to `back`.
+pub(super) async fn sign_in_again(
+    app: &App,
+    browser: &Browser,
+    session: &BrowserSession,
+    back: &str,
+    (acr, max_age): (Option<Acr>, Duration),
+) -> Response {
+    let request = AuthorizationRequest {
+        max_age: i64::try_from(max_age.as_secs()).ok(),
+        essential_acr: acr,
+        subject: Some(session.subject_id.clone()),
+        login_hint: Some(session.username.clone()),
+        ..AuthorizationRequest::own(back)
+    };
+    begin(app, browser, request).await
 }
 
 async fn begin(app: &App, browser: &Browser, request: AuthorizationRequest) -> Response {

@@ -226,7 +226,9 @@ mod tests {
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);
-        users::reset(app, caller, &two, None).await.unwrap();
+        crate::accounts::reset::start(app, caller, &two, None)
+            .await
+            .unwrap();
         let last = |refused| {
             matches!(
                 refused,
@@ -244,7 +246,9 @@ mod tests {
         let refused = users::update(app, caller, &one, &forced).await;
         assert!(last(refused.unwrap_err()));
         // a reset is the way back for an administrator who is locked out
-        users::reset(app, caller, &one, None).await.unwrap();
+        crate::accounts::reset::start(app, caller, &one, None)
+            .await
+            .unwrap();
         users::delete(app, caller, &two).await.unwrap();
     }
 }

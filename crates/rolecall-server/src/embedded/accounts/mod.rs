@@ -20,6 +20,7 @@ use crate::{
     accounts::{
         find_service,
         registration::{self, NewAccount},
+        reset,
         service::{self, Changes},
     },
     app::App,
@@ -316,7 +317,7 @@ impl Accounts<'_> {
     /// [`AccountErrorKind::NotFound`] if the user does not exist.
     pub async fn reset_password(&self, id: &str) -> Result<ResetCode, AccountError> {
         let id = storable_id(id)?;
-        let code = service::reset(&self.app, self.caller(), id, None).await?;
+        let code = reset::start(&self.app, self.caller(), id, None).await?;
         Ok(code.into())
     }
 

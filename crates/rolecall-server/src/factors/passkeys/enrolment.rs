@@ -39,7 +39,7 @@ pub(crate) async fn begin(app: &App, owner: &Owner<'_>, name: &str) -> Result<Be
     require(app)?;
     let name = names::checked(name, DEFAULT_NAME)?;
     owner
-        .prove(app, &mut app.store().read().await?, None)
+        .prove_to_add(app, &mut app.store().read().await?)
         .await?;
     // it is no change until it is confirmed, and is limited like one
     app.take_quota(Quota::OwnChanges, owner.subject)?;
@@ -111,7 +111,7 @@ pub(crate) async fn confirm(
 ) -> Result<Confirmed, ApiError> {
     // before the one try is spent
     owner
-        .prove(app, &mut app.store().read().await?, None)
+        .prove_to_add(app, &mut app.store().read().await?)
         .await?;
     let (subject, since) = (owner.subject, app.now().minus(LASTS));
     let taken = app
@@ -123,6 +123,7 @@ pub(crate) async fn confirm(
     let challenge = Challenge::parse(&taken.secret).ok_or_else(unknown)?;
     let made = verify(app, answer, &challenge)?;
     change(app, owner, None, async |change: &mut Change<'_>| {
+        owner.prove_to_add(app, change.conn()).await?;
         add_in(
             app,
             change,

@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::{PATH, expect_refusal, payer};
-use crate::support::{Credentials, PASSWORD, TestApp, on_both, run};
+use crate::support::{Credentials, PASSWORD, Phone, TestApp, on_both, run};
 
 on_both![
     y004_a_client_does_not_request_for_a_user,
     y004_who_controls_a_client_does_not_confirm_what_it_requested,
     y004_a_client_from_before_requests_only_after_its_secret_is_new,
     y004_changes_of_who_logs_in_as_the_subject_end_pending_requests,
+    y476_a_factor_that_is_removed_ends_pending_requests,
 ];
 
 /// Creates a client that may assign roles, as the caller with `token`.
@@ -148,4 +149,23 @@ async fn y004_changes_of_who_logs_in_as_the_subject_end_pending_requests(app: Te
     let rotate = format!("/api/clients/{}/secret", worker.id);
     app.post(&rotate, &ann, json!({})).await.is(200);
     ended(&id).await;
+}
+
+async fn y476_a_factor_that_is_removed_ends_pending_requests(app: TestApp) {
+    use rolecall::Clock as _;
+    let alice = app.create_payers().await;
+    with_clerks(&app).await;
+    let (ann, own) = (app.log_in("ann").await, app.log_in("alice").await);
+    let begun = app.post("/api/me/factors/totp", &own, json!({})).await;
+    let (factor, phone) = (begun.is(201).text("id"), Phone::with(&begun.text("secret")));
+    let code = json!({ "code": phone.code(app.clock.now()) });
+    let path = format!("/api/me/factors/{factor}/confirm");
+    app.post(path, &own, code).await.is(200);
+    let id = app.request_payer(&ann, &alice).await;
+    let path = format!("/api/users/{alice}/factors/{factor}");
+    app.delete(path, &ann).await.no_content();
+    let entry = app.newest_entry().await.to_string();
+    assert!(entry.contains("role.request_ended"), "{entry}");
+    let ben = app.log_in("ben").await;
+    app.confirm(&ben, &id).await.is(404);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{REDIRECT, STEP, World, code_of, leads_to_page, page};
+use super::{REDIRECT, STALE, STEP, World, asks_for_sign_in, code_of, leads_to_page, page};
 use crate::support::{Browser, PASSWORD, TokenPair, on_both, run, run_failing};
 
 on_both![
@@ -12,6 +12,7 @@ on_both![
     y440_what_rests_on_a_recovery_code_ends_with_new_codes_except_the_session_that_makes_them,
     y311_a_factor_that_is_added_under_way_is_asked_for,
     y312_an_administrator_removes_a_lost_factor_within_the_limit,
+    y472_administrators_prove_at_their_own_account_what_owners_do,
     nobody_adds_a_factor_for_somebody_else,
     factors_on_the_command_line,
     a_deleted_user_leaves_no_factor,
@@ -259,4 +260,43 @@ async fn a_deleted_user_leaves_no_factor(world: World) {
     for table in ["factors", "recovery_codes"] {
         assert_eq!(world.db.count(table).await, 0, "{table}");
     }
+}
+
+async fn y472_administrators_prove_at_their_own_account_what_owners_do(world: World) {
+    let desk = ["rolecall.users:read", "rolecall.users:write"];
+    world.create_role("helpdesk", &desk).await;
+    let carol = world.create_user("carol", &["helpdesk"]).await;
+    let token = world.log_in("carol").await;
+    let user = format!("/api/users/{carol}");
+    let address = |text: &str| json!({ "email": text });
+    let moved = address("c@mail.example");
+    world.patch(&user, &token, moved.clone()).await.is(200);
+    world.pass_time(STALE);
+    let again = world.patch(&user, &token, moved.clone()).await;
+    again.is(200);
+    let refused = world.patch(&user, &token, address("d@mail.example")).await;
+    asks_for_sign_in(&refused, ", max_age=\"300\"");
+    // nor by what proves the password alone
+    let before = world.log_in("carol").await;
+    let enrolled = world.enrol("carol").await;
+    let factor = format!("{user}/factors/{}", enrolled.id);
+    let reset = format!("{user}/reset");
+    for refused in [
+        world.delete(&factor, &before).await,
+        world.post(&reset, &before, json!({})).await,
+        world.patch(&user, &before, address("e@mail.example")).await,
+        world
+            .patch(&user, &before, json!({ "username": "carola" }))
+            .await,
+    ] {
+        asks_for_sign_in(&refused, ", acr_values=\"aal2\", max_age=\"300\"");
+    }
+    assert_eq!(world.db.count("factors").await, 1);
+    // others are helped as before
+    let other = world.enrol("alice").await;
+    let alice = world.id_of("alice").await;
+    let path = format!("/api/users/{alice}/factors/{}", other.id);
+    world.delete(path, &before).await.no_content();
+    let name = "SELECT username FROM users WHERE email = 'c@mail.example'";
+    assert_eq!(world.db.texts(name).await, ["carol"]);
 }

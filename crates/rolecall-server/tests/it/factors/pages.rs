@@ -1,5 +1,7 @@
 //! The page of the own second factors.
 
+use serde_json::json;
+
 use super::{REDIRECT, STALE, STEP, World, page};
 use crate::support::{Browser, PASSWORD, Phone, on_both};
 
@@ -9,6 +11,7 @@ on_both![
     y310_removing_the_factor_of_this_browser_ends_it,
     i034_a_form_of_another_site_changes_no_factor,
     i084_the_page_knows_only_own_factors,
+    y479_whoever_holds_roles_that_are_kept_apart_changes_what_is_theirs,
 ];
 
 const PAGE: &str = "/account/factors";
@@ -210,4 +213,30 @@ async fn i084_the_page_knows_only_own_factors(world: World) {
     assert!(shown.contains("That took too long"), "{shown}");
     assert_eq!(world.db.texts("SELECT name FROM factors").await, ["Phone"]);
     world.pass_time(STEP);
+}
+
+async fn y479_whoever_holds_roles_that_are_kept_apart_changes_what_is_theirs(world: World) {
+    let mut browser = signed_in(&world, "alice").await;
+    let alice = world.id_of("alice").await;
+    for role in ["orders", "pays"] {
+        world
+            .create_plain_role(role, &[&format!("payments:{role}")])
+            .await;
+        world.assign(&alice, role).await;
+    }
+    let body = json!({
+        "name": "apart", "kind": "dynamic", "roles": ["orders", "pays"], "at_most": 1,
+    });
+    let created = world.post("/api/constraints", world.admin().await, body);
+    created.await.is(201);
+    let (factor, phone) = add(&mut browser, "Phone").await;
+    let code = world.code(&phone);
+    let form = [("factor", factor.as_str()), ("code", code.as_str())];
+    let confirmed = browser.submit("/account/factors/confirm", &form).await;
+    page(&confirmed, 200);
+    let form = [("factor", factor.as_str()), ("name", "Tablet")];
+    let renamed = browser.submit("/account/factors/rename", &form).await;
+    assert_eq!(renamed.is(303).header("location"), Some(PAGE));
+    let names = "SELECT name FROM factors";
+    assert_eq!(world.db.texts(names).await, ["Tablet"]);
 }

@@ -17,6 +17,8 @@ on_both![
     i085_a_removed_factor_and_time_forget_a_device,
     i086_a_remembered_device_changes_no_factor_and_has_no_rights_of_administrators,
     y403_a_recovery_code_remembers_no_device,
+    y474_a_remembered_device_moves_no_address,
+    y477_a_role_in_one_tenant_forgets_no_device,
     no_device_is_remembered_where_that_is_off,
 ];
 
@@ -327,4 +329,36 @@ async fn y403_a_recovery_code_remembers_no_device(world: Remembering) {
     world.remember(&mut browser, "alice", PASSWORD, code).await;
     assert_eq!(browser.cookie("remembered"), None);
     assert_eq!(world.db.count("rolecall_remembered_devices").await, 0);
+}
+
+async fn y474_a_remembered_device_moves_no_address(world: Remembering) {
+    let enrolled = world.enrol("alice").await;
+    let cookie = world.remembered("alice", PASSWORD, &enrolled.phone).await;
+    let mut browser = world.device(&cookie);
+    let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+    code_of(&browser.log_in(&flow, "alice", PASSWORD).await);
+    let form = [("email", "new@mail.example"), ("password", PASSWORD)];
+    let led = browser.submit("/account/address", &form).await;
+    let location = led.is(303).header("location").unwrap();
+    let flow = location.strip_prefix("/login?flow=").unwrap().to_owned();
+    // that sign-in asks for the factor, and leads back
+    let back = browser.second(&flow, &world.code(&enrolled.phone)).await;
+    assert_eq!(back.is(303).header("location"), Some("/account"));
+    let sent = browser.submit("/account/address", &form).await;
+    let location = sent.is(303).header("location");
+    assert_eq!(location, Some("/account?notice=link-sent"));
+    // a wrong password is one
+    let form = [("email", "new@mail.example"), ("password", "wrong")];
+    page(&browser.submit("/account/address", &form).await, 401);
+}
+
+async fn y477_a_role_in_one_tenant_forgets_no_device(world: Remembering) {
+    let enrolled = world.enrol("alice").await;
+    world.create_role("reader", &["items:read"]).await;
+    let id = world.id_of("alice").await;
+    let path = format!("/api/users/{id}/roles/reader?tenant=acme");
+    world.put(&path, world.admin().await).await.no_content();
+    let cookie = world.remembered("alice", PASSWORD, &enrolled.phone).await;
+    world.delete(&path, world.admin().await).await.no_content();
+    assert!(!world.asks(&cookie, ("alice", PASSWORD), &[]).await);
 }

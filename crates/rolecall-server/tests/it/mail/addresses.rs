@@ -18,6 +18,7 @@ on_both![
     i059_an_address_of_another_user_is_not_verified_and_nobody_learns_of_it_before,
     i062_the_page_asks_for_the_present_password,
     i060_an_account_asks_for_three_links_an_hour,
+    y475_a_right_password_is_an_event_where_no_link_is_sent,
     y436_no_text_of_a_user_reaches_an_address_that_nobody_has_proven,
     a_sign_in_from_elsewhere_is_told_to_the_owner,
     an_address_that_is_removed_hears_of_it,
@@ -312,4 +313,16 @@ async fn an_address_that_is_removed_hears_of_it(site: Mailing) {
         .is(200);
     site.all_done().await;
     assert_eq!(site.server.mails().len(), 1);
+}
+
+async fn y475_a_right_password_is_an_event_where_no_link_is_sent(site: Mailing) {
+    let client = client(&site).await;
+    let mut browser = signed_in(&site, &client, "bob").await;
+    let form = [("email", "bob@mail.example"), ("password", PASSWORD)];
+    for _ in 0..3 {
+        browser.submit("/account/address", &form).await.is(303);
+    }
+    browser.submit("/account/address", &form).await.is(429);
+    let events = "SELECT detail FROM audit_events WHERE kind = 'password_proven'";
+    assert_eq!(site.db.texts(events).await, ["no_link_sent"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{ADDRESS, Mailing, shows};
+use super::{ADDRESS, BY_CODE, Mailing, shows};
 
 use crate::support::{
     Browser, Credentials, Database, Fixture, PASSWORD, Phone, ReceivedMail, Response, SignInAnswer,
@@ -357,6 +357,7 @@ async fn i018_a_code_is_no_link_and_a_link_no_code(world: World) {
 /// Adds an authenticator application to the account of alice.
 async fn enrol(world: &World) -> Phone {
     let token = world.log_in("alice").await;
+    world.db.execute(BY_CODE).await;
     let body = json!({ "name": "Phone" });
     let begun = world.post("/api/me/factors/totp", &token, body).await;
     let (id, phone) = (begun.is(201).text("id"), Phone::with(&begun.text("secret")));

@@ -20,6 +20,8 @@ use crate::support::{
 };
 
 const ADDRESS: &str = "Alice@mail.example";
+/// Makes the sessions those of sign-ins with a code by mail: the password alone adds no first factor where mails are sent.
+pub(crate) const BY_CODE: &str = "UPDATE sessions SET amr = 'otp'";
 
 /// A node that sends mails, with the users `alice`, whose address is verified, and `bob`, whose is not.
 pub(crate) struct Mailing {

@@ -6,7 +6,7 @@ use http::Method;
 use rolecall::Clock as _;
 use serde_json::json;
 
-use super::{Mailing, shows};
+use super::{BY_CODE, Mailing, shows};
 use crate::support::{Browser, NEW_PASSWORD, PASSWORD, Phone, Response, on_both};
 
 on_both![
@@ -30,6 +30,7 @@ impl Mailing {
     /// Adds an application to the account of alice; one mail has come then, and the next code is due.
     async fn enrol(&self) -> Enrolled {
         let token = self.log_in("alice").await;
+        self.db.execute(BY_CODE).await;
         let body = json!({ "name": "Phone" });
         let begun = self.post("/api/me/factors/totp", &token, body).await;
         let phone = Phone::with(&begun.is(201).text("secret"));

@@ -6,12 +6,13 @@ use rolecall_server::{EmbeddedBuilder, config::Mfa};
 use serde_json::json;
 
 use super::{
-    ADDRESS, Mailing,
+    ADDRESS, BY_CODE, Mailing,
     codes::{code_in, other_than},
     shows,
 };
 use crate::support::{
-    Browser, Credentials, Database, Fixture, PASSWORD, Response, SignInAnswer, claims, on_both,
+    Browser, Credentials, Database, Fixture, PASSWORD, Phone, Response, SignInAnswer, claims,
+    on_both,
 };
 
 on_both![
@@ -20,6 +21,7 @@ on_both![
     i056_a_code_goes_to_the_address_of_the_account_whatever_the_form_says,
     i055_five_codes_end_the_sign_in,
     i082_a_forced_enrolment_begins_with_a_code_to_the_verified_address,
+    y478_the_password_alone_adds_no_first_factor_at_any_door,
     y414_a_code_to_verify_is_bound_to_its_sign_in_and_address,
 ];
 
@@ -259,4 +261,46 @@ async fn y414_a_code_to_verify_is_bound_to_its_sign_in_and_address(world: World)
     world.patch(&path, world.admin().await, moved).await.is(200);
     type_in(&mut browser, &flow, &code).await.is(401);
     assert!(!world.is_verified("bob").await);
+}
+
+async fn y478_the_password_alone_adds_no_first_factor_at_any_door(world: World) {
+    use rolecall::Clock as _;
+    let token = world.log_in("alice").await;
+    let add = async |token: &str| {
+        let body = json!({ "name": "Phone" });
+        world.post("/api/me/factors/totp", token, body).await
+    };
+    let refused = add(&token).await;
+    let challenge = refused.is(401).header("www-authenticate").unwrap();
+    assert!(
+        challenge.contains("insufficient_user_authentication") && challenge.contains("aal2"),
+        "{challenge}"
+    );
+    // the second step asks as the first one does
+    world.db.execute(BY_CODE).await;
+    let begun = add(&token).await;
+    let phone = Phone::with(&begun.is(201).text("secret"));
+    world.db.execute("UPDATE sessions SET amr = 'pwd'").await;
+    let path = format!("/api/me/factors/{}/confirm", begun.text("id"));
+    let code = json!({ "code": phone.code(world.clock.now()) });
+    world.post(path, &token, code).await.is(401);
+    let confirmed = "SELECT COUNT(*) FROM factors WHERE confirmed";
+    assert_eq!(world.db.number(confirmed).await, 0);
+    // nobody has proven the address of bob, who has nothing else
+    let bob = world.log_in("bob").await;
+    add(&bob).await.is(201);
+    // on the page, a sign-in sends the code and adds the factor
+    let mut browser = Browser::new(&world);
+    browser
+        .sign_in_as("alice", &world.client, REDIRECT, &[])
+        .await;
+    let form = [("name", "Phone")];
+    let led = browser.submit("/account/factors/add", &form).await;
+    let location = led.is(303).header("location").unwrap().to_owned();
+    let flow = location.strip_prefix("/login?flow=").unwrap().to_owned();
+    shows(&browser.open(&location).await, 200, "Verify your address");
+    let code = world.code(&mut browser, &flow, 1).await;
+    type_in(&mut browser, &flow, &code).await.is(303);
+    let page = browser.open(&location).await;
+    shows(&page, 200, "action=\"/login/enrol\"");
 }
