@@ -142,28 +142,15 @@ pub(crate) async fn create(
     Ok((ShownUser::to(app, party, user), reset))
 }
 
-/// As [`create`], for rolecall itself, if there is no administrator: of two at once, at whatever nodes, one is created.
-pub(super) async fn create_first_administrator(
-    app: &App,
-    wanted: &NewAccount<'_>,
-) -> Result<ShownUser, ApiError> {
-    let (caller, fields) = (Caller::System, &app.settings().profile);
-    let party = Party::administering(caller);
-    let profile = ProfileChanges::check(fields, party, wanted.profile.clone())?;
-    let condition = Condition::NoAdministrator;
-    let (user, _) = create_with(app, caller, wanted, &profile, condition).await?;
-    Ok(ShownUser::to(app, party, user))
-}
-
 /// What must be so in the transaction in which a user is created.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
+pub(super) enum Condition {
     None,
     NoAdministrator,
 }
 
 /// As [`create`], with a profile that was checked.
-async fn create_with(
+pub(super) async fn create_with(
     app: &App,
     caller: Caller<'_>,
     wanted: &NewAccount<'_>,

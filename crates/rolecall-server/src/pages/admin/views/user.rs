@@ -134,6 +134,22 @@ pub(crate) struct Happened {
     pub(crate) at: Time,
 }
 
+/// All parts and all actions.
+fn everything() -> (Sees, MayDo) {
+    let sees = Sees {
+        assignments: true,
+        standing: true,
+        account: true,
+        events: true,
+    };
+    let may = MayDo {
+        write: true,
+        assign: true,
+        end: true,
+    };
+    (sees, may)
+}
+
 /// Samples of the page.
 pub(in super::super) fn samples() -> Vec<Value> {
     let text = || TEXT.to_owned();
@@ -197,17 +213,8 @@ pub(in super::super) fn samples() -> Vec<Value> {
             at: Time::sample(),
         }],
         older_events: "/admin/users/x?events=x".to_owned(),
-        sees: Sees {
-            assignments: true,
-            standing: true,
-            account: true,
-            events: true,
-        },
-        may: MayDo {
-            write: true,
-            assign: true,
-            end: true,
-        },
+        sees: everything().0,
+        may: everything().1,
     };
     let bare = UserPage {
         name: "alice".to_owned(),
@@ -220,17 +227,8 @@ pub(in super::super) fn samples() -> Vec<Value> {
             created: Time::sample(),
             updated: Time::sample(),
         }),
-        sees: Sees {
-            assignments: true,
-            standing: true,
-            account: true,
-            events: true,
-        },
-        may: MayDo {
-            write: true,
-            assign: true,
-            end: true,
-        },
+        sees: everything().0,
+        may: everything().1,
         ..UserPage::default()
     };
     let hidden = UserPage {
