@@ -241,7 +241,12 @@ fn a_full_disk_is_no_fault_of_the_input() {
         2,
     );
     let words = "one password\nanother password\na third password\na fourth\na fifth\n".repeat(9);
-    let read = read_list(words.as_bytes(), ReadOptions::default(), builder.unwrap(), |_| ());
+    let read = read_list(
+        words.as_bytes(),
+        ReadOptions::default(),
+        builder.unwrap(),
+        |_| (),
+    );
     assert!(matches!(read, Err(ReadError::Write(_))));
     let broken = io::BufReader::new(Broken);
     let builder = ListBuilder::new(Cursor::new(Vec::new()), || Err(io::Error::other("none")));
