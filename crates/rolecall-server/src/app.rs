@@ -293,7 +293,7 @@ impl App {
 
     /// Makes a committed change known to the guards, caches and metrics of this process. Not generic, so that it is
     /// compiled once and not for every kind of change.
-    fn publish<'a>(&'a self, changed: Changed) -> Boxed<'a, Result<(), ApiError>> {
+    fn publish(&self, changed: Changed) -> Boxed<'_, Result<(), ApiError>> {
         Box::pin(async move {
             self.0.metrics.audit_entries.add_one();
             for floor in &changed.floors {

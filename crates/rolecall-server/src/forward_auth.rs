@@ -157,7 +157,7 @@ impl Query {
     }
 
     /// Checks that the caller holds everything, and has a token for the tenant if the query names one.
-    fn check(&self, caller: &Principal) -> Result<(), Refused> {
+    fn check(&self, caller: &Principal) -> Result<(), Box<Refused>> {
         let holds_all = self.wanted.iter().all(|one| self.is_held(caller, one));
         let tenant = self.tenant.as_ref().map(TenantName::as_str);
         let is_right_tenant = tenant.is_none() || caller.tenant() == tenant;
@@ -174,12 +174,12 @@ impl Query {
         };
         let names: Vec<String> = names.collect();
         let step_up = is_right_tenant.then(|| caller.step_up_for(&names, tenant.is_some(), &needs));
-        Err(Refused {
+        Err(Box::new(Refused {
             step_up: step_up.flatten(),
             // with another tenant's token nothing that a scope names is missing
             scope: (!holds_all).then(|| names.join(" ")),
             needs,
-        })
+        }))
     }
 }
 
@@ -234,7 +234,10 @@ pub(crate) async fn authorize_request(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = Query::parse(&query.unwrap_or_default());
-    let outcome = query.map_or_else(|| Err(not_understood()), |query| query.check(&caller));
+    let outcome = query.map_or_else(
+        || Err(Box::new(not_understood())),
+        |query| query.check(&caller),
+    );
     match outcome {
         Ok(()) => {
             let headers: HeaderMap = HEADERS
@@ -246,11 +249,12 @@ pub(crate) async fn authorize_request(
             let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
             (no_store, headers).into_response()
         }
-        Err(Refused {
-            scope,
-            needs,
-            step_up,
-        }) => {
+        Err(refused) => {
+            let Refused {
+                scope,
+                needs,
+                step_up,
+            } = *refused;
             let denial = step_up.unwrap_or_else(|| Denial::Forbidden {
                 scope: scope.clone(),
                 receipt: caller.receipt(&needs),

@@ -146,7 +146,7 @@ mod tests {
         let user = create(app, &account(&code.to_uppercase(), PASSWORD))
             .await
             .unwrap();
-        assert_eq!(user.roles, [builtin::ADMIN_ROLE.clone()]);
+        assert_eq!(user.roles, std::slice::from_ref(&*builtin::ADMIN_ROLE));
         assert!(!is_offered(app).await.unwrap());
         let refused = create(app, &account(&code, PASSWORD)).await;
         assert!(matches!(refused, Err(ApiError::Forbidden(_))));

@@ -33,9 +33,9 @@ async fn unreachable(app: &App) -> Result<Vec<String>, ApiError> {
     let found = store::list_needing_more(&mut app.store().read().await?, NAMED + 1).await?;
     let named = usize::try_from(NAMED).unwrap_or(usize::MAX);
     let has_more = found.len() > named;
-    let names = found
+    let roles = found
         .into_iter()
         .take(named)
         .map(|role| format!("`{role}`"));
-    Ok(names.chain(has_more.then(|| "..".to_owned())).collect())
+    Ok(roles.chain(has_more.then(|| "..".to_owned())).collect())
 }

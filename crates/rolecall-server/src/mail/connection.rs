@@ -167,7 +167,7 @@ mod tests {
             own_name: ClientId::Domain("login.example.com".to_owned()),
             encryption,
         };
-        let connecting = tokio::time::timeout(Duration::from_secs(60), connector.connect());
+        let connecting = tokio::time::timeout(Duration::from_mins(1), connector.connect());
         connecting.await.unwrap().err().unwrap()
     }
 

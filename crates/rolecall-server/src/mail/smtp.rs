@@ -98,7 +98,7 @@ fn comes_from<E: Error + 'static>(error: &dyn Error) -> bool {
     while let Some(error) = cause {
         let io = error.downcast_ref::<io::Error>();
         let inner = io.and_then(io::Error::get_ref);
-        if error.is::<E>() || inner.is_some_and(|inner| inner.is::<E>()) {
+        if error.is::<E>() || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<E>) {
             return true;
         }
         cause = error.source();

@@ -111,6 +111,8 @@ fn set(policy: &Policy, document: &mut Document, cell: &Cell) -> Result<(), ApiE
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
@@ -128,7 +130,12 @@ mod tests {
                 .enumerate()
                 .filter(|(column, _)| held[role * 4 + column]);
             let held: Vec<String> = held.map(|(_, name)| format!("\"{name}\"")).collect();
-            text += &format!("[roles.role-{role}]\npermissions = [{}]\n", held.join(", "));
+            writeln!(
+                text,
+                "[roles.role-{role}]\npermissions = [{}]",
+                held.join(", ")
+            )
+            .unwrap();
         }
         Document::parse(&text).unwrap().document
     }

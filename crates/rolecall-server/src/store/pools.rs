@@ -113,7 +113,7 @@ impl Connections {
 
 impl Pools {
     /// Returns a connection to read with.
-    pub(super) fn read<'a>(&'a self, lane: Lane) -> Boxed<'a, Result<Conn, StoreError>> {
+    pub(super) fn read(&self, lane: Lane) -> Boxed<'_, Result<Conn, StoreError>> {
         Box::pin(async move {
             Ok(match self {
                 Self::Sqlite {
@@ -131,7 +131,7 @@ impl Pools {
     }
 
     /// Begins a transaction that writes.
-    pub(super) fn begin<'a>(&'a self, lane: Lane) -> Boxed<'a, Result<Conn, StoreError>> {
+    pub(super) fn begin(&self, lane: Lane) -> Boxed<'_, Result<Conn, StoreError>> {
         Box::pin(async move {
             Ok(match self {
                 Self::Sqlite {

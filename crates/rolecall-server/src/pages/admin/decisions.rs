@@ -105,7 +105,7 @@ async fn decide(visit: &Visit, form: &Form) -> Answered<Shown> {
     let answer = service::decide(&visit.app, visit.caller(), &question).await?;
     let tenant = form.tenant.clone();
     Ok(Ok(described(
-        answer,
+        &answer,
         form.user.clone(),
         need.to_string(),
         tenant,
@@ -121,11 +121,11 @@ async fn explain(visit: &Visit, receipt: &str) -> Answered<Shown> {
     let tenant = explained.note.tenant.as_ref().map(ToString::to_string);
     let needs = needs_in_words(&explained.note.needs);
     let (name, tenant) = (explained.username, tenant.unwrap_or_default());
-    Ok(Ok(described(explained.answer, name, needs, tenant, true)))
+    Ok(Ok(described(&explained.answer, name, needs, tenant, true)))
 }
 
 fn described(
-    answer: Answer,
+    answer: &Answer,
     name: String,
     need: String,
     tenant: String,

@@ -26,7 +26,7 @@ pub(crate) async fn get_people(_: Public, visit: Visit) -> Response {
 }
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
-    let list = Listing::read(PATH, &visit.query, &[], &["subject"]);
+    let listing = Listing::read(PATH, &visit.query, &[], &["subject"]);
     let mut view = People {
         tenant: visit
             .tenant()
@@ -35,7 +35,7 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         ..People::default()
     };
     if let Some(tenant) = visit.tenant() {
-        let after = list.after.split_once('~').unwrap_or((list.after, ""));
+        let after = listing.after.split_once('~').unwrap_or((listing.after, ""));
         let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
         let mut found =
             review::in_tenant(&visit.app, visit.caller(), &tenant, after, limit).await?;
@@ -43,8 +43,8 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         found.truncate(SHOWN);
         let last = found.last().filter(|_| has_more);
         let last = last.map(|one| format!("{}~{}", one.subject, one.assignment.role));
-        view.first = list.first();
-        view.next = list.next(last.as_deref());
+        view.first = listing.first();
+        view.next = listing.next(last.as_deref());
         view.rows = found.into_iter().map(person).collect();
     }
     Ok(visit.show("admin_people.html", &view))

@@ -294,7 +294,10 @@ async fn ask(visit: &Visit, role: &str, faults: &Faults) -> Result<Response, Api
     }
     let seniors = review::reach(app, caller, &name).await?.seniors;
     if !seniors.is_empty() {
-        let names: Vec<&str> = seniors.iter().map(|one| one.as_str()).collect();
+        let names: Vec<&str> = seniors
+            .iter()
+            .map(rolecall_core::RoleName::as_str)
+            .collect();
         effects.push(Effect::of("admin-effect-seniors-lose", names.join(", ")));
     }
     effects.push(Effect::of("admin-effect-tokens-refused", ""));

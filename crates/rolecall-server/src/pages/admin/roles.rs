@@ -33,16 +33,16 @@ pub(crate) async fn get_roles(_: Public, visit: Visit) -> Response {
 }
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
-    let list = Listing::read(PATH, &visit.query, &[], &["name"]);
-    let mut found = service::list(&visit.app, visit.caller(), list.after, limit()).await?;
+    let listing = Listing::read(PATH, &visit.query, &[], &["name"]);
+    let mut found = service::list(&visit.app, visit.caller(), listing.after, limit()).await?;
     let has_more = found.len() > SHOWN;
     found.truncate(SHOWN);
     let last = found.last().filter(|_| has_more);
     let last = last.map(|role| role.role.name.to_string());
     let view = Roles {
         may_create: visit.may_globally(may::WriteRoles::NAME),
-        first: list.first(),
-        next: list.next(last.as_deref()),
+        first: listing.first(),
+        next: listing.next(last.as_deref()),
         rows: found.iter().map(row).collect(),
     };
     Ok(visit.show("admin_roles.html", &view))
@@ -88,11 +88,11 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
     let details = service::get(app, caller, &name).await?;
     let reach = review::reach(app, caller, &name).await?;
     let path = path_of(&name);
-    let list = Listing::read(&path, &visit.query, &[], &["name"]);
+    let listing = Listing::read(&path, &visit.query, &[], &["name"]);
     let sees_holders = visit.may_globally(may::ReadAssignments::NAME);
     let mut holders = Vec::new();
     if sees_holders {
-        let mut places = list.after.splitn(3, '~');
+        let mut places = listing.after.splitn(3, '~');
         let mut place = || places.next().unwrap_or_default();
         let after = After {
             role: place(),
@@ -121,8 +121,8 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
         all_juniors: names(&reach.juniors),
         seniors: names(&reach.seniors),
         holders: holders.iter().map(holder).collect(),
-        first: list.first(),
-        next: list.next(last.as_deref()),
+        first: listing.first(),
+        next: listing.next(last.as_deref()),
         sees_holders,
         may_write: visit.may_globally(may::WriteRoles::NAME),
         is_fixed: builtin::is_builtin(&name),

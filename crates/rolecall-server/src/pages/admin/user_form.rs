@@ -37,13 +37,14 @@ pub(crate) async fn get_new(_: Public, visit: Visit) -> Response {
 pub(crate) async fn post_new(_: Public, visit: Visit, form: Submitted) -> Response {
     let role = match form.get("role").trim() {
         "" => None,
-        name => match name.parse::<RoleName>() {
-            Ok(role) => Some(role),
-            Err(_) => {
+        name => {
+            if let Ok(role) = name.parse::<RoleName>() {
+                Some(role)
+            } else {
                 let faults = Faults::of("role", "admin-wrong-role");
                 return visit.answer(show_new(&visit, &form, &faults).await).await;
             }
-        },
+        }
     };
     let created = if form.get("way") == "invite" {
         invite(&visit, &form, role).await
@@ -178,8 +179,8 @@ pub(crate) async fn post_edit(
         },
         ..Changes::default()
     };
-    let changed = service::update(&visit.app, visit.caller(), &id, &changes).await;
-    match changed.map_err(Faults::read) {
+    let outcome = service::update(&visit.app, visit.caller(), &id, &changes).await;
+    match outcome.map_err(Faults::read) {
         Ok(_) => visit.done(&path_of(&id), "saved"),
         Err(Ok(faults)) => {
             visit

@@ -33,21 +33,21 @@ pub(crate) async fn get_users(_: Public, visit: Visit) -> Response {
 }
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
-    let list = Listing::read(PATH, &visit.query, &FILTERS, &["name", "created"]);
+    let listing = Listing::read(PATH, &visit.query, &FILTERS, &["name", "created"]);
     let may_filter_roles = visit.may_globally(may::ReadAssignments::NAME);
-    let (time, id) = list.after.split_once('~').unwrap_or(("", list.after));
+    let (time, id) = listing.after.split_once('~').unwrap_or(("", listing.after));
     let wanted = Search {
-        text: list.filter("q").trim(),
-        status: list.filter("status").parse::<Status>().ok(),
-        role: list.filter("role").trim(),
-        tenant: list.filter("tenant").trim(),
-        without_factor: list.filter("without_factor") == "on",
-        order: if list.sort == "created" {
+        text: listing.filter("q").trim(),
+        status: listing.filter("status").parse::<Status>().ok(),
+        role: listing.filter("role").trim(),
+        tenant: listing.filter("tenant").trim(),
+        without_factor: listing.filter("without_factor") == "on",
+        order: if listing.sort == "created" {
             Order::Creation
         } else {
             Order::Name
         },
-        is_descending: list.is_descending,
+        is_descending: listing.is_descending,
         after: (id, time.parse().unwrap_or_default()),
     };
     let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
@@ -65,11 +65,11 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         role: wanted.role.to_owned(),
         tenant: wanted.tenant.to_owned(),
         without_factor: wanted.without_factor,
-        is_filtered: FILTERS.iter().any(|name| !list.filter(name).is_empty()),
+        is_filtered: FILTERS.iter().any(|name| !listing.filter(name).is_empty()),
         may_filter_roles,
         may_create: visit.may_globally(may::WriteUsers::NAME),
         actions: actions(visit),
-        columns: list.columns(&[
+        columns: listing.columns(&[
             ("admin-user-name", "name"),
             ("admin-status", ""),
             ("admin-roles", ""),
@@ -77,8 +77,8 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
             ("admin-last-sign-in", ""),
             ("admin-created", "created"),
         ]),
-        first: list.first(),
-        next: list.next(last.as_deref()),
+        first: listing.first(),
+        next: listing.next(last.as_deref()),
         rows: found.into_iter().map(row).collect(),
     };
     Ok(visit.show("admin_users.html", &users))

@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Extension,
-    extract::FromRequestParts,
-    response::{IntoResponse as _, Response},
-};
+use axum::{Extension, extract::FromRequestParts, response::Response};
 use http::{StatusCode, request::Parts};
 use rolecall::{Denial, Guard, Principal};
 use rolecall_core::{Acr, TenantName, Timestamp, builtin};
@@ -188,9 +184,9 @@ impl FromRequestParts<App> for Visit {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         // INVARIANT: a page that is not in the table, or has no guard, shows nothing
         let page = Extension::<&'static AdminPage>::from_request_parts(parts, app).await;
-        let Extension(page) = page.map_err(|missing| missing.into_response())?;
+        let Extension(page) = page.map_err(axum::response::IntoResponse::into_response)?;
         let guard = Extension::<Guard>::from_request_parts(parts, app).await;
-        let Extension(guard) = guard.map_err(|missing| missing.into_response())?;
+        let Extension(guard) = guard.map_err(axum::response::IntoResponse::into_response)?;
         let browser = Browser::from_request_parts(parts, app).await;
         let browser = browser.map_err(|never| match never {})?;
         let language = browser.language(app, None);

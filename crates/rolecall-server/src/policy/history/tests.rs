@@ -51,9 +51,12 @@ async fn documents(app: &App) -> Vec<Document> {
 }
 
 fn names(documents: &[Document]) -> Vec<Vec<&str>> {
-    let names = documents
-        .iter()
-        .map(|one| one.permissions.keys().map(|name| name.as_str()).collect());
+    let names = documents.iter().map(|one| {
+        one.permissions
+            .keys()
+            .map(rolecall_core::Permission::as_str)
+            .collect()
+    });
     names.collect()
 }
 

@@ -222,8 +222,8 @@ async fn y464_a_tenant_administrator_acts_in_the_tenant_and_nowhere_else(app: Te
         refused.is(403);
     }
     let form = [("role", "viewer"), ("tenant", "acme")];
-    let taken = browser.submit(&format!("{path}/unassign"), &form).await;
-    is_done(&taken, &path, "unassigned");
+    let done = browser.submit(&format!("{path}/unassign"), &form).await;
+    is_done(&done, &path, "unassigned");
     let listed = app.get(format!("/api/users/{alice}/roles"), token).await;
     assert_eq!(listed.items("tenant"), ["other"]);
 }
@@ -291,7 +291,7 @@ async fn y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_e
     app.inherit("chief", "rolecall.admin").await;
     let id = app.create_user("alice", &[]).await;
     let mut browser = signed_in(&app, "admin").await;
-    app.pass_time(Duration::from_secs(16 * 60));
+    app.pass_time(Duration::from_mins(16));
     let path = format!("/admin/users/{id}");
     let plain = browser
         .submit(&format!("{path}/assign"), &[("role", "editor")])
@@ -315,7 +315,7 @@ async fn y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_e
             &path,
             "assigned",
         );
-        app.pass_time(Duration::from_secs(16 * 60));
+        app.pass_time(Duration::from_mins(16));
     }
 }
 

@@ -208,7 +208,7 @@ async fn y461_a_reader_of_roles_changes_none(app: TestApp) {
 async fn y466_granting_a_permission_of_rolecall_needs_a_fresh_proof(app: TestApp) {
     app.create_role("editor", &["items:read"]).await;
     let mut browser = signed_in(&app, "admin").await;
-    app.pass_time(std::time::Duration::from_secs(16 * 60));
+    app.pass_time(std::time::Duration::from_mins(16));
     let path = "/admin/roles/editor/contents";
     for form in [
         [("permission", "rolecall.users:read")],

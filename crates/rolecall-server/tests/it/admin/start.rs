@@ -43,7 +43,7 @@ async fn what_needs_doing_is_listed(app: TestApp) {
 async fn sign_ins_and_refusals_of_the_last_day_are_drawn(app: TestApp) {
     app.create_user("alice", &[]).await;
     app.log_in("alice").await;
-    app.pass_time(Duration::from_secs(25 * 3600));
+    app.pass_time(Duration::from_hours(25));
     app.password_grant("alice", PASSWORD).await.is(200);
     app.password_grant("alice", WRONG).await.is(401);
     let mut browser = signed_in(&app, "admin").await;

@@ -9,14 +9,14 @@ fn role(number: usize) -> RoleName {
 
 /// Returns a policy in which the first role of each pair inherits the second.
 fn policy(roles: usize, pairs: &[(usize, usize)]) -> Policy {
-    let mut rules = PolicyBuilder::default();
+    let mut builder = PolicyBuilder::default();
     for number in 0..roles {
-        rules.role(role(number));
+        builder.role(role(number));
     }
     for (senior, junior) in pairs {
-        rules.inherit(role(*senior), role(*junior));
+        builder.inherit(role(*senior), role(*junior));
     }
-    rules.build().unwrap()
+    builder.build().unwrap()
 }
 
 fn every_role(policy: &Policy) -> BTreeSet<RoleName> {
@@ -186,9 +186,9 @@ fn too_many_roles_or_edges_are_not_drawn() {
 #[test]
 fn a_long_name_is_cut_in_its_box_and_whole_in_its_role() {
     let long: RoleName = "a".repeat(64).parse().unwrap();
-    let mut rules = PolicyBuilder::default();
-    rules.role(long.clone());
-    let drawn = picture(&rules.build().unwrap());
+    let mut builder = PolicyBuilder::default();
+    builder.role(long.clone());
+    let drawn = picture(&builder.build().unwrap());
     assert_eq!(drawn.boxes[0].label.chars().count(), MAX_LABEL);
     assert!(drawn.boxes[0].label.ends_with('…'));
     assert_eq!(drawn.boxes[0].role, long);

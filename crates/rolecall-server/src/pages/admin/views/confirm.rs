@@ -118,6 +118,10 @@ pub(in super::super) fn samples() -> Vec<Value> {
 
 /// Something that is shown once, and to which no address leads.
 #[derive(Clone, Debug, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the secret itself, beside what is said about it"
+)]
 pub(crate) struct Secret {
     /// The key of the heading; that of the text below ends in `-lead`.
     pub(crate) title: &'static str,

@@ -9,6 +9,7 @@ use crate::roles::constraints::NamedConstraint;
 
 /// The list, with the form of a new one.
 #[derive(Debug, Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the list, beside the form")]
 pub(crate) struct Constraints {
     pub(crate) constraints: Vec<Listed>,
     pub(crate) first: String,

@@ -40,13 +40,16 @@ pub(crate) struct Shown {
 }
 
 /// Samples of the page.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(in super::super) fn samples() -> Vec<Value> {
     let assignment = json!({
         "role": TEXT, "tenant": TEXT, "valid_from": TEXT, "expires_at": TEXT, "reason": TEXT,
         "assigned_by": TEXT, "assigned_at": TEXT,
     });
     let mut given = assignment.clone();
-    given["kind"] = json!("assignment");
+    if let Some(members) = given.as_object_mut() {
+        members.insert("kind".to_owned(), json!("assignment"));
+    }
     let causes = [
         "expired",
         "not_yet_valid",

@@ -212,6 +212,8 @@ pub(in super::super) fn previews() -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     const TEXT: &str = r#"
@@ -303,10 +305,10 @@ mod tests {
     fn a_page_has_no_more_cells_than_it_may() {
         let mut text = "[permissions]\n".to_owned();
         for number in 0..30 {
-            text += &format!("\"big:op-{number:02}\" = \"\"\n");
+            writeln!(text, "\"big:op-{number:02}\" = \"\"").unwrap();
         }
         for number in 0..1000 {
-            text += &format!("[roles.role-{number:04}]\n");
+            writeln!(text, "[roles.role-{number:04}]").unwrap();
         }
         let document = Document::parse(&text).unwrap().document;
         let policy = document.policy().unwrap();

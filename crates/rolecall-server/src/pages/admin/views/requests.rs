@@ -7,6 +7,7 @@ use super::{super::super::sample_values::TEXT, Time};
 
 /// The list, with the form of a new one.
 #[derive(Debug, Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the list, beside the form")]
 pub(crate) struct Requests {
     pub(crate) requests: Vec<Request>,
     pub(crate) first: String,

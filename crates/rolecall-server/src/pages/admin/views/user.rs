@@ -44,10 +44,6 @@ pub(crate) struct Sees {
 
 /// What the caller may do.
 #[derive(Debug, Default, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one for each action of the page"
-)]
 pub(crate) struct MayDo {
     pub(crate) write: bool,
     pub(crate) assign: bool,
@@ -151,6 +147,7 @@ fn everything() -> (Sees, MayDo) {
 }
 
 /// Samples of the page.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(in super::super) fn samples() -> Vec<Value> {
     let text = || TEXT.to_owned();
     let assignments = STATES.map(|state| Assignment {

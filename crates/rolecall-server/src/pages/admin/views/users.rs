@@ -10,6 +10,10 @@ use super::{
 
 /// The list.
 #[derive(Debug, Default, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is asked by the template alone"
+)]
 pub(crate) struct Users {
     pub(crate) q: String,
     pub(crate) status: String,
