@@ -9,7 +9,7 @@ use super::{REDIRECT, World, code_of, leads_to_page, page};
 use crate::support::{Browser, Database, Fixture, PASSWORD, SignInAnswer, TestApp, on_both};
 
 on_both![
-    y480_a_remembered_device_forgives_no_wrong_code,
+    y484_a_remembered_device_forgives_no_wrong_code,
     y481_a_copy_of_an_earlier_cookie_gets_no_later_proof,
     y482_the_only_tenant_of_a_user_may_ask_for_a_second_factor,
     y483_whoever_knows_the_password_alone_leaves_the_owner_sign_ins,
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-async fn y480_a_remembered_device_forgives_no_wrong_code(world: Guarded) {
+async fn y484_a_remembered_device_forgives_no_wrong_code(world: Guarded) {
     let enrolled = world.enrol("alice").await;
     let mut owner = Browser::new(&world);
     let flow = world.half(&mut owner).await;
