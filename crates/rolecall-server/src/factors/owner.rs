@@ -226,22 +226,33 @@ impl<'a> Owner<'a> {
                 let id = principal.session().unwrap_or_default();
                 let found = sessions::store::find(conn, id).await?;
                 let own = found.filter(|session| session.subject_id == self.subject);
-                Ok(own.map(|session| Sureness {
-                    auth_time: session.auth_time.unwrap_or(session.created_at),
-                    amr: session.amr.unwrap_or_default(),
-                    credentials: session.credentials,
-                }))
+                match own {
+                    Some(session) => Ok(Some(Sureness {
+                        auth_time: session.auth_time.unwrap_or(session.created_at),
+                        amr: session.amr.unwrap_or_default(),
+                        credentials: session.credentials,
+                    })),
+                    // the pages for administrators act by a token of the browser session itself
+                    None => self.sureness_in_browser(conn, id, now).await,
+                }
             }
-            Session::Browser(id) => {
-                let found = browsers::find_by_id(conn, id, now).await?;
-                let own = found.filter(|session| session.subject_id == self.subject);
-                Ok(own.map(|session| Sureness {
-                    auth_time: session.auth_time,
-                    amr: session.amr,
-                    credentials: session.credentials,
-                }))
-            }
+            Session::Browser(id) => self.sureness_in_browser(conn, id, now).await,
         }
+    }
+
+    async fn sureness_in_browser(
+        &self,
+        conn: &mut Conn,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Sureness>, ApiError> {
+        let found = browsers::find_by_id(conn, id, now).await?;
+        let own = found.filter(|session| session.subject_id == self.subject);
+        Ok(own.map(|session| Sureness {
+            auth_time: session.auth_time,
+            amr: session.amr,
+            credentials: session.credentials,
+        }))
     }
 }
 

@@ -38,8 +38,9 @@ impl Day {
     fn of(events: &[EventCount]) -> Self {
         let mut day = Self::default();
         for event in events {
+            // what happens at this moment is of the last hour
             let hour = usize::try_from(event.hour).ok();
-            let hour = hour.and_then(|hour| day.0.get_mut(hour));
+            let hour = hour.and_then(|hour| day.0.get_mut(hour.min(HOURS - 1)));
             let (Some(hour), Some(is_sign_in)) = (hour, is_sign_in(&event.kind)) else {
                 continue;
             };

@@ -215,7 +215,10 @@ async fn nobody_grants_more_than_they_hold(app: TestApp) {
         ("grant", "editor items:write"),
     ];
     let refused = page(&browser.submit("/admin/matrix/preview", &form).await, 403);
-    has(&refused, &["Not permitted"]);
+    has(
+        &refused,
+        &["You can only give, change or take what you hold yourself"],
+    );
     assert!(permissions_of(&app, "editor").await.is_empty());
 }
 

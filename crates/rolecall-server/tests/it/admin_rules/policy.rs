@@ -202,7 +202,10 @@ async fn nobody_puts_more_in_force_than_they_hold(app: TestApp) {
         ("tag", hidden(&planned, "tag")),
     ];
     let refused = page(&keeper.submit(POLICY, &form).await, 403);
-    has(&refused, &["Not permitted"]);
+    has(
+        &refused,
+        &["You can only give, change or take what you hold yourself"],
+    );
     assert!(permissions_of_viewer(&app).await.is_empty());
 }
 

@@ -80,7 +80,8 @@ async fn y157_a_reset_code_ends_when_the_account_outgrows_its_maker(app: TestApp
     let made = request.token(&hilda).json(&json!({})).send().await;
     let code = made.is(200).text("reset_code");
     let confirm = format!("{path}/confirm");
-    app.post(&confirm, app.admin().await, json!({}))
+    let reset = json!({ "reset_id": made.text("reset_id") });
+    app.post(&confirm, app.admin().await, reset)
         .await
         .no_content();
     let mule = create_mule(&app, &hilda).await;
