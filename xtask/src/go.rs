@@ -1,5 +1,7 @@
 //! Checks and tests the Go module, its adapters for other routers, and its example.
 
+use std::process::Command;
+
 use anyhow::bail;
 
 use crate::report::Report;
@@ -11,8 +13,7 @@ const MODULES: [&str; 3] = ["sdk/go", "sdk/go/routers", "examples/go"];
 /// Checks formatting, runs `go vet`, and runs the tests with the race detector.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     report.step("go module", || {
-        let unformatted = workspace
-            .command("gofmt")
+        let unformatted = program(workspace, "gofmt")
             .arg("-l")
             .args(MODULES)
             .output()?;
@@ -29,11 +30,15 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
 }
 
 fn go(workspace: &Workspace, module: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command = workspace.command("go");
+    let mut command = program(workspace, "go");
     command.current_dir(workspace.path(module));
     // the Go of a distribution may be older than the one that `go.mod` names, which it then downloads
     command.env("GOTOOLCHAIN", "auto");
     tools::run(command.args(arguments))
+}
+
+fn program(workspace: &Workspace, name: &str) -> Command {
+    workspace.command(tools::find_program(&[name]).unwrap_or_else(|| name.into()))
 }
 
 #[cfg(test)]

@@ -70,10 +70,12 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Returns the first of `names` that is an executable file in `PATH`, `/usr/sbin` or `/sbin`.
+/// Returns the first of `names` that is an executable file in `/usr/local/go/bin`, `PATH`, `/usr/sbin` or `/sbin`.
 pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    // where Go's own archive puts it, which is newer than that of a distribution
+    let mut folders: Vec<PathBuf> = vec!["/usr/local/go/bin".into()];
+    folders.extend(std::env::split_paths(&path));
     // nginx is there, which is not in the PATH of an ordinary user
     folders.extend(["/usr/sbin".into(), "/sbin".into()]);
     names.iter().find_map(|name| {
