@@ -64,6 +64,14 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         test.args(["test", "--workspace", "--all-features", "--locked"]);
         failures::run(test.arg("--no-fail-fast"))
     });
+    // a workspace of its own, see docs/adr/0042
+    report.step("authenticator of others", || {
+        let mut test = workspace.cargo();
+        test.args(["test", "--locked", "--manifest-path"]);
+        test.arg(workspace.path("tests/authenticator/Cargo.toml"));
+        test.arg("--target-dir");
+        tools::run(test.arg(workspace.target("authenticator")))
+    });
     check_dependencies(report, workspace, tools);
 }
 

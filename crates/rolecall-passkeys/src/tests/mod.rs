@@ -3,7 +3,6 @@ mod corruption;
 mod model;
 mod options;
 mod origins;
-mod other_authenticator;
 mod registration;
 mod vectors;
 

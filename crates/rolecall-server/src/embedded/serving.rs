@@ -217,15 +217,21 @@ mod tests {
             "/auth/consent",
             "/auth/account/end",
             "/auth/logout",
+            "/auth/admin",
+            "/auth/admin/users/0197/delete",
         ] {
             assert_eq!(preflight(page).await, (405, false), "{page}");
         }
         // without a prefix, they are known of a plain router too
         let plain = Server::new(login.routes::<()>().unwrap().into_axum());
         let mut known = Server::new(login.routes::<()>().unwrap()).layers.pages;
+        // one stands for all pages below it
+        known.retain(|page| page == "/admin/" || !page.starts_with("/admin/"));
         known.sort();
         known.dedup();
-        assert_eq!(known, plain.layers.pages);
+        let mut pages = plain.layers.pages;
+        pages.sort();
+        assert_eq!(known, pages);
         // what has the same end may be the application's
         for path in ["/auth/token", "/auth/api/me", "/account", "/x/auth/account"] {
             assert_eq!(preflight(path).await, (204, true), "{path}");

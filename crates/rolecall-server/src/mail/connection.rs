@@ -144,8 +144,9 @@ mod tests {
                 if number > 0 && stream.read_until(b'\n', &mut Vec::new()).await.is_err() {
                     return;
                 }
-                let is_last = number + 1 == answers.len();
-                while stream.write_all(answer.as_bytes()).await.is_ok() && is_last && is_endless {}
+                let is_endless = is_endless && number + 1 == answers.len();
+                let answer = answer.repeat(if is_endless { 1000 } else { 1 });
+                while stream.write_all(answer.as_bytes()).await.is_ok() && is_endless {}
             }
         });
         port

@@ -124,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn more_than_the_most_is_an_error_with_and_without_lines() {
         for filling in [b"2".as_slice(), b"250-x\r\n", b"\n"] {
-            let sent = filling.repeat(MOST);
+            let sent = filling.repeat(MOST + 1);
             let mut limited = Limited::new(sent.as_slice());
             let mut read = Vec::new();
             let error = limited.read_to_end(&mut read).await.unwrap_err();

@@ -38,9 +38,12 @@ impl Day {
     fn of(events: &[EventCount]) -> Self {
         let mut day = Self::default();
         for event in events {
-            // what happens at this moment is of the last hour
-            let hour = usize::try_from(event.hour).ok();
-            let hour = hour.and_then(|hour| day.0.get_mut(hour.min(HOURS - 1)));
+            let hour = match usize::try_from(event.hour) {
+                // at this very moment
+                Ok(HOURS) => Some(HOURS - 1),
+                hour => hour.ok(),
+            };
+            let hour = hour.and_then(|hour| day.0.get_mut(hour));
             let (Some(hour), Some(is_sign_in)) = (hour, is_sign_in(&event.kind)) else {
                 continue;
             };
@@ -122,12 +125,13 @@ mod tests {
             event("log_in_failed", 23, 2),
             event("refresh_replayed", 23, 1),
             event("password_changed", 5, 7),
-            event("log_in", 24, 9),
+            event("log_in", 24, 1),
+            event("log_in", 25, 9),
             event("log_in", -1, 9),
         ]);
         let mut wanted = Day::default();
         wanted.0[0] = (3, 0);
-        wanted.0[23] = (0, 3);
+        wanted.0[23] = (1, 3);
         assert_eq!(day, wanted);
     }
 }

@@ -16,11 +16,72 @@ use passkey::{
         webauthn::{CredentialCreationOptions, CredentialRequestOptions},
     },
 };
+use rolecall_passkeys::{
+    Assertion, Challenge, Credential, NewPasskey, Passkey, Refusal, RelyingParty, User,
+    UserVerification, Verified,
+};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{HANDLE, ORIGIN, challenge, creation, kept, request, server, sign_in, verify, with};
-use crate::{Assertion, Challenge, Credential, NewPasskey, Refusal, User, UserVerification};
+const ORIGIN: &str = "https://login.example.com";
+const HANDLE: [u8; 16] = *b"0123456789abcdef";
+
+fn server() -> RelyingParty {
+    RelyingParty::new(ORIGIN, "Example").unwrap()
+}
+
+fn challenge() -> Challenge {
+    Challenge::new([42; 32])
+}
+
+fn creation() -> Value {
+    let user = User {
+        handle: &HANDLE,
+        name: "alice",
+        display_name: "Alice",
+    };
+    server().creation_options(&challenge(), user, &[])
+}
+
+fn request() -> Value {
+    server().request_options(&challenge(), &[], UserVerification::Required)
+}
+
+fn kept(made: &NewPasskey) -> Passkey<'_> {
+    Passkey {
+        credential_id: &made.credential_id,
+        public_key: &made.public_key,
+        user_handle: &HANDLE,
+        counter: made.counter,
+        is_backup_eligible: made.is_backup_eligible,
+        has_verified_user: made.is_user_verified,
+    }
+}
+
+fn sign_in(answer: &str, passkey: &Passkey<'_>) -> Result<Verified, Refusal> {
+    verify(answer, passkey, UserVerification::Required)
+}
+
+fn verify(
+    answer: &str,
+    passkey: &Passkey<'_>,
+    verification: UserVerification,
+) -> Result<Verified, Refusal> {
+    let answer = Assertion::read(answer)?;
+    server().verify_assertion(&answer, &challenge(), passkey, verification)
+}
+
+/// Returns the JSON with one member replaced, or without it.
+fn with(json: &str, pointer: &str, value: Option<Value>) -> String {
+    let mut json: Value = serde_json::from_str(json).unwrap();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = json.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    match value {
+        Some(value) => parent.insert(name.to_owned(), value),
+        None => parent.remove(name),
+    };
+    json.to_string()
+}
 
 /// A person who touches the device, and proves to be its owner where the device can ask for that.
 struct Person {
@@ -157,7 +218,7 @@ fn its_counter_goes_up_and_an_older_answer_is_noticed() {
     // its passkeys may be copied, so that a counter that goes back is no copy by a thief
     let older = sign_in(&first, &passkey).unwrap();
     assert!(older.went_back && older.is_synced);
-    let bound = crate::Passkey {
+    let bound = Passkey {
         is_backup_eligible: false,
         ..passkey
     };
@@ -240,7 +301,7 @@ fn a_changed_answer_of_it_is_refused() {
     let answer = device.get(&request()).unwrap();
     assert!(sign_in(&answer, &kept(&made)).is_ok());
     let other = Device::at(ORIGIN).register();
-    let foreign = crate::Passkey {
+    let foreign = Passkey {
         public_key: &other.public_key,
         ..kept(&made)
     };
