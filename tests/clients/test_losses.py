@@ -154,7 +154,7 @@ def test_recover_revokes_all_tokens_within_a_second(on_sqlite, capsys):
     print_report("SQLite, recovered", deployment, capsys)
 
 
-MAX_STALENESS = 3.0
+MAX_STALENESS = 3
 
 
 def assert_refuses_and_recovers(deployment, name, cut, mend, limit):

@@ -25,6 +25,8 @@ def test_generated_requests_get_documented_responses_and_no_5xx():
                 # the document cannot describe which user names and passwords are valid
                 "--exclude-checks", "positive_data_acceptance",
                 "-H", f"Authorization: Bearer {token}",
+                # the pages ask who somebody is before they read the name in the path
+                "--exclude-path-regex", r"^/admin/roles/\{role\}",
                 *(word for path in EXCLUDED for word in ("--exclude-path", path)),
             ],
             env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)},

@@ -187,7 +187,7 @@ pub(crate) struct ResetCodeView {
     /// Missing if a link was sent to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_code: Option<String>,
-    /// The id of the reset, which a confirmation names; missing if a link was sent.
+    /// The id of the reset, which a confirmation names; missing if none is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_id: Option<String>,
     /// A link was sent to the verified address of the user; missing if not.
@@ -221,7 +221,7 @@ impl From<ResetCode> for ResetCodeView {
         Self {
             needs_confirmation: reset.is_unconfirmed,
             reset_code: Some(reset.code),
-            reset_id: Some(reset.id),
+            reset_id: reset.is_unconfirmed.then_some(reset.id),
             mailed: false,
             expires_at: rfc3339(reset.expires_at),
         }

@@ -32,10 +32,9 @@ pub(super) async fn confirm(context: &Context, name: &str, reset: &str) -> Resul
 pub(super) fn print_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
     let expires_at = rfc3339(code.expires_at);
     if context.json {
-        let mut answer = json!({
-            "reset_code": code.code, "reset_id": code.id, "expires_at": expires_at,
-        });
+        let mut answer = json!({ "reset_code": code.code, "expires_at": expires_at });
         if let (true, Some(members)) = (code.is_unconfirmed, answer.as_object_mut()) {
+            members.insert("reset_id".to_owned(), json!(code.id));
             members.insert("needs_confirmation".to_owned(), json!(true));
         }
         return print_json(&answer);
