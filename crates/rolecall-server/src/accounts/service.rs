@@ -174,7 +174,8 @@ fn entry_of(before: &User, after: &User) -> Value {
     let is_verified = after.email_verified_at.is_some();
     if let Some(members) = entry.as_object_mut() {
         if after.username != before.username {
-            members.insert("username".to_owned(), json!(after.username));
+            // the audit log holds no names
+            members.insert("renamed".to_owned(), json!(true));
         }
         if is_verified != before.email_verified_at.is_some() {
             members.insert("email_verified".to_owned(), json!(is_verified));

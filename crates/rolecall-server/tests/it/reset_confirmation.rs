@@ -295,7 +295,7 @@ async fn y470_a_device_of_another_account_of_the_name_confirms_nothing(app: Test
         .await
         .is(200);
     let entry = app.newest_entry().await;
-    assert_eq!(entry["changes"][0]["username"], "victor");
+    assert_eq!(entry["changes"][0]["renamed"], true);
     let code = make(&app, &hilda, &alice).await;
     redeem_as(&app, "victor", &code, "", &kept)
         .await
