@@ -27,6 +27,7 @@ const EXAMPLES: [(&str, &str); 34] = [
     ("redirect_uri", "https://app.example/callback"),
     ("reason", "Stands in for Bob"),
     ("refresh_token", "rcr_..."),
+    ("reset_id", "0197a3c8-5d52-7c3e-9f7e-6f2f9c0d1e2a"),
     ("resource", "https://items.example"),
     ("role", "editor"),
     ("scope", "items:read"),

@@ -103,8 +103,8 @@ async fn y157_a_reset_code_ends_when_the_account_outgrows_its_maker(app: TestApp
     redeem(&app, "mule", &code, HOME).await.no_content();
     // a help desk that is no more makes nobody's codes work
     let made = app.post(format!("/api/users/{alice}/reset"), &hilda, json!({}));
-    let made = made.await.is(200);
-    let code = made.text("reset_code");
+    let made = made.await;
+    let code = made.is(200).text("reset_code");
     let reset = json!({ "reset_id": made.text("reset_id") });
     app.post(&confirm, app.admin().await, reset)
         .await
