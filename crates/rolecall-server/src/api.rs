@@ -33,7 +33,7 @@ use crate::{
     invitations, keys, oauth, own_data,
     pages::{
         self, OwnForms,
-        admin::routes::{AdminPage, Mount},
+        admin::{routes::Mount, table::AdminPage},
     },
     policy, resources, roles, sessions, tickets,
     web::{address, document, page_operations, profiles},

@@ -15,8 +15,8 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     limited::Limited,
+    send_error::SendError,
     server::{Security, SmtpServer},
-    smtp::SendError,
 };
 use crate::outgoing::trust;
 

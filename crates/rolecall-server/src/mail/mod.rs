@@ -11,6 +11,7 @@ pub(crate) mod recipients;
 pub(crate) mod reset;
 pub(crate) mod reset_error;
 pub(crate) mod reset_factor;
+pub(crate) mod send_error;
 pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod settings;

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::{
     codes, outbox, reset,
-    smtp::{Letter, Mailer, SendError},
+    send_error::SendError,
+    smtp::{Letter, Mailer},
     store::{self, Due},
     tokens,
 };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The example for a member of a body.
-const EXAMPLES: [(&str, &str); 34] = [
+const EXAMPLES: [(&str, &str); 35] = [
     ("access_type", "offline"),
     ("acr", "aal2"),
     ("audience", "https://items.example"),

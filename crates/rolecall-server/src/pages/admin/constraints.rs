@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
-use rolecall_core::{ConstraintKind, ConstraintName, ConstraintScope, RoleName};
+use rolecall_core::{Constraint, ConstraintKind, ConstraintName, ConstraintScope, RoleName};
 
 use super::{
     super::submitted::Submitted,
@@ -214,6 +214,26 @@ async fn delete(visit: &Visit, confirmed: &str) -> Result<Result<&'static str, F
     let found = named(visit).await?;
     constraints::delete(&visit.app, visit.caller(), &found.name).await?;
     Ok(Ok("constraint-deleted"))
+}
+
+fn per(constraint: &Constraint) -> &'static str {
+    match constraint.per {
+        ConstraintScope::Session => "session",
+        ConstraintScope::Subject => "subject",
+    }
+}
+
+impl From<&NamedConstraint> for Listed {
+    fn from(named: &NamedConstraint) -> Self {
+        let rule = &named.constraint;
+        Self {
+            name: named.name.to_string(),
+            kind: rule.kind.as_str(),
+            per: per(rule),
+            roles: rule.roles.iter().map(ToString::to_string).collect(),
+            at_most: rule.at_most,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 use rolecall::Principal;
 
-use super::routes::{AdminPage, PAGES};
+use super::table::AdminPage;
 
 /// The keys of the texts that a redirect after an action may name (`done`).
 pub(crate) const DONE: &[&str] = &[
@@ -46,7 +46,9 @@ pub(super) struct Frame<'a> {
 impl Frame<'_> {
     /// Returns the variables of the layout. The navigation shows what the caller may see, and nothing else.
     pub(super) fn values(&self) -> Value {
-        let shown = PAGES
+        let shown = self
+            .current
+            .all
             .iter()
             .filter(|page| page.needs.are_met_by(self.principal));
         let nav = shown.filter_map(|page| {

@@ -1,8 +1,6 @@
 //! Links: the address of a page with its query, and how a list is sorted and continued.
 
-use serde::Serialize;
-
-use super::super::submitted::Submitted;
+use super::{super::submitted::Submitted, views::Column};
 
 /// Returns `path` with a query of the members that are not empty.
 pub(crate) fn link(path: &str, members: &[(&str, &str)]) -> String {
@@ -26,17 +24,6 @@ pub(crate) struct Listing<'q> {
     pub(crate) sort: &'q str,
     pub(crate) is_descending: bool,
     pub(crate) after: &'q str,
-}
-
-/// The head of a column.
-#[derive(Debug, Serialize)]
-pub(crate) struct Column {
-    /// The key of its text.
-    pub(crate) key: &'static str,
-    /// The address of the list in the order of this column; empty where it cannot be sorted.
-    pub(crate) href: String,
-    /// `ascending`, `descending`, or empty where another column decides.
-    pub(crate) order: &'static str,
 }
 
 impl<'q> Listing<'q> {

@@ -26,6 +26,7 @@ pub(crate) mod routes;
 mod rules;
 mod setup;
 mod start;
+pub(crate) mod table;
 pub(super) mod templates;
 mod tenant;
 mod user;

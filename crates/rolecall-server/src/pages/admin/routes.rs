@@ -3,64 +3,15 @@
 
 use axum::handler::Handler;
 use http::Method;
-use rolecall::{GuardedArgs, Principal};
+use rolecall::GuardedArgs;
 
 use super::{
     assign, bulk, constraints, decisions, hierarchy, history, matrix, members, policy, requests,
-    role_form, roles, setup, start, tenant, user, user_actions, user_form, users,
+    role_form, roles, setup, start,
+    table::{AdminPage, Needs},
+    tenant, user, user_actions, user_form, users,
 };
-use crate::{app::App, login::acting};
-
-/// What a page needs before its handler runs. Services ask again, and for more where an action needs more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// Nothing: nobody can be signed in yet.
-    Nothing,
-    /// Any permission of rolecall itself.
-    AnyOwn,
-    /// This permission, held globally.
-    Global(&'static str),
-    /// This permission, held globally or in the tenant that the caller has chosen.
-    Anywhere(&'static str),
-    /// The first permission, held globally, or the second, held anywhere.
-    Either(&'static str, &'static str),
-}
-
-impl Needs {
-    /// Returns true if the caller has what the page needs.
-    pub(super) fn are_met_by(self, principal: &Principal) -> bool {
-        match self {
-            Self::Nothing => true,
-            Self::AnyOwn => acting::is_administrator(principal),
-            Self::Global(permission) => principal.has_global_permission(permission),
-            Self::Anywhere(permission) => principal.has_permission(permission),
-            Self::Either(global, anywhere) => {
-                principal.has_global_permission(global) || principal.has_permission(anywhere)
-            }
-        }
-    }
-
-    /// Returns the permission, if one in particular is needed.
-    pub(super) fn permission(self) -> Option<&'static str> {
-        match self {
-            Self::Nothing | Self::AnyOwn => None,
-            Self::Global(permission) | Self::Anywhere(permission) | Self::Either(permission, _) => {
-                Some(permission)
-            }
-        }
-    }
-}
-
-/// A page.
-#[derive(Debug)]
-pub(crate) struct AdminPage {
-    pub(crate) path: &'static str,
-    pub(super) needs: Needs,
-    /// The key of its entry in the navigation.
-    pub(super) nav: Option<&'static str>,
-    /// What it does, for the document of the API.
-    pub(crate) summary: &'static str,
-}
+use crate::app::App;
 
 /// Mounts the handlers of the pages.
 pub(crate) trait Mount: Sized {
@@ -74,10 +25,12 @@ pub(crate) trait Mount: Sized {
 
 macro_rules! admin_pages {
     ($($path:literal, $needs:expr, $nav:expr, $summary:literal, $get:path $(, $post:path)?;)+) => {
-        /// All pages, those of the navigation in its order.
-        pub(crate) static PAGES: &[AdminPage] = &[
-            $(AdminPage { path: $path, needs: $needs, nav: $nav, summary: $summary }),+
+        static TABLE: [AdminPage; [$($path),+].len()] = [
+            $(AdminPage { path: $path, needs: $needs, nav: $nav, summary: $summary, all: &TABLE }),+
         ];
+
+        /// All pages, those of the navigation in its order.
+        pub(crate) static PAGES: &[AdminPage] = &TABLE;
 
         /// Mounts all pages.
         pub(crate) fn mount<M: Mount>(to: M) -> M {

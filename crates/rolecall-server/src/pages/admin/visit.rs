@@ -15,7 +15,7 @@ use super::{
         submitted::{Browser, Submitted},
     },
     frame::{self, Frame},
-    routes::{AdminPage, Needs},
+    table::{AdminPage, Needs},
 };
 use crate::{
     app::App,

@@ -1,11 +1,9 @@
 //! Constraints: what keeps roles apart.
 
 use minijinja::Value;
-use rolecall_core::{Constraint, ConstraintScope};
 use serde::Serialize;
 
 use super::super::super::sample_values::TEXT;
-use crate::roles::constraints::NamedConstraint;
 
 /// The list, with the form of a new one.
 #[derive(Debug, Default, Serialize)]
@@ -47,26 +45,6 @@ pub(crate) struct ConstraintPage {
     pub(crate) constraint: Listed,
     pub(crate) form: Form,
     pub(crate) may_edit: bool,
-}
-
-fn per(constraint: &Constraint) -> &'static str {
-    match constraint.per {
-        ConstraintScope::Session => "session",
-        ConstraintScope::Subject => "subject",
-    }
-}
-
-impl From<&NamedConstraint> for Listed {
-    fn from(named: &NamedConstraint) -> Self {
-        let rule = &named.constraint;
-        Self {
-            name: named.name.to_string(),
-            kind: rule.kind.as_str(),
-            per: per(rule),
-            roles: rule.roles.iter().map(ToString::to_string).collect(),
-            at_most: rule.at_most,
-        }
-    }
 }
 
 impl From<&Listed> for Form {

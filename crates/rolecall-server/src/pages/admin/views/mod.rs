@@ -26,6 +26,17 @@ pub(super) fn value(view: &impl Serialize) -> Value {
     Value::from(Serde(view))
 }
 
+/// The head of a column.
+#[derive(Debug, Serialize)]
+pub(crate) struct Column {
+    /// The key of its text.
+    pub(crate) key: &'static str,
+    /// The address of the list in the order of this column; empty where it cannot be sorted.
+    pub(crate) href: String,
+    /// `ascending`, `descending`, or empty where another column decides.
+    pub(crate) order: &'static str,
+}
+
 /// A time: exact, and to the minute in UTC.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Time {

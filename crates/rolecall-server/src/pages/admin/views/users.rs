@@ -3,10 +3,7 @@
 use minijinja::Value;
 use serde::Serialize;
 
-use super::{
-    super::{super::sample_values::TEXT, links::Column},
-    Time, value,
-};
+use super::{super::super::sample_values::TEXT, Column, Time, value};
 
 /// The list.
 #[derive(Debug, Default, Serialize)]
