@@ -42,6 +42,8 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                     .replace("{permission}", "items:read")
                     .replace("{receipt}", "none")
                     .replace("{constraint}", "none")
+                    .replace("{request}", "none")
+                    .replace("{revision}", "1")
                     .replace("{file}", "init.js");
                 assert!(!filled.contains('{'), "{filled}");
                 operations.push((method, filled, scopes));
