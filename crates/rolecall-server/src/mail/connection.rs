@@ -193,7 +193,7 @@ mod tests {
             (&["2"][..], "an answer without end"),
             (&["\r\n"][..], "an answer that is no SMTP"),
             (&["220 a\r\n", "250-x"][..], "an answer without end"),
-            (&["220 a\r\n", "250-x\r\n"][..], "an answer that is no SMTP"),
+            (&["220 a\r\n", "250-x\r\n"][..], "an answer without end"),
         ] {
             let error = fails(server(answers, true).await, Encryption::Plain).await;
             assert_eq!(error.kind, kind, "{answers:?}");

@@ -15,7 +15,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 /// The bytes that a server may send in one conversation. An honest one sends a few thousand.
-pub(super) const MOST: usize = 64 * 1024;
+pub(super) const MOST: usize = 32 * 1024;
 
 /// The server has sent more than [`MOST`] bytes.
 #[derive(Debug, thiserror::Error)]
