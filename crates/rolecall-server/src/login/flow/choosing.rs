@@ -8,7 +8,8 @@ use super::{
     choice::{Choice, Open},
     kept::{find, page_of, write_step},
     owed::Due,
-    service::{advance, due, settle},
+    pending::{due, settle},
+    service::advance,
     step::{FlowError, Next, Visitor},
 };
 use crate::{app::App, login::browser::service as browsers};

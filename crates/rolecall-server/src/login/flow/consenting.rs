@@ -4,7 +4,8 @@ use super::{
     answer::AnswerError,
     kept::{find, page_of, write_step},
     owed::Due,
-    service::{advance, due, keep_choice},
+    pending::{due, keep_choice},
+    service::advance,
     step::{FlowError, Next, Visitor},
     store as flows,
 };

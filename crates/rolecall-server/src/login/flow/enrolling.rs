@@ -4,8 +4,9 @@ use super::{
     kept::{find, page_of, write_step},
     owed::Due,
     passkey,
+    pending::{due, due_in},
     proof::Proof,
-    service::{advance, due, due_in},
+    service::advance,
     step::{FlowError, Next, Step, Visitor},
     store::{self as flows, Flow},
 };

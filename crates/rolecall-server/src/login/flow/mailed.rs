@@ -4,8 +4,9 @@
 use super::{
     kept::{find, page_of, write_step},
     owed::Due,
+    pending::due,
     proof::{Proof, Proofs},
-    service::{advance, due},
+    service::advance,
     step::{FlowError, MailCode, Next, Visitor},
     store::{self as flows, Flow},
 };

@@ -14,6 +14,7 @@ pub(crate) mod kept;
 pub(crate) mod mailed;
 pub(crate) mod owed;
 pub(crate) mod passkey;
+mod pending;
 pub(crate) mod proof;
 pub(crate) mod proven;
 mod remembering;

@@ -8,9 +8,10 @@ use rolecall_passkeys::Challenge;
 use super::{
     kept::{find, page_of, write_step},
     owed::Due,
+    pending::due,
     proof::{Proof, Proofs},
     remembering, second,
-    service::{advance, due},
+    service::advance,
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
 };

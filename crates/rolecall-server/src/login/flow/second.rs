@@ -3,9 +3,10 @@
 use super::{
     kept::{find, page_of},
     owed::Due,
+    pending::due,
     proof::Proof,
     remembering,
-    service::{advance, due},
+    service::advance,
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
 };

@@ -4,10 +4,10 @@ use rolecall_core::Timestamp;
 
 use super::{
     answer::AnswerError,
-    choice::{self, Open},
-    conclude::{Conclusion, Refusal, accepts, conclude},
+    conclude::{Conclusion, Refusal, conclude},
     kept::{find, new_flow, page_of, store_new, write_step},
     owed::{self, Due},
+    pending::{due, is_consent_due, keep_all, settle, settle_all},
     proof::{Proof, Proofs},
     proven::Proven,
     remembering,
@@ -21,8 +21,6 @@ use crate::{
     audit::events,
     authority::subject::Status,
     boxed::Boxed,
-    clients::store as clients,
-    consents,
     error::ApiError,
     login::{
         browser::{service as browsers, store::BrowserSession},
@@ -50,24 +48,17 @@ pub(crate) fn begin<'a>(
             let mut flow = new_flow(app, request)?;
             flow.subject_id = Some(session.subject_id.clone());
             flow.proofs = Proofs::by(Proof::session(session));
-            let open = loop {
-                match due(app, &flow).await? {
-                    Due::Nothing => {}
-                    Due::Unmet => return Ok(unmet(app, &flow.request)),
-                    _ if is_silent => {
-                        let why = "the user has to prove more than with this sign-in";
-                        let error = AnswerError::LoginRequired;
-                        return Ok(Next::refused(app, &flow.request, error, why));
-                    }
-                    _ => return store_new(app, &flow, visitor, current.as_ref()).await,
+            let (due, open) = settle_all(app, &mut flow).await?;
+            match due {
+                Due::Nothing => {}
+                Due::Unmet => return Ok(unmet(app, &flow.request)),
+                _ if is_silent => {
+                    let why = "the user has to prove more than with this sign-in";
+                    let error = AnswerError::LoginRequired;
+                    return Ok(Next::refused(app, &flow.request, error, why));
                 }
-                let before = flow.choice.clone();
-                let open = settle(app, &mut flow).await?;
-                // in a tenant that was chosen without asking, more may be due
-                if open.is_some() || flow.choice == before {
-                    break open;
-                }
-            };
+                _ => return store_new(app, &flow, visitor, current.as_ref()).await,
+            }
             let (error, why) = if open.is_some() {
                 let why = "the user has to choose a tenant or roles";
                 (AnswerError::InteractionRequired, why)
@@ -94,22 +85,6 @@ pub(crate) fn begin<'a>(
         let flow = new_flow(app, request)?;
         store_new(app, &flow, visitor, current.as_ref()).await
     })
-}
-
-/// Returns the proof that a flow still waits for.
-pub(super) async fn due(app: &App, flow: &Flow) -> Result<Due, FlowError> {
-    due_in(app, &mut app.store().read().await?, flow).await
-}
-
-/// As [`due`], in a transaction.
-pub(super) async fn due_in(app: &App, conn: &mut Conn, flow: &Flow) -> Result<Due, FlowError> {
-    let Some(subject) = &flow.subject_id else {
-        return Ok(Due::First);
-    };
-    let request = flow.choice.apply(&flow.request);
-    let owed = owed::read(app, conn, &request, subject).await?;
-    let fresh = app.settings().factors.fresh;
-    Ok(owed.due(&flow.proofs, app.now(), fresh))
 }
 
 /// Tells a client that its user cannot prove as much as it asks for.
@@ -293,20 +268,10 @@ pub(super) async fn advance(
     visitor: &Visitor<'_>,
     device: Option<String>,
 ) -> Result<Next, FlowError> {
-    loop {
-        match due(app, &flow).await? {
-            Due::Nothing => {}
-            Due::Unmet => return end_unmet(app, &flow).await,
-            _ => return page_of(&flow, visitor),
-        }
-        let before = flow.choice.clone();
-        if keep_choice(app, &mut flow).await?.is_some() {
-            return page_of(&flow, visitor);
-        }
-        // in a tenant that was chosen without asking, more may be due
-        if flow.choice == before {
-            break;
-        }
+    match keep_all(app, &mut flow).await? {
+        (Due::Nothing, None) => {}
+        (Due::Unmet, _) => return end_unmet(app, &flow).await,
+        _ => return page_of(&flow, visitor),
     }
     if !flow.consented && is_consent_due(app, &flow).await? {
         return page_of(&flow, visitor);
@@ -390,44 +355,4 @@ fn finish<'a>(
             Err(Refusal::Failed(error)) => Err(error.into()),
         }
     })
-}
-
-pub(super) async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {
-    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
-    if flow.request.is_own() {
-        return Ok(false);
-    }
-    let mut conn = app.store().read().await?;
-    let client = clients::find(&mut conn, &flow.request.client_id).await?;
-    let client = client.ok_or(FlowError::Ended)?;
-    let request = flow.choice.apply(&flow.request);
-    Ok(consents::service::is_due(&mut conn, &client, &request, subject).await?)
-}
-
-/// Writes what still holds of the choice, if that is less than before, and returns the choice that is due. A consent to
-/// more than is left counts no more.
-pub(super) async fn keep_choice(app: &App, flow: &mut Flow) -> Result<Option<Open>, FlowError> {
-    let before = flow.choice.clone();
-    let open = settle(app, flow).await?;
-    if flow.choice != before {
-        flow.consented = false;
-        write_step(app, flow).await?;
-    }
-    Ok(open)
-}
-
-/// Drops of the choice what cannot be had any more, and returns the choice that is due. It writes nothing.
-pub(super) async fn settle(app: &App, flow: &mut Flow) -> Result<Option<Open>, FlowError> {
-    let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
-    if flow.request.is_own() {
-        return Ok(None);
-    }
-    let mut conn = app.store().read().await?;
-    let client = clients::find(&mut conn, &flow.request.client_id).await?;
-    let client = client.filter(|client| accepts(client, &flow.request));
-    let client = client.ok_or(FlowError::Ended)?;
-    let asked = (&flow.request, &flow.choice);
-    let settled = choice::settle(app, &mut conn, &client, asked, subject).await?;
-    flow.choice = settled.choice;
-    Ok(settled.open)
 }

@@ -7,8 +7,9 @@ use super::{
     kept::{find, page_of, write_step},
     mailed::with_code,
     owed::Due,
+    pending::due,
     proof::Proof,
-    service::{advance, due},
+    service::advance,
     step::{FlowError, Next, Step, Visitor},
     store::{self as flows, Flow},
 };
