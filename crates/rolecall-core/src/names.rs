@@ -367,4 +367,11 @@ mod tests {
             prop_assert_eq!(permission.operation(), operation);
         }
     }
+
+    #[test]
+    fn only_permissions_of_rolecall_itself_are_reserved() {
+        let is_reserved = |text: &str| text.parse::<PermissionPattern>().unwrap().is_reserved();
+        assert!(is_reserved("rolecall.users:write") && is_reserved("rolecall.users:*"));
+        assert!(!is_reserved("items:write") && !is_reserved("rolecalls:read"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rolecall::PermissionName as _;
-use rolecall_core::{Policy, RESERVED_PREFIX, RoleName};
+use rolecall_core::{PermissionPattern, Policy, RoleName};
 
 use crate::{
     app::App,
@@ -19,11 +19,11 @@ pub(crate) async fn policy(app: &App, caller: Caller<'_>) -> Result<Arc<Policy>,
     Ok(Arc::clone(&newest.policy))
 }
 
-/// Returns true if a role gives a permission of rolecall itself, also by inheritance; false if it does not exist. It answers
-/// for the server and shows nothing, so that it needs no permission.
+/// Returns true if a role gives a permission of rolecall itself, also by inheritance, or has a reserved name; false for
+/// another one that does not exist. It answers for the server and shows nothing, so that it needs no permission.
 pub(crate) async fn gives_own(app: &App, role: &RoleName) -> Result<bool, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
-    let mut given = policy.patterns_of([role]).into_iter();
-    Ok(given.any(|one| one.as_str().starts_with(RESERVED_PREFIX)))
+    let given = policy.patterns_of([role]);
+    Ok(role.is_reserved() || given.iter().any(PermissionPattern::is_reserved))
 }

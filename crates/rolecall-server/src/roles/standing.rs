@@ -65,14 +65,6 @@ pub(crate) async fn standing(
     Ok(Standing::of(&policy, &assignments, now))
 }
 
-/// Returns true if a role gives a permission of rolecall itself, or has a reserved name.
-pub(crate) async fn gives_own(app: &App, role: &RoleName) -> Result<bool, ApiError> {
-    let mut conn = app.store().read().await?;
-    let policy = app.policy().newest(&mut conn).await?;
-    let permissions = policy.permissions_of([role]);
-    Ok(role.is_reserved() || permissions.iter().any(Permission::is_reserved))
-}
-
 impl Standing {
     /// Returns what assignments give at a time.
     fn of(policy: &Policy, assignments: &[RoleAssignment], now: Timestamp) -> Self {
