@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     roles::{
         assigning::{Assignee, Outcome, Validity},
-        assignments, service as roles, standing,
+        assignments, hierarchy, service as roles,
     },
     times::parse_rfc3339,
     web::params::Segment,
@@ -87,7 +87,7 @@ fn parse_minute(text: &str) -> Option<Timestamp> {
 ///
 /// [`ApiError::StepUp`].
 pub(super) async fn require_fresh_for(visit: &Visit, role: &RoleName) -> Result<(), ApiError> {
-    if standing::gives_own(&visit.app, role).await? {
+    if hierarchy::gives_own(&visit.app, role).await? {
         visit.require_fresh().await?;
     }
     Ok(())

@@ -10,7 +10,6 @@ use super::{
     super::submitted::Submitted,
     faults::{Fault, Faults},
     links::link,
-    rules::faults_of,
     views::constraints::{ConstraintPage, Constraints, Form, Listed},
     visit::Visit,
 };
@@ -112,7 +111,7 @@ pub(crate) async fn post_constraints(_: Public, visit: Visit, form: Submitted) -
     let faults = match create(&visit, &form).await {
         Ok(Ok(())) => return visit.done(CONSTRAINTS, "constraint-created"),
         Ok(Err(faults)) => faults,
-        Err(error) => match faults_of(error) {
+        Err(error) => match Faults::read(error) {
             Ok(faults) => faults,
             Err(error) => return visit.refuse(error).await,
         },
@@ -181,7 +180,7 @@ pub(crate) async fn post_constraint(_: Public, visit: Visit, form: Submitted) ->
     let faults = match done {
         Ok(Ok(done)) => return visit.done(CONSTRAINTS, done),
         Ok(Err(faults)) => faults,
-        Err(error) => match faults_of(error) {
+        Err(error) => match Faults::read(error) {
             Ok(faults) => faults,
             Err(error) => return visit.refuse(error).await,
         },

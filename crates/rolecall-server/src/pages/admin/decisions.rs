@@ -7,14 +7,13 @@ use rolecall_core::{Acr, TenantName};
 use super::{
     super::submitted::Submitted,
     faults::Faults,
+    names,
     requests::until,
-    rules::faults_of,
     views::{
         decisions::{Decisions, Form, Shown},
         value,
     },
     visit::Visit,
-    who,
 };
 use crate::{
     decisions::{
@@ -75,7 +74,7 @@ fn shown(
             Faults::default()
         }
         Ok(Err(faults)) => faults,
-        Err(error) => faults_of(error)?,
+        Err(error) => Faults::read(error)?,
     };
     Ok(visit.show_with("admin_decisions.html", &page, &faults))
 }
@@ -91,7 +90,7 @@ async fn decide(visit: &Visit, form: &Form) -> Answered<Shown> {
     let Some(at) = until(&form.at) else {
         return Ok(Err(Faults::of("at", "admin-no-time")));
     };
-    let Some(subject) = who::find(visit, &form.user).await? else {
+    let Some(subject) = names::find(visit, &form.user).await? else {
         return Ok(Err(Faults::of("user", "admin-no-user")));
     };
     let acr = Acr::ALL.into_iter().find(|one| one.as_str() == form.acr);

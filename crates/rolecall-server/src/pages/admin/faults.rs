@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use crate::error::{ApiError, Place};
 
+/// The most faults of a document that are listed.
+pub(super) const MOST_FAULTS: usize = 20;
+
 /// A fault of a form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Fault {
@@ -44,13 +47,25 @@ impl Faults {
         }
     }
 
-    /// Describes what a service has refused about a form.
+    /// Describes what a service has refused about a form: also the faults of a document, each at its line, and a policy that
+    /// somebody else has changed meanwhile.
     ///
     /// # Errors
     ///
     /// An error that is no fault of a form.
     pub(crate) fn read(error: ApiError) -> Result<Self, ApiError> {
         let status = error.status();
+        if let ApiError::Document(errors) = &error {
+            let faults = errors.0.iter().take(MOST_FAULTS).map(|one| Fault {
+                field: "document".to_owned(),
+                key: "",
+                text: one.to_string(),
+            });
+            return Ok(Self {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                list: faults.collect(),
+            });
+        }
         let (error, receipt) = match error {
             ApiError::Receipted { error, receipt } if matches!(*error, ApiError::Exceeds(_)) => {
                 (*error, Some(receipt))
@@ -68,6 +83,12 @@ impl Faults {
             | ApiError::Separation(_)
             | ApiError::PolicyTooLarge(_)
             | ApiError::Unknown { .. } => (String::new(), ""),
+            ApiError::Stale => {
+                return Ok(Self {
+                    status: StatusCode::CONFLICT,
+                    ..Self::of("", "admin-policy-changed")
+                });
+            }
             ApiError::Exceeds(_) => (String::new(), "admin-exceeds"),
             ApiError::TooMany { .. } => (String::new(), "admin-too-many"),
             _ => return Err(error),
@@ -94,6 +115,8 @@ impl Faults {
 mod tests {
     use std::time::Duration;
 
+    use rolecall_core::document::Document;
+
     use super::*;
     use crate::error::FieldError;
 
@@ -114,5 +137,26 @@ mod tests {
         );
         assert!(Faults::read(ApiError::Busy).is_err());
         assert!(Faults::read(ApiError::Lacks(None)).is_err());
+    }
+
+    #[test]
+    fn each_fault_of_a_document_names_its_line() {
+        let wrong = Document::parse(
+            "[permissions]\n\"items:read\" = \"\"\n[roles.one]\npermissions = [\"x:y\"]",
+        );
+        let faults = Faults::read(ApiError::Document(wrong.unwrap_err())).unwrap();
+        assert_eq!(faults.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            faults.list[0].text.starts_with("line 4, column "),
+            "{:?}",
+            faults.list
+        );
+        assert_eq!(faults.list[0].field, "document");
+        let stale = Faults::read(ApiError::Stale).unwrap();
+        assert_eq!(
+            (stale.status, stale.list[0].key),
+            (StatusCode::CONFLICT, "admin-policy-changed")
+        );
+        assert!(Faults::read(ApiError::Busy).is_err());
     }
 }

@@ -8,7 +8,6 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     links::link,
-    rules::faults_of,
     views::{
         effects::{Effects, SHOWN, lines},
         policy::{History, LONGEST, Listed, VersionPage},
@@ -74,7 +73,7 @@ pub(crate) async fn post_version(_: Public, visit: Visit, form: Submitted) -> Re
         Ok(()) => return visit.done(HISTORY, "policy"),
         Err(error) => error,
     };
-    match faults_of(error) {
+    match Faults::read(error) {
         Ok(faults) => visit.answer(version(&visit, faults).await).await,
         Err(error) => visit.refuse(error).await,
     }
@@ -119,7 +118,7 @@ async fn version(visit: &Visit, mut faults: Faults) -> Result<Response, ApiError
             page.effects = (!page.is_in_force).then(|| Effects::from(&plan));
         }
         // a rule of today that the old document would break
-        Err(error) => faults = faults_of(error)?,
+        Err(error) => faults = Faults::read(error)?,
     }
     if text.len() <= LONGEST {
         page.document = text;

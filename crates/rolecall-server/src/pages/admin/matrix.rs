@@ -9,7 +9,6 @@ use super::{
     super::{answers::see_other, submitted::Submitted},
     faults::Faults,
     links::link,
-    rules::{faults_of, grants_own},
     views::{
         effects::{Effects, SHOWN},
         matrix::{self as view, MOST_COLUMNS, Matrix, Part, Preview},
@@ -152,7 +151,7 @@ pub(crate) async fn post_preview(_: Public, visit: Visit, form: Submitted) -> Re
         Err(error) => error,
     };
     let address = address_of(&form);
-    match faults_of(error) {
+    match Faults::read(error) {
         Ok(faults) => visit.answer(preview(&visit, &form, faults).await).await,
         // a sign-in in between comes back to the preview
         Err(error) => visit.refuse_to(error, &address).await,
@@ -168,7 +167,7 @@ fn address_of(form: &Submitted) -> String {
 
 async fn save(visit: &Visit, form: &Submitted) -> Result<String, ApiError> {
     let cells = read(form)?;
-    let is_own = |cell: &Cell| cell.is_held && grants_own(cell.permission.as_str());
+    let is_own = |cell: &Cell| cell.is_held && cell.permission.is_reserved();
     if cells.iter().any(is_own) {
         visit.require_fresh().await?;
     }
@@ -199,7 +198,7 @@ async fn preview(
             shown.effects = Effects::from(&plan);
         }
         // a rule that the change would break
-        Err(error) => faults = faults_of(error)?,
+        Err(error) => faults = Faults::read(error)?,
     }
     Ok(visit.show_with("admin_matrix_preview.html", &shown, &faults))
 }

@@ -6,8 +6,7 @@ use rolecall_core::document::{DocumentErrors, ParsedDocument};
 
 use super::{
     super::submitted::Submitted,
-    faults::Faults,
-    rules::{MOST_FAULTS, faults_of},
+    faults::{Faults, MOST_FAULTS},
     views::{
         effects::{Effects, SHOWN},
         policy::{FaultyLine, LONGEST, PolicyPage},
@@ -64,7 +63,7 @@ pub(crate) async fn post_policy(_: Public, visit: Visit, form: Submitted) -> Res
                 page.must_sign_in = true;
                 faults = Faults::of("", "admin-sign-in-first");
             }
-            Err(error) => match faults_of(error) {
+            Err(error) => match Faults::read(error) {
                 Ok(found) => faults = found,
                 Err(error) => return visit.refuse(error).await,
             },
@@ -108,7 +107,7 @@ async fn planned(
             if let ApiError::Document(errors) = &error {
                 page.lines = faulty_lines(&text, errors);
             }
-            faults = faults_of(error)?;
+            faults = Faults::read(error)?;
         }
     }
     page.document = text;

@@ -6,12 +6,12 @@ use rolecall_core::{RoleName, SubjectKind, Timestamp};
 
 use super::{
     super::submitted::Submitted,
+    assign::require_fresh_for,
     faults::Faults,
     links::link,
-    rules::faults_of,
+    names::{self, Names},
     views::requests::{Form, Request, Requests},
     visit::Visit,
-    who,
 };
 use crate::{
     authority::may,
@@ -19,7 +19,6 @@ use crate::{
     roles::{
         assigning::{Assignee, Outcome, Validity},
         assignments,
-        hierarchy::gives_own,
         request_store::AssignmentRequest,
         requests,
     },
@@ -43,10 +42,12 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
     let limit = i64::try_from(ON_PAGE + 1).unwrap_or(i64::MAX);
     let found = requests::list(&visit.app, visit.caller(), after, tenant.as_ref(), limit).await?;
     let has_more = found.len() > ON_PAGE;
-    let mut shown = Vec::new();
-    for request in found.iter().take(ON_PAGE) {
-        shown.push(described(visit, request).await?);
-    }
+    let found = found.get(..ON_PAGE).unwrap_or(&found);
+    let names = names_of(visit, found).await?;
+    let shown: Vec<Request> = found
+        .iter()
+        .map(|one| described(visit, &names, one))
+        .collect();
     let last = shown.last().map(|one| one.id.clone()).filter(|_| has_more);
     let view = Requests {
         requests: shown,
@@ -62,10 +63,16 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
     Ok(visit.show_with("admin_requests.html", &view, faults))
 }
 
-async fn described(visit: &Visit, request: &AssignmentRequest) -> Result<Request, ApiError> {
+/// Returns the names of those who asked.
+async fn names_of(visit: &Visit, found: &[AssignmentRequest]) -> Result<Names, ApiError> {
+    let actors = found.iter().map(AssignmentRequest::requested_by);
+    names::of_actors(visit, actors).await
+}
+
+fn described(visit: &Visit, names: &Names, request: &AssignmentRequest) -> Request {
     let assigned = &request.assignment;
     let own = visit.caller().actor().to_string();
-    Ok(Request {
+    Request {
         id: request.id.clone(),
         name: request.name.clone(),
         href: match request.kind {
@@ -81,11 +88,11 @@ async fn described(visit: &Visit, request: &AssignmentRequest) -> Result<Request
         from: assigned.valid_from.map(Into::into),
         until: assigned.expires_at.map(Into::into),
         reason: assigned.reason.clone().unwrap_or_default(),
-        by: who::actor(visit, request.requested_by()).await?,
+        by: names::shown(names, request.requested_by()),
         at: assigned.assigned_at.into(),
         is_own: own == request.requested_by(),
         may_end: own == request.requested_by() || visit.may(may::WriteAssignments::NAME),
-    })
+    }
 }
 
 fn form_of(form: &Submitted) -> Form {
@@ -105,7 +112,7 @@ pub(crate) async fn post_requests(_: Public, visit: Visit, form: Submitted) -> R
         Ok(Ok(Outcome::Requested(_))) => return visit.done(REQUESTS, "requested"),
         Ok(Ok(Outcome::Assigned)) => return visit.done(REQUESTS, "assigned"),
         Ok(Err(faults)) => faults,
-        Err(error) => match faults_of(error) {
+        Err(error) => match Faults::read(error) {
             Ok(mut faults) => {
                 faults.rename("expires_at", "until");
                 faults
@@ -131,12 +138,10 @@ async fn ask(visit: &Visit, form: &Form) -> Result<Result<Outcome, Faults>, ApiE
     let Some(expires_at) = until(&form.until) else {
         return Ok(Err(Faults::of("until", "admin-no-time")));
     };
-    let Some(user) = who::find(visit, &form.user).await? else {
+    let Some(user) = names::find(visit, &form.user).await? else {
         return Ok(Err(Faults::of("user", "admin-no-user")));
     };
-    if gives_own(&visit.app, &role).await? {
-        visit.require_fresh().await?;
-    }
+    require_fresh_for(visit, &role).await?;
     let validity = Validity {
         valid_from: None,
         expires_at,
@@ -184,7 +189,8 @@ fn id(visit: &Visit) -> &str {
 
 async fn one(visit: &Visit, faults: &Faults) -> Result<Response, ApiError> {
     let found = requests::get(&visit.app, visit.caller(), id(visit)).await?;
-    let view = described(visit, &found).await?;
+    let names = names_of(visit, std::slice::from_ref(&found)).await?;
+    let view = described(visit, &names, &found);
     Ok(visit.show_with("admin_request.html", &view, faults))
 }
 
@@ -199,7 +205,7 @@ pub(crate) async fn post_request(_: Public, visit: Visit, form: Submitted) -> Re
         Ok(done) => return visit.done(REQUESTS, done),
         Err(error) => error,
     };
-    match faults_of(error) {
+    match Faults::read(error) {
         Ok(faults) => visit.answer(one(&visit, &faults).await).await,
         Err(error) => visit.refuse(error).await,
     }
@@ -207,9 +213,7 @@ pub(crate) async fn post_request(_: Public, visit: Visit, form: Submitted) -> Re
 
 async fn confirm(visit: &Visit) -> Result<(), ApiError> {
     let found = requests::get(&visit.app, visit.caller(), id(visit)).await?;
-    if gives_own(&visit.app, &found.assignment.role).await? {
-        visit.require_fresh().await?;
-    }
+    require_fresh_for(visit, &found.assignment.role).await?;
     requests::confirm(&visit.app, visit.caller(), &found.id).await?;
     Ok(())
 }

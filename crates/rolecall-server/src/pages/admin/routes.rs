@@ -6,7 +6,7 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, bulk, constraints, decisions, hierarchy, history, matrix, members, policy, requests,
+    assign, bulk, constraints, decisions, hierarchy, history, matrix, people, policy, requests,
     role_form, roles, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
@@ -68,7 +68,7 @@ admin_pages! {
     "/admin/roles/{role}/edit", Global("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
     "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
     "/admin/roles/{role}/delete", Global("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
-    "/admin/people", Anywhere("rolecall.assignments:read"), None, "Everybody with a role in the tenant.", members::get_people;
+    "/admin/people", Anywhere("rolecall.assignments:read"), None, "Everybody with a role in the tenant.", people::get_people;
     "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
     "/admin/matrix", Global("rolecall.policy:read"), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
     "/admin/matrix/preview", Global("rolecall.policy:read"), None, "Who gains and who loses by an edit of the matrix.", matrix::get_preview, matrix::post_preview;
