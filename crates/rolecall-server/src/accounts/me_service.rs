@@ -387,19 +387,24 @@ mod tests {
 
     const PASSWORD: &str = "a password of alice";
 
-    #[tokio::test]
-    async fn y480_a_factor_that_is_added_while_the_password_changes_is_asked_for() {
-        let server = crate::Embedded::builder("sqlite::memory:")
-            .demo_user("alice", PASSWORD, &[])
-            .open()
-            .await
-            .unwrap();
-        let app = server.app();
-        let typed = Typed {
+    async fn of_alice() -> crate::Embedded {
+        let builder = crate::Embedded::builder("sqlite::memory:");
+        let opened = builder.demo_user("alice", PASSWORD, &[]).open().await;
+        opened.unwrap()
+    }
+
+    fn typed() -> Typed<'static> {
+        Typed {
             username: "alice",
             password: PASSWORD,
             origin: Origin::default(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn y480_a_factor_that_is_added_while_the_password_changes_is_asked_for() {
+        let server = of_alice().await;
+        let (app, typed) = (server.app(), typed());
         let Ok(proven) = password::prove(app, &typed).await else {
             panic!("the right password")
         };
@@ -427,17 +432,8 @@ mod tests {
 
     #[tokio::test]
     async fn x022_a_guess_that_was_under_way_when_the_account_was_locked_changes_nothing() {
-        let server = crate::Embedded::builder("sqlite::memory:")
-            .demo_user("alice", PASSWORD, &[])
-            .open()
-            .await
-            .unwrap();
-        let app = server.app();
-        let typed = Typed {
-            username: "alice",
-            password: PASSWORD,
-            origin: Origin::default(),
-        };
+        let server = of_alice().await;
+        let (app, typed) = (server.app(), typed());
         let proven = password::prove(app, &typed).await;
         let Ok(proven) = proven else {
             panic!("the right password")

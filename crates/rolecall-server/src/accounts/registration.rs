@@ -142,7 +142,7 @@ pub(crate) async fn create(
     Ok((ShownUser::to(app, party, user), reset))
 }
 
-/// What must be so in the transaction in which a user is created.
+/// A condition that must hold in the transaction in which a user is created.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     None,

@@ -45,7 +45,7 @@ pub(crate) async fn start(
             let user = service::required(change, id).await?;
             assigning::cover_subject(change, &rights, id).await?;
             Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
-            // whoever holds everything gains nothing by a code
+            // a caller who holds everything gains nothing by a code
             let is_unconfirmed = !rights.authority.is_unlimited();
             let origin = ResetOrigin {
                 id: Some(code.id.clone()),

@@ -60,7 +60,7 @@ pub(super) async fn check(
 ///
 /// # Errors
 ///
-/// Refused for whoever started it, for clients, for another reset than that of today, and where there is nothing to
+/// Refused for the maker of the code, for clients, for another reset than the present one, and where there is nothing to
 /// confirm; and the delegation limit.
 pub(crate) async fn confirm(
     app: &App,

@@ -48,7 +48,7 @@ pub(crate) enum Order {
     Creation,
 }
 
-/// What is searched for; empty texts filter nothing.
+/// The filters of a search; empty texts filter nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Search<'a> {
     /// A part of the user name or the e-mail address.

@@ -207,7 +207,7 @@ async fn write_account(
         notices::queue(app, change.conn(), id, notices::Notice::AddressChanged).await?;
     }
     if after.username != before.username {
-        // whoever gets the name next begins without the addresses and failures of this user
+        // the next owner of the name begins without the addresses and failures of this user
         known::forget_account(change.conn(), &app.account_of(&before.username)).await?;
     }
     let lasting = assigning::count_lasting_admins(change).await?;

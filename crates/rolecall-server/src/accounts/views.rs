@@ -44,7 +44,7 @@ pub(crate) struct UserView {
 pub(crate) struct ResetView {
     /// A confirmation names it.
     id: String,
-    /// Who started it, as the audit log names them.
+    /// The administrator who started it, as the audit log names them.
     #[schema(required)]
     made_by: Option<String>,
     /// The address of the request; null for a command and for a link.

@@ -59,8 +59,8 @@ impl<'a> Owner<'a> {
     }
 
     /// Returns the owner where `caller` is the user `subject`: an administrator at their own account. The routes of
-    /// administrators ask there for what those of owners ask for, or whoever has got hold of a token of an administrator
-    /// would go round by them.
+    /// administrators ask there for what those of owners ask for: otherwise the thief of an administrator's token would take
+    /// that way.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl<'a> Owner<'a> {
     }
 
     /// The same before a factor is added. The first one of an account with a verified address needs a code that was sent
-    /// there, if mails are sent: whoever knows the password alone adds none. A sign-in that asks for a second factor sends
+    /// there, if mails are sent: nobody adds one with the password alone. A sign-in that asks for a second factor sends
     /// the code, and adds the factor then.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{asks_to_sign_in, has, hidden, lacks, leads_to, page, signed_in};
-use crate::support::{TestApp, on_both};
+use crate::support::{Browser, TestApp, on_both};
 
 on_both![
     a_document_is_planned_and_put_in_force,
@@ -21,6 +21,12 @@ const POLICY: &str = "/admin/policy";
 const HISTORY: &str = "/admin/policy/history";
 const FIRST: &str = "[permissions]\r\n\"items:read\" = \"\"\r\n[roles.admin]\r\n[roles.viewer]\r\npermissions = [\"items:read\"]\r\n";
 const SECOND: &str = "[permissions]\n\"items:read\" = \"\"\n[roles.admin]\n[roles.viewer]\n";
+
+/// Plans a document, and returns the page of the plan.
+async fn plan(browser: &mut Browser<'_>, document: &str) -> String {
+    let form = [("step", "plan"), ("document", document)];
+    page(&browser.submit(POLICY, &form).await, 200)
+}
 
 async fn apply(app: &TestApp, document: &str) {
     app.put_policy(app.admin().await, &document.replace('\r', ""), "*")
@@ -41,12 +47,7 @@ async fn a_document_is_planned_and_put_in_force(app: TestApp) {
     let shown = page(&browser.open(POLICY).await, 200);
     has(&shown, &["[roles.viewer]", "Plan"]);
     lacks(&shown, &["value=\"apply\""]);
-    let planned = page(
-        &browser
-            .submit(POLICY, &[("step", "plan"), ("document", FIRST)])
-            .await,
-        200,
-    );
+    let planned = plan(&mut browser, FIRST).await;
     has(
         &planned,
         &["role viewer holds items:read", "alice", "value=\"apply\""],
@@ -59,12 +60,7 @@ async fn a_document_is_planned_and_put_in_force(app: TestApp) {
         "/admin/policy?done=policy",
     );
     assert_eq!(permissions_of_viewer(&app).await, ["items:read"]);
-    let same = page(
-        &browser
-            .submit(POLICY, &[("step", "plan"), ("document", FIRST)])
-            .await,
-        200,
-    );
+    let same = plan(&mut browser, FIRST).await;
     has(&same, &["Nothing would change"]);
     lacks(&same, &["value=\"apply\""]);
 }
@@ -96,12 +92,7 @@ async fn each_fault_is_shown_at_its_line(app: TestApp) {
 async fn a_document_is_kept_when_the_sign_in_is_too_old(app: TestApp) {
     apply(&app, SECOND).await;
     let mut browser = signed_in(&app, "admin").await;
-    let planned = page(
-        &browser
-            .submit(POLICY, &[("step", "plan"), ("document", FIRST)])
-            .await,
-        200,
-    );
+    let planned = plan(&mut browser, FIRST).await;
     let tag = hidden(&planned, "tag").to_owned();
     app.pass_time(Duration::from_mins(20));
     let form = [("step", "apply"), ("document", FIRST), ("tag", &*tag)];
@@ -123,12 +114,7 @@ async fn a_document_is_kept_when_the_sign_in_is_too_old(app: TestApp) {
 async fn a_policy_that_has_changed_meanwhile_is_planned_again(app: TestApp) {
     apply(&app, SECOND).await;
     let mut browser = signed_in(&app, "admin").await;
-    let planned = page(
-        &browser
-            .submit(POLICY, &[("step", "plan"), ("document", FIRST)])
-            .await,
-        200,
-    );
+    let planned = plan(&mut browser, FIRST).await;
     let old = hidden(&planned, "tag").to_owned();
     app.create_permission("items:print").await;
     let form = [("step", "apply"), ("document", FIRST), ("tag", &*old)];
@@ -190,12 +176,7 @@ async fn nobody_puts_more_in_force_than_they_hold(app: TestApp) {
         "[roles.viewer]",
         "[roles.viewer]\npermissions = [\"items:read\"]",
     );
-    let planned = page(
-        &keeper
-            .submit(POLICY, &[("step", "plan"), ("document", &document)])
-            .await,
-        200,
-    );
+    let planned = plan(&mut keeper, &document).await;
     let form = [
         ("step", "apply"),
         ("document", &*document),
