@@ -1,8 +1,9 @@
-"""Renews the pictures of the README: `python tests/clients/pictures.py`.
+"""Renews the pictures of the README and of docs/: `python tests/clients/pictures.py`.
 
-They show a running server: the page /docs, and a refusal in a terminal with its explanation.
+They show a running server: the page /docs, a refusal in a terminal with its explanation, and pages for administrators.
 """
 
+import datetime
 import html
 import json
 import tempfile
@@ -59,6 +60,44 @@ def refusal(server):
     return TERMINAL % text.replace("$ curl", "<i>$</i> curl").replace("$ rolecall", "<i>$</i> rolecall")
 
 
+def furnish(url):
+    """Makes roles and users for the pages for administrators, and returns the id of a user who has some of them."""
+    admin = api.login(url, "admin")
+    for role, description, permissions, juniors in (
+        ("reader", "Borrows books", ["books:read"], []),
+        ("librarian", "Lends books", ["books:lend", "books:write"], ["reader"]),
+        ("treasurer", "Pays bills", ["bills:pay"], []),
+        ("head", "Runs the library", ["books:discard"], ["librarian"]),
+    ):
+        admin.post("/api/roles", json={"name": role, "description": description})
+        for permission in permissions:
+            admin.post("/api/permissions", json={"name": permission})
+            admin.put(f"/api/roles/{role}/permissions/{permission}")
+        for junior in juniors:
+            admin.put(f"/api/roles/{role}/juniors/{junior}")
+    body = {"username": "grace", "password": programs.PASS_PHRASE, "email": "grace@mail.example"}
+    grace = admin.post("/api/users", json=body).json()["id"]
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    admin.put(f"/api/users/{grace}/roles/head", json={
+        "expires_at": end.strftime("%Y-%m-%dT%H:%M:%SZ"), "reason": "The head is on leave"})
+    admin.put(f"/api/users/{grace}/roles/treasurer", json={})
+    return grace
+
+
+def show_admin_pages(browser, url):
+    """Saves the pages that show why somebody may do something, and what roles give."""
+    grace = furnish(url)
+    browser.get(f"{url}/admin/users/{grace}")
+    browsers.fill(browser, username="admin", password=programs.PASSWORD)
+    browsers.press(browser, "Sign in")
+    browser.execute_script("document.evaluate(\"//h2[contains(., 'and why')]\", document).iterateNext().closest('section').scrollIntoView()")
+    save(browser, "admin-user.png", 620)
+    browser.get(f"{url}/admin/hierarchy")
+    save(browser, "admin-hierarchy.png", 620)
+    browser.get(f"{url}/admin/matrix?object=books")
+    save(browser, "admin-matrix.png", 620)
+
+
 def main():
     IMAGES.mkdir(parents=True, exist_ok=True)
     settings = {"ROLECALL_DATABASE__URL": "sqlite:rolecall.db"}  # for `rolecall explain` beside the server
@@ -72,6 +111,7 @@ def main():
             page.write_text(refusal(server))
             browser.get(page.as_uri())
             save(browser, "refusal.png", browser.execute_script("return document.querySelector('pre').offsetHeight"))
+            show_admin_pages(browser, server.url)
         finally:
             browser.quit()
 

@@ -94,6 +94,62 @@ def test_i066_an_account_is_made_by_a_link_to_its_address(browser, server, inbox
     assert "guest@mail.example" in shown
 
 
+def scan(browser, link):
+    """Opens a link as a program does that looks for malware: with script, in a browser of its own, twice, and with
+    everything that is linked there. It waits until the page is idle, and moves over everything that it shows."""
+    for _ in range(2):
+        browsers.clear_cookies(browser)
+        browser.get(link)
+        browser.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "for (const element of document.querySelectorAll('*'))"
+            "  for (const name of ['mouseover', 'focus', 'focusin', 'touchstart'])"
+            "    element.dispatchEvent(new Event(name, {bubbles: true}));"
+            "requestIdleCallback(() => fetch(location.href, {method: 'HEAD'}).finally(() => done()));"
+        )
+        links = {one.get_attribute("href") for one in browser.find_elements(By.CSS_SELECTOR, "main a[href]")}
+        for one in sorted(links):
+            browser.get(one)
+    browsers.clear_cookies(browser)
+
+
+def test_i053_a_scanner_that_runs_script_uses_up_no_link(browser, server, inbox):
+    server.add_user("carol", "user")
+    server.check_output("user", "email", "carol", "carol@mail.example", "--verified")
+    browser.get(f"{server.url}/reset")
+    fill(browser, username="carol")
+    press(browser, "Send the link")
+    link = mails.link(inbox.get("carol@mail.example"))
+    scan(browser, link)
+    assert api.login(server.url, "carol", programs.PASS_PHRASE), "the scanner changed nothing"
+    browser.get(link)
+    fill(browser, new=NEW, again=NEW)
+    press(browser, "Change password")
+    assert "Your password is changed" in text(browser)
+    inbox.get("carol@mail.example")
+
+    server.check_output("user", "invite", "dora@mail.example")
+    link = mails.link(inbox.get("dora@mail.example"))
+    scan(browser, link)
+    browser.get(link)
+    fill(browser, username="dora", new=programs.PASS_PHRASE, again=programs.PASS_PHRASE)
+    press(browser, "Make the account")
+    assert "Your account is there" in text(browser)
+
+    browser.get(f"{server.url}/account")
+    fill(browser, username="carol", password=NEW)
+    press(browser, "Sign in")
+    fill(browser, email="carol@new.example", password=NEW)
+    press(browser, "Send the link")
+    link = mails.link(inbox.get("carol@new.example"))
+    scan(browser, link)
+    assert "carol@new.example" not in server.check_output("user", "show", "carol")
+    browser.get(link)
+    press(browser, "Verify this address")
+    assert "Your address is verified" in text(browser)
+    assert inbox.get("carol@mail.example")["subject"] == "Your address was changed"
+
+
 def test_the_command_sends_a_mail(server, inbox):
     printed = server.check_output("mail", "test", "ops@mail.example")
     assert "has taken a mail" in printed

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use rolecall::token::Algorithm;
 use rolecall_core::{RoleName, Timestamp};
 
-use super::sign_in::{Application, Consent, IdTokenAlgorithm, SignIn};
+use super::sign_in::{Application, Consent, IdTokenAlgorithm, LeastAcr, SignIn};
 use crate::store::{Change, Columns, Conn, FromRow, StoreError, gate, parse, queries, query, rows};
 
 queries! {
@@ -34,6 +34,7 @@ queries! {
         ON CONFLICT (id) DO NOTHING";
     AUDIENCES = "SELECT id, name, audiences FROM clients WHERE audiences <> '[]' ORDER BY id";
     GRANTS = "SELECT DISTINCT grants FROM clients";
+    NAMED_SIGN_INS = "SELECT name, sign_in FROM clients WHERE application IS NOT NULL ORDER BY name";
     SIGN_INS = "SELECT DISTINCT sign_in FROM clients WHERE application IS NOT NULL";
 }
 
@@ -196,6 +197,11 @@ rows! {
         audiences: Texts,
     }
 
+    struct SignInRow {
+        name: String,
+        sign_in: SignIn,
+    }
+
     /// A client, beside one of its roles.
     struct ListRow {
         client: Client,
@@ -326,6 +332,17 @@ pub(crate) async fn id_token_algorithms(conn: &mut Conn) -> Result<Vec<Algorithm
     let wanted = |one: &IdTokenAlgorithm| all.iter().any(|sign_in| sign_in.id_token_alg == *one);
     let algorithms = IdTokenAlgorithm::ALL.into_iter().filter(wanted);
     Ok(algorithms.map(IdTokenAlgorithm::algorithm).collect())
+}
+
+/// Returns the names of the clients through which nobody signs in with one factor.
+pub(crate) async fn names_needing_more(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+    let all: Vec<SignInRow> = query(NAMED_SIGN_INS).fetch_all(conn).await?;
+    let needs_more = |row: &SignInRow| row.sign_in.acr != LeastAcr::Aal1;
+    Ok(all
+        .into_iter()
+        .filter(needs_more)
+        .map(|row| row.name)
+        .collect())
 }
 
 /// Creates a client.

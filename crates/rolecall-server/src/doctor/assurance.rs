@@ -1,41 +1,52 @@
-//! A check of the assurance that roles need: some session must be able to reach it.
+//! A check of the assurance that roles and clients need: some session must be able to reach it.
 
 use super::finding::Finding;
 use crate::{
     app::App,
+    clients::store as clients,
     config::Mfa,
     error::{ApiError, chain_of},
-    roles::store,
+    roles::store as roles,
 };
 
-/// The roles that are named.
-const NAMED: i64 = 5;
+/// The roles, and the clients, that are named.
+const NAMED: usize = 5;
 
-/// Reports roles that need more than one factor where nobody can add a second one.
+/// Reports roles and clients that need more than one factor where nobody can add a second one.
 pub(super) async fn check(app: &App) -> Option<Finding> {
     if app.settings().factors.mfa != Mfa::Off {
         return None;
     }
-    match unreachable(app).await {
-        Ok(roles) if roles.is_empty() => None,
-        Ok(roles) => Some(Finding::warning(
+    match out_of_reach(app).await {
+        Ok(consequences) if consequences.is_empty() => None,
+        Ok(consequences) => Some(Finding::warning(
             "assurance",
             format!(
-                "`login.mfa` is off, so that users without a second factor cannot add one, and never have the roles that need `aal2` or `phr` ({}): set `login.mfa = \"optional\"`, or lower the `acr` of the roles",
-                roles.join(", ")
+                "`login.mfa` is off, so that users without a second factor cannot add one, and {}: set `login.mfa = \"optional\"`, or lower the `acr` of them",
+                consequences.join(", and ")
             ),
         )),
         Err(error) => Some(Finding::fault("assurance", chain_of(&error))),
     }
 }
 
-async fn unreachable(app: &App) -> Result<Vec<String>, ApiError> {
-    let found = store::list_needing_more(&mut app.store().read().await?, NAMED + 1).await?;
-    let named = usize::try_from(NAMED).unwrap_or(usize::MAX);
-    let has_more = found.len() > named;
-    let roles = found
-        .into_iter()
-        .take(named)
-        .map(|role| format!("`{role}`"));
-    Ok(roles.chain(has_more.then(|| "..".to_owned())).collect())
+/// Returns what users without a second factor cannot have or do.
+async fn out_of_reach(app: &App) -> Result<Vec<String>, ApiError> {
+    let mut conn = app.store().read().await?;
+    let most = i64::try_from(NAMED + 1).unwrap_or(i64::MAX);
+    let roles = roles::list_needing_more(&mut conn, most).await?;
+    let clients = clients::names_needing_more(&mut conn).await?;
+    let roles = named(&roles)
+        .map(|names| format!("never have the roles that need `aal2` or `phr` ({names})"));
+    let clients = named(&clients)
+        .map(|names| format!("never sign in through the clients that need `aal2` ({names})"));
+    Ok(roles.into_iter().chain(clients).collect())
+}
+
+/// Lists the first few names; `None` if there are none.
+fn named(all: &[impl std::fmt::Display]) -> Option<String> {
+    let names = all.iter().take(NAMED).map(|name| format!("`{name}`"));
+    let rest = (all.len() > NAMED).then(|| "..".to_owned());
+    let names: Vec<_> = names.chain(rest).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -218,6 +218,34 @@ async fn roles_that_nobody_can_reach_are_named() {
 }
 
 #[tokio::test]
+async fn clients_that_nobody_can_sign_in_through_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let off = config(folder.path(), &[("login.mfa", "off")]);
+    let app = open(&off).await;
+    execute(
+        &app,
+        "INSERT INTO subjects (id, kind) VALUES ('a', 'client'), ('b', 'client')",
+    )
+    .await;
+    execute(
+        &app,
+        "INSERT INTO clients (id, name, public, grants, audiences, scope, redirect_uris, created_at, updated_at, application, sign_in) \
+         VALUES ('a', 'shop-a', TRUE, '[]', '[]', '', '[]', 0, 0, 'spa', '{}'), ('b', 'shop-b', TRUE, '[]', '[]', '', '[]', 0, 0, 'spa', '{}')",
+    )
+    .await;
+    assert_eq!(severity(&off, "assurance").await, None);
+    let raise = "UPDATE clients SET sign_in = '{\"acr\": \"aal2\"}' WHERE id = 'b'";
+    execute(&app, raise).await;
+    assert_eq!(severity(&off, "assurance").await, Some(Severity::Warning));
+    let found = run_checks(&off, Depth::Quick).await;
+    let text = format!("{found:?}");
+    assert!(
+        text.contains("`shop-b`") && !text.contains("shop-a"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_used_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let fitting = config(folder.path(), &[]);

@@ -17,7 +17,10 @@ use crate::{
     authority::subject::Status,
     error::ApiError,
     ids,
-    login::secret::{self, Kind},
+    login::{
+        known::{Meant, Origin, Slot},
+        secret::{self, Kind},
+    },
     store::{Conn, gate},
     times::CLOCKS_APART,
     usernames::Username,
@@ -25,6 +28,8 @@ use crate::{
 
 /// The kind of the mail.
 const KIND: &str = "sign-in-code";
+/// What mails count as that are asked for at a known device or address, so that strangers cannot use them up.
+const ASKED_AT_KNOWN: &str = "sign-in-code at a known device";
 const KIND_TO_VERIFY: &str = "verify-code";
 /// The time for which a code works.
 pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
@@ -44,20 +49,23 @@ pub(crate) async fn request(
     flow: &str,
     typed: &str,
     language: &str,
-    address: &str,
+    origin: &Origin<'_>,
 ) -> Result<(), ApiError> {
     let typed = Some(typed.trim()).filter(|typed| typed.len() <= outbox::MAX_TYPED);
     // nobody has a longer name
     let typed = typed.unwrap_or_default();
-    outbox::admit(app, address, typed.len())?;
+    outbox::admit(app, origin.address, typed.len())?;
     let meant = naming::name_meant(app, typed).await?;
     let name = Username::parse(meant.as_deref().unwrap_or(typed)).map(Username::into_string);
-    let account = app.account_of(name.as_deref().unwrap_or(typed));
+    let name = name.as_deref().unwrap_or(typed);
+    let account = app.account_of(name);
+    let slot = Slot::find(app, &account, Meant::Name(name), origin).await?;
     let asked_at = app.database_now();
     let values = Values {
         name: typed.to_owned(),
         flow: flow.to_owned(),
         asked_at: asked_at.micros(),
+        is_known: slot.is_known(),
         ..Values::default()
     };
     let mail = NewMail {
@@ -173,7 +181,8 @@ async fn make(app: &App, conn: &mut Conn, asked: &Values) -> Result<Option<Made>
         return Ok(None);
     };
     gate::hold(conn, &user.id).await?;
-    if !outbox::count(app, conn, KIND, &address).await? {
+    let sort = if asked.is_known { ASKED_AT_KNOWN } else { KIND };
+    if !outbox::count(app, conn, sort, &address).await? {
         return Ok(None);
     }
     let code = ids::digits(8).map_err(ApiError::internal)?;

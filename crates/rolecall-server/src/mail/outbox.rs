@@ -52,6 +52,8 @@ pub(crate) struct Values {
     pub(crate) flow: String,
     /// When a code was asked for in it.
     pub(crate) asked_at: i64,
+    /// It was asked for at a device or address from which the account was used before.
+    pub(crate) is_known: bool,
 }
 
 /// A mail to write into the outbox.

@@ -58,7 +58,7 @@ pub(crate) async fn ask(
     }
     // the flow is to last as long as the code
     write_step(app, &mut flow).await?;
-    request(app, &flow.id, typed, language, visitor.origin.address).await?;
+    request(app, &flow.id, typed, language, &visitor.origin).await?;
     Ok(())
 }
 

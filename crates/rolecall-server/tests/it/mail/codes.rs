@@ -20,6 +20,7 @@ on_both![
     i055_a_code_expires_works_once_and_the_newest_only,
     i056_i057_a_code_goes_to_the_stored_verified_address_only,
     i060_an_address_gets_three_codes_an_hour,
+    y490_strangers_use_up_no_codes_of_a_known_device,
     i018_a_code_is_no_link_and_a_link_no_code,
     i095_a_code_by_mail_is_no_second_factor_and_reaches_no_assurance,
     a_factor_of_the_account_is_asked_for_after_the_code,
@@ -341,6 +342,32 @@ async fn i060_an_address_gets_three_codes_an_hour(world: World) {
     world.ask("alice").await.is(303);
     world.all_done().await;
     assert_eq!(world.server.mails().len(), 4);
+}
+
+async fn y490_strangers_use_up_no_codes_of_a_known_device(world: World) {
+    let home = "192.0.2.1";
+    let mut browser = Browser::at(&world, home);
+    let flow = world.begin(&mut browser).await;
+    let code = world.code(&mut browser, &flow, 1).await;
+    let answer = type_in(&mut browser, &flow, &code).await;
+    world.claims_of(&answer).await;
+    for number in 0..4 {
+        let mut stranger = Browser::at(&world, &format!("198.51.100.{number}"));
+        let flow = world.begin(&mut stranger).await;
+        send(&mut stranger, &flow, "alice").await.is(303);
+        world.all_done().await;
+    }
+    assert_eq!(world.codes().len(), 3, "with that before the first sign-in");
+    for count in 4..=6 {
+        let mut browser = Browser::at(&world, home);
+        let flow = world.begin(&mut browser).await;
+        world.code(&mut browser, &flow, count).await;
+    }
+    let mut browser = Browser::at(&world, home);
+    let flow = world.begin(&mut browser).await;
+    send(&mut browser, &flow, "alice").await.is(303);
+    world.all_done().await;
+    assert_eq!(world.codes().len(), 6, "three an hour there too");
 }
 
 async fn i018_a_code_is_no_link_and_a_link_no_code(world: World) {
