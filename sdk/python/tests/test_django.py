@@ -39,6 +39,7 @@ from django.utils.decorators import method_decorator  # noqa: E402
 from django.views import View  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
+from rest_framework.viewsets import ViewSet  # noqa: E402
 
 import rolecall  # noqa: E402
 from rolecall import UnguardedRoutes  # noqa: E402
@@ -149,6 +150,25 @@ def test_requests_are_let_in_and_refused(use, test_issuer):
         assert client.get("/globex/items", headers=acme).status_code == 403
         twice = {"Authorization": f"{boss['Authorization']},{boss['Authorization']}"}
         assert client.get("/items/", headers=twice).status_code == 400
+
+
+@require()
+class ItemSet(ViewSet):
+    @require(role="admin")
+    def list(self, request):
+        return Response(["secret"])
+
+
+def test_y498_the_first_head_request_of_a_view_set_has_the_rule_of_its_action(use, test_issuer):
+    use([path("items/", ItemSet.as_view({"get": "list"}))])
+    client = Client()
+    with test_issuer.accepted_by(GUARD):
+        user = test_issuer.headers(roles=["user"])
+        # REST framework adds HEAD to the actions when the view first runs
+        assert client.head("/items/", headers=user).status_code == 403
+        admin = test_issuer.headers(roles=["admin"])
+        assert client.head("/items/", headers=admin).status_code == 200
+        assert client.head("/items/", headers=user).status_code == 403
 
 
 class HalfOpen(View):

@@ -39,6 +39,7 @@ def test_a_rule_has_its_text(made, text):
     [
         lambda: role(""),
         lambda: role("two words"),
+        lambda: rule(any_role="admin"),
         lambda: permission("items"),
         lambda: any_of(),
         lambda: any_of(public, role("a")),

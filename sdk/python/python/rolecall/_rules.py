@@ -80,6 +80,8 @@ def rule(
         parts.append({"role": role})
     if permission is not None:
         parts.append({"permission": permission})
+    if isinstance(any_role, str):
+        raise ValueError(f'any_role is a list of names: any_role=["{any_role}"]')
     if any_role is not None:
         parts.append({"any": [{"role": name} for name in any_role]})
     value: Any = "authenticated"

@@ -121,8 +121,9 @@ def _rules_of(view: Any, method: str) -> list[Rule]:
         rules += getattr(view_class, "rolecall_rules", ())
         # `@method_decorator(require(...), name="dispatch")`
         rules += getattr(getattr(view_class, "dispatch", None), "rolecall_rules", ())
-        # the actions of a view set
-        name = (getattr(view, "actions", None) or {}).get(method.lower(), method.lower())
+        # the actions of a view set, which answers HEAD as GET, and adds it only when it first runs
+        actions = getattr(view, "actions", None) or {}
+        name = actions.get(method.lower()) or (method == "HEAD" and actions.get("get")) or method.lower()
         handler = getattr(view_class, name, None)
         if handler is None and method == "HEAD":
             handler = getattr(view_class, "get", None)
