@@ -34,7 +34,7 @@ pub(crate) struct FirstAccount<'a> {
     )
 )]
 pub(crate) async fn offer(app: &App) -> Result<Option<String>, ApiError> {
-    if assignments::count_admins(app).await? > 0 {
+    if assignments::is_administrated(app).await? {
         return Ok(None);
     }
     let code = ids::new_reset_code().map_err(ApiError::internal)?;
@@ -42,9 +42,15 @@ pub(crate) async fn offer(app: &App) -> Result<Option<String>, ApiError> {
     Ok(Some(code))
 }
 
-/// Returns true if the first administrator can be made here: a code was printed, and nobody is an administrator.
+/// Returns true if the first administrator can be made here: a code was printed, and nobody has been an administrator since.
+/// One who has to choose a new password, or is disabled, is one.
 pub(crate) async fn is_offered(app: &App) -> Result<bool, ApiError> {
-    Ok(app.parts().first_run.is_set() && assignments::count_admins(app).await? == 0)
+    let code = &app.parts().first_run;
+    if code.is_set() && assignments::is_administrated(app).await? {
+        // what stands in an old log must not come back to life
+        code.set(None);
+    }
+    Ok(code.is_set())
 }
 
 /// Makes the first administrator.
@@ -125,6 +131,18 @@ mod tests {
         }
     }
 
+    fn new_account(username: &str) -> NewAccount<'_> {
+        NewAccount {
+            username,
+            password: Some(PASSWORD),
+            email: None,
+            email_verified: false,
+            roles: vec![builtin::ADMIN_ROLE.clone()],
+            profile: ProfileInput::default(),
+            address: None,
+        }
+    }
+
     const PASSWORD: &str = "a password for the first";
 
     #[tokio::test]
@@ -159,19 +177,35 @@ mod tests {
         let app = server.app();
         let mut made = Vec::new();
         for name in ["one", "two"] {
-            let account = NewAccount {
-                username: name,
-                password: Some(PASSWORD),
-                email: None,
-                email_verified: false,
-                roles: vec![builtin::ADMIN_ROLE.clone()],
-                profile: ProfileInput::default(),
-                address: None,
-            };
             // as at two nodes, each of which has seen no administrator
-            made.push(create_first(app, &account).await.is_ok());
+            made.push(create_first(app, &new_account(name)).await.is_ok());
         }
         assert_eq!(made, [true, false]);
+    }
+
+    #[tokio::test]
+    async fn y496_the_code_does_not_come_back_to_life() {
+        let server = server().await;
+        let app = server.app();
+        let code = offer(app).await.unwrap().unwrap();
+        let roles = [builtin::ADMIN.to_owned()];
+        crate::demo::ensure_user(app, "other", PASSWORD, &roles)
+            .await
+            .unwrap();
+        app.store()
+            .write(async |conn: &mut crate::store::Conn| {
+                let reset = "UPDATE users SET must_change_password = TRUE";
+                crate::store::query(reset).execute(conn).await?;
+                Ok::<_, crate::StoreError>(())
+            })
+            .await
+            .unwrap();
+        assert!(!is_offered(app).await.unwrap());
+        let refused = create(app, &account(&code, PASSWORD)).await;
+        assert!(matches!(refused, Err(ApiError::Forbidden(_))));
+        assert!(offer(app).await.unwrap().is_none());
+        let refused = create_first(app, &new_account("second")).await;
+        assert!(matches!(refused, Err(ApiError::Forbidden(_))));
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use crate::{
         stored::StoredProfile,
     },
     roles::{
-        assigning::{Assignee, Validity, count_lasting_admins},
+        assigning::{Assignee, Validity, is_administrated},
         assignments, open_roles,
     },
     store::{Change, outbox::Notice},
@@ -160,7 +160,7 @@ pub(super) async fn create_with(
     let none = StoredProfile::default();
     let profile = profile.apply(&app.settings().profile, &none)?;
     let profile = profile.map_or(none, |changed| changed.profile);
-    let username = parse_username(wanted.username)?;
+    let username = parse_new_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
     let hash = match wanted.password {
         Some(password) => {
@@ -193,7 +193,7 @@ pub(super) async fn create_with(
     let user = app
         .change(caller, async |change| {
             let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-            if condition == Condition::NoAdministrator && count_lasting_admins(change).await? > 0 {
+            if condition == Condition::NoAdministrator && is_administrated(change).await? {
                 return Err(ApiError::Forbidden(FIRST_EXISTS));
             }
             if !wanted.roles.is_empty() {
@@ -264,13 +264,22 @@ pub(crate) async fn create_in(
 
 /// The one form of a user name, for creating, logging in, searching and renaming.
 pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
-    Username::parse(text).map_err(|problem| {
-        ApiError::Invalid(FieldError::body(
-            "username",
-            problem.code(),
-            problem.to_string(),
-        ))
-    })
+    Username::parse(text).map_err(|problem| refused_name(problem.code(), problem.to_string()))
+}
+
+/// Checks a name that an account is to get. Commands and pages accept names and ids: the name of one user must not be the id
+/// of another.
+pub(crate) fn parse_new_username(text: &str) -> Result<Username, ApiError> {
+    let name = parse_username(text)?;
+    if ids::is_id(name.as_str()) {
+        let msg = "the user name must not have the form of an id: choose another name";
+        return Err(refused_name("username_like_an_id", msg.to_owned()));
+    }
+    Ok(name)
+}
+
+fn refused_name(code: &'static str, msg: String) -> ApiError {
+    ApiError::Invalid(FieldError::body("username", code, msg))
 }
 
 /// Checks that an address has one `@` with text on both sides. Only an e-mail could show that it works.

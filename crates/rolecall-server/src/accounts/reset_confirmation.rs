@@ -91,9 +91,14 @@ pub(crate) async fn confirm(
             return Err(ApiError::rule("second_person", detail, Vec::new()));
         }
         if let Some(client) = origin.by.as_deref().and_then(|by| by.strip_prefix("client:")) {
-            let controllers = clients::controllers(change.conn(), client).await?;
-            if controllers.contains(&by) {
-                let detail = "you control the client that made this reset code: another person has to confirm it";
+            let controllers = clients::all_controllers(change.conn(), client).await?;
+            let detail = if controllers.is_empty() {
+                Some("it is not known who controls the client that made this reset code: reset the password again as a person")
+            } else {
+                let is_own = controllers.contains(&by);
+                is_own.then_some("you control the client that made this reset code: another person has to confirm it")
+            };
+            if let Some(detail) = detail {
                 return Err(ApiError::rule("second_person", detail, Vec::new()));
             }
         }

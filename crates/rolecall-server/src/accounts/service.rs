@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     emails, profiles,
-    registration::{hash_new, parse_email, parse_username},
+    registration::{hash_new, parse_email, parse_new_username, parse_username},
     reset_store,
     shown::ShownUser,
     store::{self, User, UserFilter},
@@ -121,7 +121,7 @@ pub(crate) async fn update(
     let username = changes
         .username
         .as_deref()
-        .map(parse_username)
+        .map(parse_new_username)
         .transpose()?;
     let email = match &changes.email {
         Patch::Set(email) => Some(parse_email(email)?),

@@ -345,6 +345,24 @@ pub(crate) async fn names_needing_more(conn: &mut Conn) -> Result<Vec<String>, S
         .collect())
 }
 
+/// Returns all who were shown a secret of a client, directly or through a client that they control.
+pub(crate) async fn all_controllers(
+    conn: &mut Conn,
+    client: &str,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![client.to_owned()];
+    while let Some(client) = open.pop() {
+        for actor in controllers(conn, &client).await? {
+            let through = actor.strip_prefix("client:").map(str::to_owned);
+            if found.insert(actor) {
+                open.extend(through);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Creates a client.
 pub(crate) async fn insert(change: &mut Change<'_>, client: &Client) -> Result<(), StoreError> {
     let conn = change.conn();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +14,6 @@ use http::header::{
     LAST_MODIFIED, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http_body_util::Limited;
 use ipnet::IpNet;
 use rolecall::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -23,6 +21,7 @@ use tracing::Instrument as _;
 
 use super::client_address::ClientAddress;
 use super::cors::{CorsOrigins, CorsRules, cors};
+use super::unread::{Unread, expects_leave};
 use crate::ids::random_token;
 
 /// The largest body of a request in bytes, unless an option says otherwise.
@@ -311,8 +310,13 @@ async fn limit(max: usize, request: Request, next: Next) -> Response {
             .with_header(CONNECTION, HeaderValue::from_static("close"))
             .into_response();
     }
-    let request = request.map(|body| Body::new(Limited::new(body, max)));
-    next.run(request).await
+    let expects = expects_leave(&request);
+    let (request, rest) = Unread::limited(request, max);
+    let response = next.run(request).await;
+    match rest {
+        Some(rest) => rest.finish(response, expects).await,
+        None => response,
+    }
 }
 
 #[cfg(test)]

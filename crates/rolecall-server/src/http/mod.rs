@@ -15,6 +15,7 @@ pub mod runtime;
 mod stopping;
 mod stream;
 mod time_limit;
+mod unread;
 mod until_signal;
 
 pub use client_address::ClientAddress;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     accounts::{
         email_store, emails,
-        registration::{create_in, hash_new, parse_email, parse_username},
+        registration::{create_in, hash_new, parse_email, parse_new_username},
         store::NewUser,
     },
     app::App,
@@ -244,7 +244,7 @@ pub(crate) async fn accept(
     address: &str,
 ) -> Result<(), AcceptError> {
     let invitation = find(app, token).await?;
-    let username = parse_username(username)?;
+    let username = parse_new_username(username)?;
     refuse_foreign_address(&username, &invitation.address)?;
     let lane = Lane {
         source: network_lane(address),

@@ -130,6 +130,11 @@ pub(super) fn is_gain(before: &RoleAssignment, after: &RoleAssignment, now: Time
     after.1 > before.1 || after.0 < before.0
 }
 
+/// Returns true if anybody has `rolecall.admin` globally, also who cannot sign in at present.
+pub(crate) async fn is_administrated(change: &mut Change<'_>) -> Result<bool, ApiError> {
+    Ok(assignment_store::is_assigned(change.conn(), &builtin::ADMIN_ROLE).await?)
+}
+
 /// Counts the active users who have `rolecall.admin` globally and without an end.
 pub(crate) async fn count_lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiError> {
     let now = change.now();

@@ -35,6 +35,7 @@ queries! {
         LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
         WHERE a.tenant = $1 AND (a.subject_id > $2 OR (a.subject_id = $2 AND a.role > $3)) \
         ORDER BY a.subject_id, a.role LIMIT $4";
+    COUNT_GLOBAL = "SELECT COUNT(*) FROM role_assignments WHERE role = $1 AND tenant = ''";
     COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
         WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
         AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3 AND u.must_change_password = $3";
@@ -222,6 +223,15 @@ pub(super) async fn in_tenant(
 ) -> Result<Vec<SubjectAssignment>, StoreError> {
     let found = query(IN_TENANT).bind(tenant.as_str()).bind(subject);
     found.bind(role).bind(limit).fetch_all(conn).await
+}
+
+/// Returns true if anybody has a role globally, whatever their state and from whenever on.
+pub(crate) async fn is_assigned(conn: &mut Conn, role: &RoleName) -> Result<bool, StoreError> {
+    let count: i64 = query(COUNT_GLOBAL)
+        .bind(role.as_str())
+        .fetch_one(conn)
+        .await?;
+    Ok(count > 0)
 }
 
 /// Counts the active users who have `role` globally, now and without an end. Users who must change their password

@@ -188,6 +188,12 @@ fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Returns true if anybody has `rolecall.admin` globally, also who cannot sign in at present.
+pub(crate) async fn is_administrated(app: &App) -> Result<bool, ApiError> {
+    let mut conn = app.store().read().await?;
+    Ok(assignment_store::is_assigned(&mut conn, &builtin::ADMIN_ROLE).await?)
+}
+
 /// Counts the active users who have `rolecall.admin` globally and without an end.
 pub(crate) async fn count_admins(app: &App) -> Result<i64, ApiError> {
     let now = app.now();

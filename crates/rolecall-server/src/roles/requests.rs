@@ -243,7 +243,7 @@ async fn check_second_person(
     if request.kind == SubjectKind::User {
         return Err(refusal(NOT_FOR_PEOPLE, role));
     }
-    let controllers = controllers_of(change, client).await?;
+    let controllers = clients::all_controllers(change.conn(), client).await?;
     if controllers.is_empty() {
         let why = "it is not known who controls the client that requested it; rotate its secret and request it again";
         return Err(refusal(why, role));
@@ -253,24 +253,6 @@ async fn check_second_person(
         return Err(refusal(why, role));
     }
     Ok(())
-}
-
-/// Returns all who were shown a secret of a client, directly or through a client that they control.
-async fn controllers_of(
-    change: &mut Change<'_>,
-    client: &str,
-) -> Result<BTreeSet<String>, ApiError> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![client.to_owned()];
-    while let Some(client) = open.pop() {
-        for actor in clients::controllers(change.conn(), &client).await? {
-            let through = actor.strip_prefix("client:").map(str::to_owned);
-            if found.insert(actor) {
-                open.extend(through);
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Refuses if the requester may no longer assign the role.

@@ -6,13 +6,14 @@ use http::Method;
 use serde_json::json;
 
 use crate::support::{
-    NEW_PASSWORD, PASSWORD, Phone, Response, TestApp, audit_is_whole, on_both, password_form, run,
-    run_failing,
+    Credentials, NEW_PASSWORD, PASSWORD, Phone, Response, TestApp, audit_is_whole, on_both,
+    password_form, run, run_failing,
 };
 
 on_both![
     y415_a_help_desk_cannot_use_the_codes_that_it_makes,
     y415_a_second_person_confirms_a_code,
+    y500_who_controls_a_client_through_another_is_no_second_person,
     y415_a_known_device_or_a_second_factor_of_the_owner_confirms_a_code,
     y416_a_newer_code_needs_a_newer_confirmation,
     administrators_and_the_command_line_need_no_confirmation,
@@ -112,6 +113,28 @@ async fn y415_a_help_desk_cannot_use_the_codes_that_it_makes(app: TestApp) {
     let events = "SELECT detail FROM audit_events WHERE kind = 'reset_refused'";
     let by = format!("not confirmed, made by user:{}", app.id_of("hilda").await);
     assert_eq!(app.db.texts(events).await, [by.clone(), by]);
+}
+
+async fn y500_who_controls_a_client_through_another_is_no_second_person(app: TestApp) {
+    let permissions = ["users:write", "clients:write", "assignments:write"];
+    let permissions = permissions.map(|one| format!("rolecall.{one}"));
+    let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
+    app.create_role("helpdesk", &permissions).await;
+    let alice = app.create_user("alice", &[]).await;
+    let mut token = help_desk(&app, "harry").await;
+    for name in ["first", "second"] {
+        let body = json!({ "name": name, "grants": ["client_credentials"], "roles": ["helpdesk"] });
+        let made = app.post("/api/clients", &token, body).await;
+        let (id, secret) = (made.is(201).text("client_id"), made.text("client_secret"));
+        token = app.act_as(&Credentials::new(&id, &secret)).await;
+    }
+    make(&app, &token, &alice).await;
+    let harry = app.log_in("harry").await;
+    confirm(&app, &harry, &alice)
+        .await
+        .violates("second_person");
+    let henry = help_desk(&app, "henry").await;
+    confirm(&app, &henry, &alice).await.no_content();
 }
 
 async fn y415_a_second_person_confirms_a_code(app: TestApp) {

@@ -248,6 +248,57 @@ async fn each_route_has_its_own_limit_on_bodies() {
     assert!(head.contains("application/problem+json"), "{head}");
 }
 
+/// Reads one answer, which is never compressed, from a connection that stays; returns its head.
+async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    let lower = head.to_lowercase();
+    let (_, length) = lower.split_once("content-length: ").unwrap();
+    let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+    stream.read_exact(&mut vec![0; length]).await.unwrap();
+    lower
+}
+
+#[tokio::test]
+async fn y503_the_body_of_a_refused_request_ends_no_connection_unsaid() {
+    let app = Running::start(|server| server).await;
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for (target, status) in [
+        ("POST /api/users", "401"),
+        ("POST /nowhere", "404"),
+        ("PUT /token", "405"),
+        ("POST /refused", "405"),
+    ] {
+        // most clients send the body by itself, when the answer may be on its way
+        let head = format!("{target} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(b"body").await.unwrap();
+        let answer = read_answer(&mut stream).await;
+        assert!(
+            answer.starts_with(&format!("http/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(!answer.contains("connection: close"), "{answer}");
+    }
+    for head in [
+        "content-length: 4\r\n",
+        "content-length: 4\r\nexpect: 100-continue\r\n",
+    ] {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        let head = format!("POST /api/users HTTP/1.1\r\nhost: x\r\n{head}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // the body never comes
+        let answer = read_answer(&mut stream).await;
+        assert!(
+            answer.starts_with("http/1.1 401 ") && answer.contains("connection: close"),
+            "{answer}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_limit_for_all_routes_comes_first() {
     let app = Running::start(|server| server.body_limit(1000)).await;

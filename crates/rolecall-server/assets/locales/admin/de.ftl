@@ -122,6 +122,7 @@ admin-is-disabled = Ist schon gesperrt
 admin-did = Erledigt
 admin-did-request = Wartet auf eine zweite Person
 admin-did-not = Nicht erledigt:
+admin-bulk-stopped = Das dürfen Sie nicht mehr.
 admin-nobody-chosen = Wählen Sie mindestens ein Konto aus.
 admin-cancel = Abbrechen
 admin-confirm-lead = Das wird geschehen:

@@ -122,6 +122,7 @@ admin-is-disabled = Is disabled already
 admin-did = Done
 admin-did-request = Waits for a second person
 admin-did-not = Not done:
+admin-bulk-stopped = You may no longer do that.
 admin-nobody-chosen = Choose at least one user.
 admin-cancel = Cancel
 admin-confirm-lead = This is what will happen:

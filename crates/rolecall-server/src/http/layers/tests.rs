@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::Path;
 use axum::routing::{get, post};
 use http::header::{

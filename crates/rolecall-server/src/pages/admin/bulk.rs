@@ -165,7 +165,13 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
             Err(Ok(faults)) => {
                 rows.push(row(user, "admin-did-not", faults.list.into_iter().next()));
             }
-            Err(Err(error)) => return Err(error),
+            Err(Err(error)) if rows.is_empty() => return Err(error),
+            // who has lost their own rights by it sees how far it came
+            Err(Err(_)) => rows.push(row(
+                user,
+                "admin-did-not",
+                Faults::of("", "admin-bulk-stopped").list.pop(),
+            )),
         }
     }
     let changes = rows

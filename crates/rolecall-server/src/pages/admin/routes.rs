@@ -45,7 +45,7 @@ macro_rules! admin_pages {
     };
 }
 
-use Needs::{AnyOwn, Anywhere, Either, Global, Nothing};
+use Needs::{AnyOwn, Anywhere, Either, Freshly, Global, Nothing};
 
 admin_pages! {
     "/admin", AnyOwn, Some("admin-nav-start"), "What needs doing.", start::get_start;
@@ -53,21 +53,21 @@ admin_pages! {
     "/admin/users/new", Global("rolecall.users:write"), None, "Create or invite a user.", user_form::get_new, user_form::post_new;
     "/admin/users/bulk", Global("rolecall.users:read"), None, "Change a selection of users.", bulk::get_bulk, bulk::post_bulk;
     "/admin/users/{id}", Either("rolecall.users:read", "rolecall.assignments:read"), None, "A user.", user::get_user;
-    "/admin/users/{id}/edit", Global("rolecall.users:write"), None, "Change name and address of a user.", user_form::get_edit, user_form::post_edit;
+    "/admin/users/{id}/edit", Freshly("rolecall.users:write"), None, "Change name and address of a user.", user_form::get_edit, user_form::post_edit;
     "/admin/users/{id}/assign", Anywhere("rolecall.assignments:write"), None, "Give a user a role.", assign::get_assign, assign::post_assign;
     "/admin/users/{id}/unassign", Anywhere("rolecall.assignments:write"), None, "Take a role from a user.", assign::get_unassign, assign::post_unassign;
     "/admin/users/{id}/disable", Global("rolecall.users:write"), None, "Disable a user.", user_actions::get_disable, user_actions::post_disable;
-    "/admin/users/{id}/enable", Global("rolecall.users:write"), None, "Enable a user.", user_actions::get_enable, user_actions::post_enable;
-    "/admin/users/{id}/reset", Global("rolecall.users:write"), None, "Reset the password of a user.", user_actions::get_reset, user_actions::post_reset;
-    "/admin/users/{id}/delete", Global("rolecall.users:write"), None, "Delete a user.", user_actions::get_delete, user_actions::post_delete;
+    "/admin/users/{id}/enable", Freshly("rolecall.users:write"), None, "Enable a user.", user_actions::get_enable, user_actions::post_enable;
+    "/admin/users/{id}/reset", Freshly("rolecall.users:write"), None, "Reset the password of a user.", user_actions::get_reset, user_actions::post_reset;
+    "/admin/users/{id}/delete", Freshly("rolecall.users:write"), None, "Delete a user.", user_actions::get_delete, user_actions::post_delete;
     "/admin/users/{id}/sessions", Global("rolecall.sessions:revoke"), None, "End sessions of a user.", user_actions::get_sessions, user_actions::post_sessions;
-    "/admin/users/{id}/factors", Global("rolecall.users:write"), None, "Remove a second factor of a user.", user_actions::get_factors, user_actions::post_factors;
+    "/admin/users/{id}/factors", Freshly("rolecall.users:write"), None, "Remove a second factor of a user.", user_actions::get_factors, user_actions::post_factors;
     "/admin/roles", Global("rolecall.roles:read"), Some("admin-nav-roles"), "The roles.", roles::get_roles;
     "/admin/roles/new", Global("rolecall.roles:write"), None, "Create a role.", role_form::get_new, role_form::post_new;
     "/admin/roles/{role}", Global("rolecall.roles:read"), None, "A role.", roles::get_role;
     "/admin/roles/{role}/edit", Global("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
     "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
-    "/admin/roles/{role}/delete", Global("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
+    "/admin/roles/{role}/delete", Freshly("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
     "/admin/people", Anywhere("rolecall.assignments:read"), None, "Everybody with a role in the tenant.", people::get_people;
     "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
     "/admin/matrix", Global("rolecall.policy:read"), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
@@ -115,7 +115,7 @@ mod tests {
                     "{}",
                     page.path
                 ),
-                Global(permission) | Anywhere(permission) => {
+                Global(permission) | Freshly(permission) | Anywhere(permission) => {
                     assert!(may::ALL.contains(&permission), "{permission}");
                 }
                 Either(global, anywhere) => {

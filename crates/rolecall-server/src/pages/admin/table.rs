@@ -13,6 +13,9 @@ pub(crate) enum Needs {
     AnyOwn,
     /// This permission, held globally.
     Global(&'static str),
+    /// This permission, held globally, by somebody who has proven who they are a moment ago: for what opens an account, or
+    /// cannot be undone.
+    Freshly(&'static str),
     /// This permission, held globally or in the tenant that the caller has chosen.
     Anywhere(&'static str),
     /// The first permission, held globally, or the second, held anywhere.
@@ -25,7 +28,9 @@ impl Needs {
         match self {
             Self::Nothing => true,
             Self::AnyOwn => acting::is_administrator(principal),
-            Self::Global(permission) => principal.has_global_permission(permission),
+            Self::Global(permission) | Self::Freshly(permission) => {
+                principal.has_global_permission(permission)
+            }
             Self::Anywhere(permission) => principal.has_permission(permission),
             Self::Either(global, anywhere) => {
                 principal.has_global_permission(global) || principal.has_permission(anywhere)
@@ -37,9 +42,10 @@ impl Needs {
     pub(super) fn permission(self) -> Option<&'static str> {
         match self {
             Self::Nothing | Self::AnyOwn => None,
-            Self::Global(permission) | Self::Anywhere(permission) | Self::Either(permission, _) => {
-                Some(permission)
-            }
+            Self::Global(permission)
+            | Self::Freshly(permission)
+            | Self::Anywhere(permission)
+            | Self::Either(permission, _) => Some(permission),
         }
     }
 }

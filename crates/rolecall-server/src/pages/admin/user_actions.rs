@@ -107,9 +107,6 @@ pub(crate) async fn post_reset(
 
 /// Asks whether to delete a user.
 pub(crate) async fn get_delete(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    if let Err(error) = visit.require_fresh().await {
-        return visit.refuse(error).await;
-    }
     visit
         .answer(ask(&visit, &id, Action::Delete, &Faults::default()).await)
         .await
@@ -122,9 +119,6 @@ pub(crate) async fn post_delete(
     Segment(id): Segment<String>,
     _: Submitted,
 ) -> Response {
-    if let Err(error) = visit.require_fresh().await {
-        return visit.refuse(error).await;
-    }
     run(&visit, &id, Action::Delete).await
 }
 

@@ -220,7 +220,13 @@ impl FromRequestParts<App> for Visit {
             browser,
             tenants,
         };
-        visit.admit().await
+        let visit = visit.admit().await?;
+        if matches!(page.needs, Needs::Freshly(_))
+            && let Err(error) = visit.require_fresh().await
+        {
+            return Err(visit.refuse(error).await);
+        }
+        Ok(visit)
     }
 }
 

@@ -18,6 +18,7 @@ on_both![
     y465_a_role_that_needs_a_second_factor_asks_for_it,
     y466_deleting_a_user_needs_a_fresh_proof,
     y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_entered,
+    y497_an_old_session_opens_no_account_and_destroys_nothing,
     an_unknown_done_text_is_not_shown,
     the_pages_have_the_headers_of_all_pages,
 ];
@@ -316,6 +317,35 @@ async fn y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_e
             "assigned",
         );
         app.pass_time(Duration::from_mins(16));
+    }
+}
+
+async fn y497_an_old_session_opens_no_account_and_destroys_nothing(app: TestApp) {
+    let other = app.create_user("other", &["rolecall.admin"]).await;
+    app.create_role("editor", &["items:read"]).await;
+    let mut browser = signed_in(&app, "admin").await;
+    app.pass_time(Duration::from_secs(15 * 60 + 1));
+    let user = format!("/admin/users/{other}");
+    for path in [
+        format!("{user}/reset"),
+        format!("{user}/edit"),
+        format!("{user}/enable"),
+        format!("{user}/factors"),
+        format!("{user}/delete"),
+        "/admin/roles/editor/delete".to_owned(),
+    ] {
+        let form = [("username", "other"), ("email", "")];
+        for sent in [
+            browser.open(&path).await,
+            browser.submit(&path, &form).await,
+        ] {
+            let location = sent.is(303).header("location").unwrap();
+            assert!(location.starts_with("/login?flow="), "{path}: {location}");
+        }
+    }
+    // what can be undone, and opens nothing, does not need it
+    for action in ["disable", "sessions"] {
+        browser.open(&format!("{user}/{action}")).await.is(200);
     }
 }
 

@@ -18,6 +18,7 @@ on_both![
     a_reset_shows_a_code_and_a_session_is_ended_alone,
     the_delegation_limit_and_the_last_administrator_hold_on_the_pages,
     a_selection_is_previewed_and_changed,
+    y501_a_selection_with_oneself_shows_how_far_it_came,
     y460_hostile_names_stay_text_on_every_page,
     name_and_address_are_changed,
 ];
@@ -444,6 +445,32 @@ async fn a_selection_is_previewed_and_changed(app: TestApp) {
             .open(&format!("/admin/users/bulk?{query}"))
             .await
             .is(status);
+    }
+}
+
+async fn y501_a_selection_with_oneself_shows_how_far_it_came(app: TestApp) {
+    app.create_user("other", &["rolecall.admin"]).await;
+    let ids = [
+        app.create_user("alice", &[]).await,
+        app.id_of("admin").await,
+        app.create_user("bob", &[]).await,
+    ];
+    let mut browser = signed_in(&app, "admin").await;
+    let form = [
+        ("action", "disable"),
+        ("user", &*ids[0]),
+        ("user", &*ids[1]),
+        ("user", &*ids[2]),
+    ];
+    let text = page(&browser.submit("/admin/users/bulk", &form).await, 200);
+    assert!(
+        text.contains("Done for 2 users.") && text.contains("You may no longer do that."),
+        "{text}"
+    );
+    let other = app.log_in("other").await;
+    for (id, status) in ids.iter().zip(["disabled", "disabled", "active"]) {
+        let shown = app.get(format!("/api/users/{id}"), &other).await;
+        assert_eq!(shown.is(200).text("status"), status);
     }
 }
 

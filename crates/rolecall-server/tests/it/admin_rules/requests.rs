@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{asks_to_sign_in, has, lacks, leads_to, page, signed_in};
-use crate::support::{Browser, TestApp, on_both};
+use crate::support::{Browser, PASSWORD, TestApp, on_both};
 
 on_both![
     a_role_is_asked_for_confirmed_and_held,
@@ -16,6 +16,7 @@ on_both![
     a_reader_sees_requests_and_ends_none,
     a_tenant_administrator_sees_the_requests_of_the_tenant_alone,
     a_role_of_rolecall_needs_a_fresh_proof_to_ask_and_to_confirm,
+    y499_a_name_with_the_form_of_an_id_catches_nothing,
 ];
 
 const REQUESTS: &str = "/admin/requests";
@@ -255,4 +256,30 @@ async fn a_role_of_rolecall_needs_a_fresh_proof_to_ask_and_to_confirm(app: TestA
     asks_to_sign_in(&first.submit(REQUESTS, &form).await);
     // to reject it gives nothing
     second.submit(&request, &[("step", "end")]).await.is(303);
+}
+
+async fn y499_a_name_with_the_form_of_an_id_catches_nothing(app: TestApp) {
+    app.create_role("editor", &["items:write"]).await;
+    let gina = app.create_user("gina", &[]).await;
+    let mallory = app.create_user("mallory", &[]).await;
+    let token = app.admin().await;
+    let named = json!({ "username": gina });
+    let body = json!({ "username": gina, "password": PASSWORD });
+    for refused in [
+        app.post("/api/users", &token, body.clone()).await,
+        app.patch(format!("/api/users/{mallory}"), &token, named)
+            .await,
+        app.post("/register", "", body).await,
+    ] {
+        refused.invalid(&["body", "username"]);
+        assert!(format!("{refused:?}").contains("username_like_an_id"));
+    }
+    // a name from before, or of an import
+    let rename = format!("UPDATE users SET username = '{gina}' WHERE id = '{mallory}'");
+    app.db.execute(&rename).await;
+    let mut browser = signed_in(&app, "admin").await;
+    let form = [("user", gina.as_str()), ("role", "editor")];
+    browser.submit(REQUESTS, &form).await.is(303);
+    assert_eq!(roles_of(&app, &gina).await, ["editor"]);
+    assert!(roles_of(&app, &mallory).await.is_empty());
 }
