@@ -23,6 +23,9 @@ const CARGO_DENY: &str = "0.20.2";
 /// Pinned, since flags and defaults differ between versions. `examples/oauth2-proxy/README.md` names it too.
 const OAUTH2_PROXY: &str = "github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6";
 
+/// Succeeds if Python's headers are installed, with which uWSGI is compiled.
+const PYTHON_HEADERS: &str = "import sysconfig; open(sysconfig.get_path('include') + '/Python.h')";
+
 /// The module of Apache that signs people in: a library, which has no program to look for.
 const APACHE_MODULE: &str = "/usr/lib/apache2/modules/mod_auth_openidc.so";
 
@@ -149,6 +152,9 @@ fn missing_packages(programs: &[Program]) -> BTreeSet<&'static str> {
     }
     if !succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
         missing.extend(["python3", "python3-venv"]);
+    }
+    if !succeeds(Command::new("python3").args(["-c", PYTHON_HEADERS])) {
+        missing.insert("python3-dev");
     }
     missing
 }
