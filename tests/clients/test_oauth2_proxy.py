@@ -140,11 +140,8 @@ def test_the_commands_of_the_readme_print_the_documented_output(tmp_path):
         start = "$ oauth2-proxy --config=oauth2-proxy.cfg\n"
         assert start in text
         # in the background of the same shell, and until it listens
+        ping = f"http://127.0.0.1:{port}/ping"
         text = text.replace(start, f"$ {proxy} --config=oauth2-proxy.cfg >proxy.log 2>&1 &\n"
-                                   f"$ curl -s -o /dev/null --retry 50 --retry-connrefused --retry-delay 1 {site_of(port)}/ping\n")
+                                   f"$ curl -s -o /dev/null --retry 50 --retry-connrefused --retry-delay 1 {ping}\n")
         text = text.partition("In a third, ")[2] + "\n```console\n$ kill %1\n```\n"
         assert tours.assert_output_matches(text, tmp_path) == 8
-
-
-def site_of(port):
-    return f"http://127.0.0.1:{port}"

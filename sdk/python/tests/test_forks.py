@@ -107,7 +107,7 @@ def wait_for(pid):
     return "it hangs"
 
 
-def test_a_fork_that_python_does_not_know_renews_each_guard_once(issuer, monkeypatch):
+def test_a_fork_without_hooks_renews_each_guard_once(issuer, monkeypatch):
     guard = Guard(issuer.url, client=("items", "secret"), max_staleness=2)
     assert until_known(guard) is None
     before = guard._core
@@ -184,7 +184,7 @@ def assert_two_workers_follow_the_issuer(address):
     assert {request(f"{address}/x", "a.b.c")[0] for _ in range(20)} == {401}
 
 
-# uWSGI forks by itself, and tells Python of it only if it is asked to
+# by default, uWSGI does not run Python's fork hooks
 @pytest.mark.parametrize("flags", [[], ["--enable-threads"], ["--py-call-uwsgi-fork-hooks"]], ids=" ".join)
 def test_uwsgi_serves_from_every_worker_after_the_fork(issuer, tmp_path, flags):
     (tmp_path / "served.py").write_text(HEAD.format(issuer.url) + textwrap.dedent(APPS["flask"]) + LATER)

@@ -154,13 +154,13 @@ def _log_forever() -> None:
 
 
 def _renew_after_fork() -> None:
-    """Notice a fork that Python was not told of: uWSGI forks by itself."""
+    """Renew the guards after a fork that did not run Python's fork hooks, such as one by uWSGI."""
     if os.getpid() != _process:
         _renew()
 
 
 def _renew() -> None:
-    """Give each guard a core of this process, unless another thread has just done it."""
+    """Build a new core for each guard, once in each process."""
     global _log_thread, _process
     with _renewal:
         if _process == os.getpid():
