@@ -1,4 +1,4 @@
-"""An issuer that signs anything, for tests of the tokens that the guards to copy refuse."""
+"""An issuer that signs anything, for tests of the tokens that the packages refuse."""
 
 import contextlib
 import http.server

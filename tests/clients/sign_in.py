@@ -223,18 +223,18 @@ class Application:
 
 
 class Member:
-    """Somebody who is signed in to an application with pages, such as examples/fastapi-login at `own`."""
+    """Somebody who is signed in to an application with pages at `own`, which begins a sign-in at `path`."""
 
-    def __init__(self, own, url, user):
+    def __init__(self, own, url, user, path="/login"):
         self.own, self.session = own, requests.Session()
-        begun = self.get("/login")
+        begun = self.get(path)
         visitor = Visitor(url)
         page = visitor.open(begun.headers["Location"])
         done = visitor.submit(page, "/login", username=user.username, password=user.password)
         self.session.get(done.headers["Location"], timeout=30)
 
-    def get(self, path):
-        return self.session.get(self.own + path, allow_redirects=False, timeout=30)
+    def get(self, path, **headers):
+        return self.session.get(self.own + path, headers=headers, allow_redirects=False, timeout=30)
 
 
 def challenge(verifier):

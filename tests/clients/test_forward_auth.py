@@ -2,16 +2,14 @@
 
 import contextlib
 import json
-import socketserver
-import threading
 import time
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 import requests
 
 import access_tokens
 import api
+import behind_proxies
 import programs
 import services
 import tours
@@ -19,26 +17,6 @@ from programs import wait_until
 
 AUDIENCE = "https://items.example"
 PROXIES = ["nginx", "caddy"]
-
-
-class ApplicationServer(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class SilentHandler(WSGIRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def echo(environ, start_response):
-    """An application without any knowledge of tokens: it returns the headers that it received.
-
-    It sees them as WSGI names them, which cannot distinguish `X-Auth-Roles` from `X_Auth_Roles`.
-    """
-    headers = {name.removeprefix("HTTP_").lower().replace("_", "-"): value
-               for name, value in environ.items() if name.startswith("HTTP_")}
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(headers).encode()]
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +42,13 @@ def site(request, issuer):
 @contextlib.contextmanager
 def guarded_site(proxy, issuer):
     """A proxy with the configuration of its example, in front of an application."""
-    application = make_server("127.0.0.1", 0, echo, server_class=ApplicationServer, handler_class=SilentHandler)
-    threading.Thread(target=application.serve_forever, daemon=True).start()
     folder, port = issuer.folder / proxy, programs.free_port()
     folder.mkdir()
     name, start = {"nginx": ("nginx.conf", nginx), "caddy": ("Caddyfile", caddy)}[proxy]
-    text = (services.EXAMPLES / proxy / name).read_text()
-    for documented, actual in [("127.0.0.1:8000", issuer.port), ("127.0.0.1:9000", application.server_port),
-                               ("127.0.0.1:8080", port)]:
-        assert documented in text
-        text = text.replace(documented, f"127.0.0.1:{actual}")
-    try:
+    with behind_proxies.application() as application:
+        text = behind_proxies.configuration(f"{proxy}/{name}", issuer, port, application)
         with start(text, folder, port) as running:
             yield running
-    finally:
-        application.shutdown()
-        application.server_close()
 
 
 def nginx(text, folder, port):
@@ -97,20 +66,14 @@ def caddy(text, folder, port):
                             XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder))
 
 
-def received_headers(response):
-    """The headers that the application received."""
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
 def identity(response):
     """The headers of the caller's identity that the application received."""
-    return {name: value for name, value in received_headers(response).items() if name.startswith("x-auth")}
+    return {name: value for name, value in behind_proxies.received_headers(response).items() if name.startswith("x-auth")}
 
 
 def test_the_application_learns_the_identity_of_the_caller(issuer, site):
     caller = api.login(issuer.url, "admin")
-    headers = received_headers(site.get("/items/", caller.access_token))
+    headers = behind_proxies.received_headers(site.get("/items/", caller.access_token))
     assert headers["x-auth-username"] == "admin" and headers["x-auth-subject-kind"] == "user"
     # tokens for the application carry none of rolecall's own roles
     assert headers["x-auth-roles"] == "admin"
@@ -119,7 +82,7 @@ def test_the_application_learns_the_identity_of_the_caller(issuer, site):
 
 def test_a_missing_role_is_403_and_a_missing_token_401(issuer, site):
     alice = api.login(issuer.url, "alice").access_token
-    assert received_headers(site.get("/users/", alice))["x-auth-username"] == "alice"
+    assert behind_proxies.received_headers(site.get("/users/", alice))["x-auth-username"] == "alice"
     for path in ("/items/", "/items/x", "/items/?role=user", "/users/../items/", "//items/"):
         # prepared by hand, since the library would normalize the path
         request = requests.Request("GET", site.url, headers=api.bearer(alice)).prepare()

@@ -2,16 +2,21 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
+import textwrap
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
+import access_tokens
 import api
 import programs
 import services
+import tours
 
 BEFORE = programs.ROOT / "examples" / "fastapi" / "before"
 PASSWORDS = {"alice": "the pass phrase of alice", "root": "the pass phrase of root"}
@@ -84,3 +89,46 @@ def test_migrating_from_fastapi_logs_nobody_out(old, tmp_path):
         assert introspect(tokens["alice"]) == {"active": False}
         assert introspect(tokens["root"])["active"], "disabling alice ended root's session"
         assert "legacy tokens are accepted" in server.log.read_text()
+
+
+def test_the_page_needs_nothing_but_the_wheel(old, tmp_path):
+    tokens, settings = old
+    wheel = Path(programs.program("XTASK_WHEEL", "rolecall.whl"))
+    folder = tmp_path / "moved"
+    folder.mkdir()
+    (folder / wheel.name).symlink_to(wheel)
+    for file in (BEFORE / "export.py", settings["DATABASE"]):
+        shutil.copy(file, folder)
+    page = (programs.ROOT / "docs" / "from-fastapi.md").read_text()
+    # with nothing but the wheel to install from
+    assert tours.assert_output_matches(page, folder, PIP_NO_INDEX="1") == 7
+    inside = folder / "venv" / "bin"
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    legacy = {"SECRET": SECRET, "UNTIL": until, "MAX_AGE": "30m", "ALLOW_SHORT_SECRET": "true"}
+    settings = {f"ROLECALL_TOKENS__LEGACY__{name}": value for name, value in legacy.items()}
+    with programs.Server([inside / "rolecall", "serve"], folder=folder, **settings) as server:
+        client = json.loads(server.check_output("client", "add", "items", "--grant", "client_credentials",
+                                                "--role", "rolecall.resource-server", "--json"))
+        (snippet,) = tours.blocks(page, "python")
+        program = f"""
+            import json, sys, time
+            ISSUER, CLIENT_ID, CLIENT_SECRET, *tokens = sys.argv[1:]
+            exec({snippet!r})
+            while guard.verify("a.b.c").status == 503:
+                time.sleep(0.01)
+            print(json.dumps([roles_of(token) for token in tokens]))
+        """
+        asked = [tokens["alice"], tokens["root"], log_in(server.url, "root"), access_tokens.tampered(tokens["root"])]
+        result = subprocess.run([inside / "python", "-c", textwrap.dedent(program), server.url, client["client_id"],
+                                 client["client_secret"], *asked], capture_output=True, text=True, timeout=60,
+                                env=programs.environment(PYTHONPATH=str(with_requests(tmp_path / "packages"))))
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout) == [["user"], ["admin"], ["admin"], None]
+
+
+def with_requests(folder):
+    """A folder with `requests`, and nothing else of the environment of the tests."""
+    folder.mkdir()
+    for name in ("requests", "urllib3", "idna", "certifi", "charset_normalizer"):
+        (folder / name).symlink_to(Path(importlib.util.find_spec(name).origin).parent)
+    return folder

@@ -96,7 +96,7 @@ def test_the_page_shows_the_command_of_each_generator(dev):
 
 
 def assert_calls_succeed(admin, *command, **options):
-    """Runs a program that creates a client and a user, asks for decisions, introspects and reads the audit log."""
+    """Runs a program that creates a client and a user, asks for decisions, introspects and reads the policy and the audit log."""
     identity = admin.get("/api/me").json()["id"]
     arguments = [admin.url, admin.access_token, identity, api.unique_name("generated")]
     result = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, **options)
@@ -107,6 +107,8 @@ def assert_calls_succeed(admin, *command, **options):
     assert found["denied"]["allowed"] is False and "missing" in found["denied"]["kinds"]
     assert found["allowed"]["allowed"] is True and "assignment" in found["allowed"]["kinds"]
     assert found["active"] is False
+    roles = sorted(admin.get("/api/policy").json()["roles"])
+    assert found["roles"] == roles and "admin" in roles
     assert found["change"] == f"user:{identity}"
     assert found["event"] == "log_in"
     assert found["me"] == "admin"

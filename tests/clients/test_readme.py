@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 
 import api
 import programs
@@ -28,9 +27,7 @@ def test_the_first_command_starts_the_server_that_the_readme_describes():
 
 
 def test_the_fastapi_program_guards_its_route(admin, alice, tmp_path):
-    (program,) = tours.blocks(page(), "python")
-    for file in ("rolecall_auth.py", "rolecall_fastapi.py"):
-        shutil.copy(services.EXAMPLES / "fastapi" / file, tmp_path)
+    (program,) = tours.blocks(page(admin.url), "python")
     (tmp_path / "readme.py").write_text(program)
     with services.uvicorn("readme:app", tmp_path, tmp_path, admin) as service:
         assert service.get("/items/", admin.access_token).json() == [{"item_id": "Foo", "owner": "admin"}]

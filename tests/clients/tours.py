@@ -45,12 +45,12 @@ def shell_environment(**settings):
     return programs.environment(PATH=os.pathsep.join([*folders, os.environ["PATH"]]), **settings)
 
 
-def assert_output_matches(text, folder):
+def assert_output_matches(text, folder, **settings):
     """Runs all commands in one shell and compares their output; returns the number of commands."""
     tour = list(steps(text))
     script = "".join(f"{command}\nprintf '\\n{MARK}\\n'\n" for command, _ in tour)
     shell = subprocess.run(
-        ["bash"], input=script, cwd=folder, env=shell_environment(), text=True, capture_output=True, timeout=120)
+        ["bash"], input=script, cwd=folder, env=shell_environment(**settings), text=True, capture_output=True, timeout=120)
     outputs = shell.stdout.split(MARK)[:-1]
     assert len(outputs) == len(tour), shell.stderr
     for (command, shown), output in zip(tour, outputs):

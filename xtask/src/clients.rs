@@ -4,6 +4,7 @@ use std::{num::NonZero, path::PathBuf, thread::available_parallelism};
 
 use crate::install::Tools;
 use crate::report::Report;
+use crate::sdk;
 use crate::tools::{self, Workspace};
 
 /// Builds the server and the examples, then runs the tests.
@@ -20,6 +21,9 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         ]);
         tools::run(build.arg("--locked"))
     });
+    report.step("build: Python package", || {
+        sdk::build_wheel(workspace, tools.python())
+    });
     report.step("clients", || {
         let mut pytest = workspace.command(tools.python());
         pytest.args(["-m", "pytest", "-ra", "-p", "no:cacheprovider"]);
@@ -28,6 +32,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         pytest.args(["--numprocesses", &workers.to_string(), "--dist", "loadfile"]);
         pytest.envs(tools.variables());
         pytest.envs(programs(workspace));
+        pytest.envs(sdk::wheel(workspace).map(|wheel| ("XTASK_WHEEL", wheel)));
         // all programs are installed, so that a skipped test is a failure
         pytest.env("XTASK_NOTHING_LEFT_OUT", "1");
         pytest.env("PYTHONDONTWRITEBYTECODE", "1");

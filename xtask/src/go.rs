@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::tools::{self, Workspace};
 
 /// The folders of the Go modules. The first is the one that others use.
-const MODULES: [&str; 3] = ["sdk/go", "sdk/go/routers", "examples/go"];
+const MODULES: [&str; 4] = ["sdk/go", "sdk/go/routers", "sdk/go/bench", "examples/go"];
 
 /// Checks formatting, runs `go vet`, and runs the tests with the race detector.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {

@@ -14,10 +14,20 @@ use crate::tools::{Workspace, find_postgres, find_program, run, succeeds};
 pub(crate) struct Tools {
     python: PathBuf,
     cargo_deny: PathBuf,
+    oauth2_proxy: PathBuf,
 }
 
 /// Pinned, since checks and configuration differ between versions.
 const CARGO_DENY: &str = "0.20.2";
+
+/// Pinned, since flags and defaults differ between versions. `examples/oauth2-proxy/README.md` names it too.
+const OAUTH2_PROXY: &str = "github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6";
+
+/// Succeeds if Python's headers are installed, with which uWSGI is compiled.
+const PYTHON_HEADERS: &str = "import sysconfig; open(sysconfig.get_path('include') + '/Python.h')";
+
+/// The module of Apache that signs people in: a library, which has no program to look for.
+const APACHE_MODULE: &str = "/usr/lib/apache2/modules/mod_auth_openidc.so";
 
 impl Tools {
     /// The Python of the virtual environment.
@@ -33,6 +43,7 @@ impl Tools {
     /// Returns the variables with the paths of the programs that are installed.
     pub(crate) fn variables(&self) -> Vec<(&'static str, PathBuf)> {
         let mut found: Vec<(&'static str, PathBuf)> = [
+            ("XTASK_APACHE", find_program(&["apache2"])),
             (
                 "XTASK_CHROMIUM",
                 find_program(&["chromium", "google-chrome"]),
@@ -51,9 +62,12 @@ impl Tools {
         .into_iter()
         .filter_map(|(name, file)| Some((name, file?)))
         .collect();
-        if self.python.exists() {
-            found.push(("XTASK_PYTHON", self.python.clone()));
-        }
+        let built = [
+            ("XTASK_PYTHON", &self.python),
+            ("XTASK_OAUTH2_PROXY", &self.oauth2_proxy),
+        ];
+        let built = built.into_iter().filter(|(_, file)| file.exists());
+        found.extend(built.map(|(name, file)| (name, file.clone())));
         found
     }
 }
@@ -75,7 +89,15 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     report.step("install: cargo-deny", || {
         install_cargo_deny(workspace, &cargo_deny)
     });
-    Tools { python, cargo_deny }
+    let oauth2_proxy = workspace.target("tools/bin/oauth2-proxy");
+    report.step("install: oauth2-proxy", || {
+        install_oauth2_proxy(workspace, &oauth2_proxy)
+    });
+    Tools {
+        python,
+        cargo_deny,
+        oauth2_proxy,
+    }
 }
 
 /// Installs the programs that `cargo xtask bench` needs, and with `peers` the servers that are measured for
@@ -92,7 +114,9 @@ pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::R
 }
 
 /// The programs that tests start, each with its Debian package.
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 13] = [
+    // without the service that `apache2` brings
+    (&["apache2"], "apache2-bin"),
     (&["chromium", "google-chrome"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
     (&["caddy"], "caddy"),
@@ -123,10 +147,22 @@ fn missing_packages(programs: &[Program]) -> BTreeSet<&'static str> {
     if find_postgres().is_none() {
         missing.insert("postgresql");
     }
+    if missing_module(programs) {
+        missing.insert("libapache2-mod-auth-openidc");
+    }
     if !succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
         missing.extend(["python3", "python3-venv"]);
     }
+    if !succeeds(Command::new("python3").args(["-c", PYTHON_HEADERS])) {
+        missing.insert("python3-dev");
+    }
     missing
+}
+
+/// Returns whether Apache is among the programs, and its module is not installed.
+fn missing_module(programs: &[Program]) -> bool {
+    programs.iter().any(|(names, _)| names.contains(&"apache2"))
+        && !Path::new(APACHE_MODULE).exists()
 }
 
 fn install_packages(missing: BTreeSet<&str>) -> anyhow::Result<()> {
@@ -209,6 +245,24 @@ fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<(
     run(install.arg(workspace.target("tools/build")))
 }
 
+/// Compiles oauth2-proxy, which takes a minute or two.
+fn install_oauth2_proxy(workspace: &Workspace, program: &Path) -> anyhow::Result<()> {
+    let stamp = workspace.target("tools/oauth2-proxy.txt");
+    let installed = std::fs::read_to_string(&stamp).unwrap_or_default();
+    if installed == OAUTH2_PROXY && program.exists() {
+        eprintln!("already installed");
+        return Ok(());
+    }
+    let go = find_program(&["go"]).context("`go` was not found")?;
+    let mut install = workspace.command(go);
+    // the Go of a distribution may be older than the one that the program needs, which it then downloads
+    install.env("GOTOOLCHAIN", "auto");
+    install.env("GOBIN", workspace.target("tools/bin"));
+    run(install.args(["install", OAUTH2_PROXY]))?;
+    std::fs::write(&stamp, OAUTH2_PROXY)
+        .with_context(|| format!("cannot write `{}`", stamp.display()))
+}
+
 pub(crate) fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
     let wanted = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.installed.json");
@@ -251,6 +305,22 @@ mod tests {
         std::fs::write(&wanted, "a==2").unwrap();
         assert!(!is_current(&wanted, &stamp));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_page_installs_the_oauth2_proxy_that_is_tested() {
+        let page = Workspace::find().path("examples/oauth2-proxy/README.md");
+        let text = std::fs::read_to_string(page).unwrap();
+        assert!(text.contains(&format!("\ngo install {OAUTH2_PROXY}\n")));
+    }
+
+    #[test]
+    fn the_module_is_installed_with_apache_only() {
+        assert!(!missing_module(&BENCH_PROGRAMS));
+        assert_eq!(
+            missing_module(&PROGRAMS),
+            !Path::new(APACHE_MODULE).exists()
+        );
     }
 
     #[test]

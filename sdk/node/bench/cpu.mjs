@@ -78,30 +78,8 @@ async function compare(framework, count) {
   console.log(`${framework}: ${plain.toFixed(1)} us plain, ${withGuard.toFixed(1)} us guarded, ratio ${(withGuard / plain).toFixed(2)}`);
 }
 
-/** Compares a cached check with the cryptography and parsing that a library does for each request. */
-async function cached() {
-  const { TestIssuer } = await import("rolecall/testing");
-  const { verifyToken } = await import("../dist/esm/token/verifier.js");
-  const issuer = new TestIssuer();
-  const guard = issuer.guard();
-  const token = issuer.token("alice").roles("admin").sign();
-  const time = (count, action) => {
-    const before = process.cpuUsage();
-    for (let index = 0; index < count; index += 1) action();
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / count;
-  };
-  const options = { issuer: TestIssuer.URL, audiences: [TestIssuer.URL], isForeign: false };
-  const whole = () => verifyToken(options, issuer.live.keys, token, issuer.clock.now());
-  time(2000, whole);
-  time(2000, () => guard.verify(token));
-  const [first, again] = [time(5000, whole), time(100_000, () => guard.verify(token))];
-  console.log(`a verification: ${first.toFixed(1)} us, one that is cached: ${again.toFixed(2)} us, ratio ${(again / first).toFixed(3)}`);
-}
-
 if (process.argv[2] === "server") await start(process.argv[3], process.argv[4] === "guarded");
 else {
   const count = Number(process.argv[2] ?? 4000);
-  await cached();
   for (const framework of ["express", "fastify"]) await compare(framework, count);
 }

@@ -36,18 +36,25 @@ export class TestIssuer {
   /** The state of the guards, to raise floors, to change keys or era, or to make it stale. */
   readonly live: LiveState;
   readonly #key: KeyObject;
+  readonly #jwks: { keys: Record<string, unknown>[] };
 
   constructor() {
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     this.#key = createPrivateKey(privateKey.export({ type: "pkcs8", format: "pem" }));
     const jwk = { ...publicKey.export({ format: "jwk" }), kid: KID, alg: "ES256", use: "sig" };
-    this.live = new LiveState(this.clock, KeySet.fromJwks(JSON.stringify({ keys: [jwk] })), ERA);
+    this.#jwks = { keys: [jwk] };
+    this.live = new LiveState(this.clock, KeySet.fromJwks(JSON.stringify(this.#jwks)), ERA);
     this.live.markFresh();
   }
 
   /** Builds a guard that accepts the tokens of this issuer and uses its clock. */
   guard(options: Partial<GuardOptions> = {}): Guard {
     return new Guard({ issuer: TestIssuer.URL, live: this.live, clock: this.clock, ...options });
+  }
+
+  /** Returns the public key as a JWK Set, for a server of a test that plays the issuer. */
+  jwks(): { keys: Record<string, unknown>[] } {
+    return structuredClone(this.#jwks);
   }
 
   /** Starts a token for a user, without roles and permissions. */

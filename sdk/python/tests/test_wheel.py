@@ -1,32 +1,20 @@
 """The wheel in an empty virtual environment: the library, and the program of the server."""
 
 import os
-import shutil
 import subprocess
-import sys
 import venv
-from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-PACK = Path(__file__).resolve().parents[1] / "pack.py"
-SERVER = os.environ.get("XTASK_ROLECALL")
+WHEEL = os.environ.get("XTASK_WHEEL")
 
 
-@pytest.mark.skipif(SERVER is None, reason="XTASK_ROLECALL names no server")
+@pytest.mark.skipif(WHEEL is None, reason="XTASK_WHEEL names no wheel")
 def test_the_wheel_brings_the_library_and_the_server(tmp_path):
-    server = tmp_path / "rolecall"
-    shutil.copy(SERVER, server)
-    # the symbols of a debug build are ten times the program
-    subprocess.run(["strip", str(server)], check=True)
-    # the profile of the tests, which is compiled already
-    pack = [sys.executable, str(PACK), "--server", str(server), "--out", str(tmp_path / "dist"), "--profile", "dev"]
-    subprocess.run(pack, check=True)
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
     venv.create(tmp_path / "empty", with_pip=True)
     programs = tmp_path / "empty" / "bin"
-    install = [programs / "python", "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", wheel]
+    install = [programs / "python", "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", WHEEL]
     subprocess.run(install, check=True)
     imported = subprocess.run(
         [programs / "python", "-c", "import rolecall; print(rolecall.role('admin'))"],

@@ -7,6 +7,7 @@ import rolecall.JSON;
 import rolecall.api.AuditApi;
 import rolecall.api.ClientsApi;
 import rolecall.api.DecisionsApi;
+import rolecall.api.PolicyApi;
 import rolecall.api.TokensApi;
 import rolecall.api.UsersApi;
 import rolecall.auth.HttpBearerAuth;
@@ -41,6 +42,7 @@ class Calls {
         var allowed = decisions.decide(new DecisionRequest().subject(admin).permission("rolecall.users:read"));
         var introspection = new TokensApi(api).introspectToken(
             "unknown", client.getClientId(), client.getClientSecret(), null);
+        var policy = new PolicyApi(api).getPolicy();
         var changes = new AuditApi(api).listAuditEntries(null, null, "change");
         var events = new AuditApi(api).listAuditEntries(null, null, "event");
 
@@ -51,6 +53,7 @@ class Calls {
         found.put("denied", shown(denied));
         found.put("allowed", shown(allowed));
         found.put("active", introspection.getActive());
+        found.put("roles", policy.getRoles().keySet().stream().sorted().toList());
         found.put("change", changes.getItems().get(0).getActor());
         found.put("event", events.getItems().get(0).getKind());
         found.put("me", Page.me(arguments[1]));

@@ -4,7 +4,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 
 	"rolecall-calls/rolecall"
 )
@@ -51,6 +53,7 @@ func main() {
 	denied, allowed := decide(user.Id), decide(admin)
 	introspection := found(api.TokensAPI.IntrospectToken(context.Background()).Token("unknown").
 		ClientId(client.ClientId).ClientSecret(client.GetClientSecret()).Execute())
+	policy := found(api.PolicyAPI.GetPolicy(ctx).Execute())
 	changes := found(api.AuditAPI.ListAuditEntries(ctx).Kind("change").Execute())
 	events := found(api.AuditAPI.ListAuditEntries(ctx).Kind("event").Execute())
 
@@ -61,6 +64,7 @@ func main() {
 		"denied":     map[string]any{"allowed": denied.Allowed, "kinds": kinds(denied)},
 		"allowed":    map[string]any{"allowed": allowed.Allowed, "kinds": kinds(allowed)},
 		"active":     introspection.Active,
+		"roles":      slices.Sorted(maps.Keys(policy.GetRoles())),
 		"change":     changes.Items[0].GetActor(),
 		"event":      events.Items[0].GetKind(),
 		"me":         me(token),

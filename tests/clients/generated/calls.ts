@@ -1,6 +1,7 @@
 // Calls the server with the client that openapi-generator made in ./rolecall: prints what the answers contain.
 import {
-  AuditApi, ClientsApi, Configuration, type Decision, DecisionsApi, ListAuditEntriesKindEnum, TokensApi, UsersApi,
+  AuditApi, ClientsApi, Configuration, type Decision, DecisionsApi, ListAuditEntriesKindEnum, PolicyApi, TokensApi,
+  UsersApi,
 } from "./rolecall";
 import { me } from "./page";
 
@@ -25,6 +26,7 @@ async function call(): Promise<void> {
   const introspection = await new TokensApi(configuration).introspectToken({
     token: "unknown", clientId: client.clientId, clientSecret: client.clientSecret,
   });
+  const policy = await new PolicyApi(configuration).getPolicy();
   const audit = new AuditApi(configuration);
   const changes = await audit.listAuditEntries({ kind: ListAuditEntriesKindEnum.Change });
   const events = await audit.listAuditEntries({ kind: ListAuditEntriesKindEnum.Event });
@@ -36,6 +38,7 @@ async function call(): Promise<void> {
     denied: { allowed: denied.allowed, kinds: kinds(denied) },
     allowed: { allowed: allowed.allowed, kinds: kinds(allowed) },
     active: introspection.active,
+    roles: Object.keys(policy.roles ?? {}).sort(),
     change: changes.items[0]?.actor,
     event: events.items[0]?.kind,
     me: await me(token),

@@ -12,6 +12,7 @@ from rolecall_client import AuthenticatedClient
 from rolecall_client.api.audit import list_audit_entries
 from rolecall_client.api.clients import create_client
 from rolecall_client.api.decisions import decide
+from rolecall_client.api.policy import get_policy
 from rolecall_client.api.tokens import introspect_token
 from rolecall_client.api.users import create_user
 from rolecall_client.models import ClientInput, DecisionRequest, ListAuditEntriesKind, PresentedToken, UserInput
@@ -44,6 +45,7 @@ with AuthenticatedClient(base_url=url, token=token, raise_on_unexpected_status=T
         for subject in (user.id, admin))
     introspection = introspect_token.sync(client=api, body=PresentedToken(
         token="unknown", client_id=client.client_id, client_secret=client.client_secret))
+    policy = get_policy.sync(client=api)
     changes = list_audit_entries.sync(client=api, kind=ListAuditEntriesKind.CHANGE)
     events = list_audit_entries.sync(client=api, kind=ListAuditEntriesKind.EVENT)
     answers = {name: type(call(client=api)).__name__ for name, call in reads()}
@@ -57,6 +59,7 @@ print(json.dumps({
     "denied": {"allowed": denied.allowed, "kinds": kinds(denied)},
     "allowed": {"allowed": allowed.allowed, "kinds": kinds(allowed)},
     "active": introspection.active,
+    "roles": sorted(policy.roles.additional_properties),
     "change": changes.items[0].actor,
     "event": events.items[0].kind,
     "me": page["me"].username,

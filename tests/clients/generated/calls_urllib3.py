@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rolecall_client
 from rolecall_client import (
-    AuditApi, ClientInput, ClientsApi, DecisionRequest, DecisionsApi, TokensApi, UserInput, UsersApi)
+    AuditApi, ClientInput, ClientsApi, DecisionRequest, DecisionsApi, PolicyApi, TokensApi, UserInput, UsersApi)
 
 url, token, admin, name = sys.argv[1:]
 configuration = rolecall_client.Configuration(host=url, access_token=token)
@@ -25,6 +25,7 @@ with rolecall_client.ApiClient(configuration) as api:
         for subject in (user.id, admin))
     introspection = TokensApi(api).introspect_token(
         token="unknown", client_id=client.client_id, client_secret=client.client_secret)
+    policy = PolicyApi(api).get_policy()
     changes = AuditApi(api).list_audit_entries(kind="change")
     events = AuditApi(api).list_audit_entries(kind="event")
 
@@ -37,6 +38,7 @@ print(json.dumps({
     "denied": {"allowed": denied.allowed, "kinds": kinds(denied)},
     "allowed": {"allowed": allowed.allowed, "kinds": kinds(allowed)},
     "active": introspection.active,
+    "roles": sorted(policy.roles),
     "change": changes.items[0].actor,
     "event": events.items[0].kind,
     "me": page["me"].username,

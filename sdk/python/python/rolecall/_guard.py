@@ -14,6 +14,9 @@ from ._rolecall import Answer, Core, Principal, Rule
 
 _logger = logging.getLogger("rolecall")
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
+# the process that the guards are of
+_process = os.getpid()
+_renewal = threading.Lock()
 
 
 class Guard:
@@ -72,6 +75,7 @@ class Guard:
         self._set_up(build)
 
     def _set_up(self, build: Callable[[], Core]) -> None:
+        _renew_after_fork()
         _start_logs()
         self._build = build
         self._core = build()
@@ -86,6 +90,15 @@ class Guard:
         guard._set_up(lambda: core)
         guard._is_test = True
         return guard
+
+    @property
+    def _core(self) -> Core:
+        _renew_after_fork()
+        return self._held
+
+    @_core.setter
+    def _core(self, core: Core) -> None:
+        self._held = core
 
     def check(
         self, rule: Rule, authorizations: list[bytes], tenant: str | None = None
@@ -116,8 +129,8 @@ class Guard:
 
     def _after_fork(self) -> None:
         if not self._is_test:
-            self._core.abandon()
-            self._core = self._build()
+            self._held.abandon()
+            self._held = self._build()
 
 
 _log_thread: threading.Thread | None = None
@@ -140,14 +153,32 @@ def _log_forever() -> None:
             logging.getLogger(target.replace("::", ".")).log(level, "%s", text)
 
 
+def _renew_after_fork() -> None:
+    """Renew the guards after a fork that did not run Python's fork hooks, such as one by uWSGI."""
+    if os.getpid() != _process:
+        _renew()
+
+
+def _renew() -> None:
+    """Build a new core for each guard, once in each process."""
+    global _log_thread, _process
+    with _renewal:
+        if _process == os.getpid():
+            return
+        _log_thread = None
+        guards = list(_guards)
+        if guards:
+            _start_logs()
+        for guard in guards:
+            guard._after_fork()
+        _process = os.getpid()
+
+
 def _after_fork_in_child() -> None:
-    global _log_thread
-    _log_thread = None
-    guards = list(_guards)
-    if guards:
-        _start_logs()
-    for guard in guards:
-        guard._after_fork()
+    global _renewal
+    # another thread of the parent may have held it
+    _renewal = threading.Lock()
+    _renew()
 
 
 if hasattr(os, "register_at_fork"):
