@@ -1,6 +1,8 @@
 //! The pages for administrators.
 
 mod access;
+mod clients;
+mod resources;
 mod roles;
 mod start;
 mod users;
