@@ -9,6 +9,7 @@ mod assign;
 mod bulk;
 mod client_actions;
 mod client_form;
+mod client_test;
 mod clients;
 mod constraints;
 mod decisions;

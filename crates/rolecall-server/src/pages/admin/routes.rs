@@ -6,8 +6,9 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, bulk, client_actions, client_form, clients, constraints, decisions, hierarchy, history,
-    matrix, people, policy, requests, resources, role_form, roles, setup, start,
+    assign, bulk, client_actions, client_form, client_test, clients, constraints, decisions,
+    hierarchy, history, matrix, people, policy, requests, resources, role_form, roles, setup,
+    start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -88,6 +89,7 @@ admin_pages! {
     "/admin/clients/{id}/secret", Global("rolecall.clients:write"), None, "Put a new secret in force, or end the one before.", client_actions::get_secret, client_actions::post_secret;
     "/admin/clients/{id}/assign", Anywhere("rolecall.assignments:write"), None, "Give a client a role.", assign::get_client_assign, assign::post_client_assign;
     "/admin/clients/{id}/unassign", Anywhere("rolecall.assignments:write"), None, "Take a role from a client.", assign::get_client_unassign, assign::post_client_unassign;
+    "/admin/clients/{id}/test", Global("rolecall.clients:read"), None, "What the tokens of a sign-in to a client would say.", client_test::get_test;
     "/admin/clients/{id}/delete", Global("rolecall.clients:write"), None, "Delete a client.", client_actions::get_delete, client_actions::post_delete;
     "/admin/resources", Global("rolecall.resources:read"), Some("admin-nav-resources"), "APIs that tokens are limited to.", resources::get_resources;
     "/admin/resources/new", Global("rolecall.resources:write"), None, "Register a resource.", resources::get_new, resources::post_new;

@@ -5,8 +5,8 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, client_form, clients, confirm, constraints, decisions, hierarchy, matrix, people,
-        policy, requests, resources, roles, start, user, users,
+        self, client_form, client_test, clients, confirm, constraints, decisions, hierarchy,
+        matrix, people, policy, requests, resources, roles, start, user, users,
     },
 };
 
@@ -76,6 +76,7 @@ templates! {
     "admin_clients.html", "clients.html", clients::samples;
     "admin_client.html", "client.html", clients::pages;
     "admin_client_form.html", "client_form.html", client_form::samples;
+    "admin_client_test.html", "client_test.html", client_test::samples;
     "admin_client_secret.html", "client_secret.html", clients::secrets;
     "admin_client_secret_form.html", "client_secret_form.html", clients::secret_forms;
     "admin_resources.html", "resources.html", resources::samples;

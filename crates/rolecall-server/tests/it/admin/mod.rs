@@ -5,6 +5,7 @@ mod clients;
 mod resources;
 mod roles;
 mod start;
+mod trial;
 mod users;
 
 use crate::support::{Browser, PASSWORD, Response, TestApp};

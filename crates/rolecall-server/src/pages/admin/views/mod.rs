@@ -1,6 +1,7 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
 pub(crate) mod client_form;
+pub(crate) mod client_test;
 pub(crate) mod clients;
 pub(crate) mod confirm;
 pub(crate) mod constraints;
