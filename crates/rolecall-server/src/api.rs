@@ -436,6 +436,7 @@ fn admin_routes(api: Api) -> Api {
         clients::handlers::update_client,
         clients::handlers::delete_client,
         clients::handlers::rotate_client_secret,
+        clients::handlers::end_previous_client_secret,
         invitations::handlers::list_invitations,
         invitations::handlers::create_invitation,
         invitations::handlers::delete_invitation,

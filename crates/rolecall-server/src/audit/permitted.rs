@@ -159,9 +159,10 @@ fn needed(actor: &str, change: &Value) -> Needed {
         }
         "user.sessions_ended" => Needed::OverSubject(may::RevokeSessions::NAME, "subject"),
         "client.created" => Needed::Global(&[may::WriteClients::NAME]),
-        "client.updated" | "client.secret_rotated" | "client.deleted" => {
-            Needed::OverSubject(may::WriteClients::NAME, "client")
-        }
+        "client.updated"
+        | "client.secret_rotated"
+        | "client.previous_secret_ended"
+        | "client.deleted" => Needed::OverSubject(may::WriteClients::NAME, "client"),
         "key.rotated" | "key.retired" => Needed::Global(&[may::RotateKeys::NAME]),
         _ => Needed::Nothing,
     }

@@ -64,7 +64,7 @@ fn set<T: Clone>(stored: &mut T, wanted: Option<&T>) {
 
 impl Changes {
     /// Returns what the client is to be from now on.
-    pub(super) fn applied_to(&self, client: &Client) -> ClientRegistration {
+    pub(crate) fn applied_to(&self, client: &Client) -> ClientRegistration {
         let mut wanted = ClientRegistration::of(client);
         set(&mut wanted.name, self.name.as_ref());
         set(&mut wanted.grants, self.grants.as_ref());

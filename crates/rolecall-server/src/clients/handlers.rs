@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The longest that two secrets work side by side.
-const LONGEST_OVERLAP: Duration = Duration::from_hours(30 * 24);
+pub(crate) const LONGEST_OVERLAP: Duration = Duration::from_hours(30 * 24);
 
 /// The replacement of a client secret.
 #[derive(Deserialize, ToSchema)]
@@ -174,4 +174,19 @@ pub(crate) async fn rotate_client_secret(
         client_id: id,
         client_secret: secret.expose_secret().to_owned(),
     }))
+}
+
+/// End the secret before the present one.
+///
+/// It stops working at once, where it would have worked a while yet.
+#[utoipa::path(delete, path = "/api/clients/{id}/secret/previous", tag = "clients", params(("id" = String, Path)), responses(
+    (status = 204, description = "Ended, or there is none"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn end_previous_client_secret(
+    caller: Require<may::WriteClients>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    service::end_previous_secret(&app, Caller::Token(&caller), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

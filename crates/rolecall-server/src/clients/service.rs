@@ -266,6 +266,25 @@ pub(crate) async fn rotate_secret(
     Ok(secret)
 }
 
+/// Ends the secret before the present one at once, where it still works.
+pub(crate) async fn end_previous_secret(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let (rights, client) = require_authority_over(app, change, caller, id).await?;
+        cover_secret(&rights, &client)?;
+        let (Some(present), Some(_)) = (client.secret_hash, client.previous_secret) else {
+            return Ok(());
+        };
+        store::set_secret(change, id, &present, None).await?;
+        change.record(json!({ "action": "client.previous_secret_ended", "client": id }));
+        Ok(())
+    })
+    .await
+}
+
 /// Deletes a client with its role assignments; log-ins through it end, and so do its tokens.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {

@@ -24,6 +24,7 @@ mod refused;
 pub(crate) mod revoke;
 pub(crate) mod service;
 mod standing;
+pub(crate) mod trial;
 pub(crate) mod userinfo;
 
 #[cfg(test)]

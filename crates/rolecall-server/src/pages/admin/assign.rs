@@ -1,4 +1,4 @@
-//! Giving a user a role, and taking it away.
+//! Giving a user or client a role, and taking it away.
 
 use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
@@ -8,13 +8,12 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     links::link,
-    user_actions::shown_name,
-    users::path_of,
     views::{
         confirm::{Confirm, Effect},
         user::AssignForm,
     },
     visit::Visit,
+    whose::{name_of, path_of},
 };
 use crate::{
     authority::may,
@@ -93,30 +92,58 @@ pub(super) async fn require_fresh_for(visit: &Visit, role: &RoleName) -> Result<
     Ok(())
 }
 
-/// The form that gives a role.
+/// The form that gives a user a role.
 pub(crate) async fn get_assign(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
+    let user = Assignee::User(&id);
     visit
-        .answer(show(&visit, &id, &visit.query, &Faults::default()).await)
+        .answer(show(&visit, user, &visit.query, &Faults::default()).await)
         .await
 }
 
-/// Gives a role (`role`, `tenant`, `until`, `reason`).
+/// The form that gives a client a role.
+pub(crate) async fn get_client_assign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+) -> Response {
+    let client = Assignee::Client(&id);
+    visit
+        .answer(show(&visit, client, &visit.query, &Faults::default()).await)
+        .await
+}
+
+/// Gives a user a role (`role`, `tenant`, `until`, `reason`).
 pub(crate) async fn post_assign(
     _: Public,
     visit: Visit,
     Segment(id): Segment<String>,
     form: Submitted,
 ) -> Response {
-    let wanted = match read(&visit, &form) {
+    assign(&visit, Assignee::User(&id), &form).await
+}
+
+/// Gives a client a role (`role`, `tenant`, `until`, `reason`).
+pub(crate) async fn post_client_assign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+    form: Submitted,
+) -> Response {
+    assign(&visit, Assignee::Client(&id), &form).await
+}
+
+async fn assign(visit: &Visit, whose: Assignee<'_>, form: &Submitted) -> Response {
+    let wanted = match read(visit, form) {
         Ok(wanted) => wanted,
-        Err(faults) => return visit.answer(show(&visit, &id, &form, &faults).await).await,
+        Err(faults) => return visit.answer(show(visit, whose, form, &faults).await).await,
     };
-    match give(&visit, &id, &wanted).await.map_err(Faults::read) {
-        Ok(Outcome::Assigned) => visit.done(&path_of(&id), "assigned"),
-        Ok(Outcome::Requested(_)) => visit.done(&path_of(&id), "requested"),
+    let path = path_of(whose);
+    match give(visit, whose, &wanted).await.map_err(Faults::read) {
+        Ok(Outcome::Assigned) => visit.done(&path, "assigned"),
+        Ok(Outcome::Requested(_)) => visit.done(&path, "requested"),
         Err(Ok(mut faults)) => {
             faults.rename("expires_at", "until");
-            visit.answer(show(&visit, &id, &form, &faults).await).await
+            visit.answer(show(visit, whose, form, &faults).await).await
         }
         Err(Err(error)) => {
             // what was entered is there again after the sign-in
@@ -126,17 +153,21 @@ pub(crate) async fn post_assign(
     }
 }
 
-/// Gives a role to a user.
-pub(super) async fn give(visit: &Visit, id: &str, wanted: &Wanted) -> Result<Outcome, ApiError> {
+/// Gives a role to a user or client.
+pub(super) async fn give(
+    visit: &Visit,
+    whose: Assignee<'_>,
+    wanted: &Wanted,
+) -> Result<Outcome, ApiError> {
     let Some(role) = &wanted.role else {
         return Ok(Outcome::Assigned);
     };
     require_fresh_for(visit, role).await?;
-    let (user, tenant) = (Assignee::User(id), wanted.tenant.as_ref());
+    let tenant = wanted.tenant.as_ref();
     assignments::assign(
         &visit.app,
         visit.caller(),
-        user,
+        whose,
         role,
         tenant,
         &wanted.validity,
@@ -146,15 +177,15 @@ pub(super) async fn give(visit: &Visit, id: &str, wanted: &Wanted) -> Result<Out
 
 async fn show(
     visit: &Visit,
-    id: &str,
+    whose: Assignee<'_>,
     entered: &Submitted,
     faults: &Faults,
 ) -> Result<Response, ApiError> {
-    let path = path_of(id);
+    let path = path_of(whose);
     let tenant = visit.tenant().map(|tenant| tenant.to_string());
     let typed = entered.get("tenant");
     let view = AssignForm {
-        user: shown_name(visit, id).await?,
+        user: name_of(visit, whose).await?,
         action: format!("{path}/assign"),
         back: path,
         role: entered.get("role").to_owned(),
@@ -183,32 +214,58 @@ pub(super) async fn offered_roles(visit: &Visit) -> Result<Vec<String>, ApiError
         .collect())
 }
 
-/// Asks whether to take a role away (`role`, `tenant`).
+/// Asks whether to take a role from a user (`role`, `tenant`).
 pub(crate) async fn get_unassign(
     _: Public,
     visit: Visit,
     Segment(id): Segment<String>,
 ) -> Response {
+    let user = Assignee::User(&id);
     visit
-        .answer(ask(&visit, &id, &visit.query, &Faults::default()).await)
+        .answer(ask(&visit, user, &visit.query, &Faults::default()).await)
         .await
 }
 
-/// Takes a role away (`role`, `tenant`).
+/// Asks whether to take a role from a client (`role`, `tenant`).
+pub(crate) async fn get_client_unassign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+) -> Response {
+    let client = Assignee::Client(&id);
+    visit
+        .answer(ask(&visit, client, &visit.query, &Faults::default()).await)
+        .await
+}
+
+/// Takes a role from a user (`role`, `tenant`).
 pub(crate) async fn post_unassign(
     _: Public,
     visit: Visit,
     Segment(id): Segment<String>,
     form: Submitted,
 ) -> Response {
+    unassign(&visit, Assignee::User(&id), &form).await
+}
+
+/// Takes a role from a client (`role`, `tenant`).
+pub(crate) async fn post_client_unassign(
+    _: Public,
+    visit: Visit,
+    Segment(id): Segment<String>,
+    form: Submitted,
+) -> Response {
+    unassign(&visit, Assignee::Client(&id), &form).await
+}
+
+async fn unassign(visit: &Visit, whose: Assignee<'_>, form: &Submitted) -> Response {
     let taken = async {
-        let (role, tenant) = named(&form)?;
-        let user = Assignee::User(&id);
-        assignments::unassign(&visit.app, visit.caller(), user, &role, tenant.as_ref()).await
+        let (role, tenant) = named(form)?;
+        assignments::unassign(&visit.app, visit.caller(), whose, &role, tenant.as_ref()).await
     };
     match taken.await.map_err(Faults::read) {
-        Ok(()) => visit.done(&path_of(&id), "unassigned"),
-        Err(Ok(faults)) => visit.answer(ask(&visit, &id, &form, &faults).await).await,
+        Ok(()) => visit.done(&path_of(whose), "unassigned"),
+        Err(Ok(faults)) => visit.answer(ask(visit, whose, form, &faults).await).await,
         Err(Err(error)) => visit.refuse(error).await,
     }
 }
@@ -229,12 +286,12 @@ fn named(from: &Submitted) -> Result<(RoleName, Option<TenantName>), ApiError> {
 
 async fn ask(
     visit: &Visit,
-    id: &str,
+    whose: Assignee<'_>,
     named_by: &Submitted,
     faults: &Faults,
 ) -> Result<Response, ApiError> {
     let (role, tenant) = named(named_by)?;
-    let path = path_of(id);
+    let path = path_of(whose);
     let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
     let what = if tenant.is_empty() {
         role.to_string()
@@ -245,7 +302,7 @@ async fn ask(
         title: "admin-unassign-role",
         name: what.clone(),
         effects: vec![
-            Effect::of("admin-effect-loses-role", shown_name(visit, id).await?),
+            Effect::of("admin-effect-loses-role", name_of(visit, whose).await?),
             Effect::of("admin-effect-tokens-refused", ""),
             Effect::of("admin-effect-can-undo", ""),
         ],

@@ -190,7 +190,7 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
 async fn act_on(visit: &Visit, selection: &Selection, id: &str) -> Result<&'static str, ApiError> {
     let (app, caller) = (&visit.app, visit.caller());
     match (selection.action, &selection.wanted.role) {
-        ("assign", _) => match assign::give(visit, id, &selection.wanted).await? {
+        ("assign", _) => match assign::give(visit, Assignee::User(id), &selection.wanted).await? {
             Outcome::Assigned => Ok("admin-did"),
             Outcome::Requested(_) => Ok("admin-did-request"),
         },

@@ -8,7 +8,7 @@ use rolecall_core::{Constraint, ConstraintKind, ConstraintName, ConstraintScope,
 
 use super::{
     super::submitted::Submitted,
-    faults::{Fault, Faults},
+    faults::Faults,
     links::link,
     views::constraints::{ConstraintPage, Constraints, Form, Listed},
     visit::Visit,
@@ -80,7 +80,7 @@ fn wanted(form: &Form) -> Result<Wanted, Faults> {
     for name in names.filter(|name| !name.is_empty()) {
         roles.push(
             name.parse()
-                .map_err(|_| fault("roles", "admin-no-role-name", name))?,
+                .map_err(|_| Faults::about("roles", "admin-no-role-name", name))?,
         );
     }
     let at_most = form.at_most.parse();
@@ -93,16 +93,6 @@ fn wanted(form: &Form) -> Result<Wanted, Faults> {
             ConstraintScope::Session
         },
     })
-}
-
-fn fault(field: &str, key: &'static str, text: &str) -> Faults {
-    let mut faults = Faults::of(field, key);
-    faults.list = vec![Fault {
-        field: field.to_owned(),
-        key,
-        text: text.to_owned(),
-    }];
-    faults
 }
 
 /// Creates a constraint.
@@ -238,6 +228,7 @@ impl From<&NamedConstraint> for Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::admin::faults::Fault;
 
     fn entered(roles: &str, at_most: &str) -> Result<Vec<String>, Vec<Fault>> {
         let form = Form {

@@ -29,10 +29,15 @@ pub(crate) struct Faults {
 impl Faults {
     /// Returns the fault of one field, by the key of its text.
     pub(crate) fn of(field: &str, key: &'static str) -> Self {
+        Self::about(field, key, "")
+    }
+
+    /// Returns the fault of one field, whose text names something; without a key, the text itself.
+    pub(crate) fn about(field: &str, key: &'static str, text: &str) -> Self {
         let fault = Fault {
             field: field.to_owned(),
             key,
-            text: String::new(),
+            text: text.to_owned(),
         };
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,

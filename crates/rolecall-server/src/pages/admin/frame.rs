@@ -25,6 +25,11 @@ pub(crate) const DONE: &[&str] = &[
     "admin-done-constraint-deleted",
     "admin-done-request-confirmed",
     "admin-done-request-ended",
+    "admin-done-client-created",
+    "admin-done-client-deleted",
+    "admin-done-client-secret-ended",
+    "admin-done-resource-created",
+    "admin-done-resource-deleted",
 ];
 
 /// Returns the key that `done` names; empty if there is none.

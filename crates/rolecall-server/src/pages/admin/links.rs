@@ -16,6 +16,13 @@ pub(crate) fn link(path: &str, members: &[(&str, &str)]) -> String {
     }
 }
 
+/// Returns the address of what is below `path` and has this id.
+pub(crate) fn below(path: &str, id: &str) -> String {
+    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    // in a path, a plus sign stands for itself
+    format!("{path}/{}", id.replace('+', "%20"))
+}
+
 /// A list as its address describes it: its filters, its order and the place from which it is shown.
 pub(crate) struct Listing<'q> {
     path: &'q str,
@@ -120,6 +127,13 @@ mod tests {
         );
         let hostile = link("/admin/users", &[("q", "a&b=c\"<>#")]);
         assert_eq!(hostile, "/admin/users?q=a%26b%3Dc%22%3C%3E%23");
+    }
+
+    #[test]
+    fn an_id_stays_one_segment_of_a_path() {
+        assert_eq!(below("/admin/users", "a.b_c-1"), "/admin/users/a.b_c-1");
+        let hostile = below("/admin/users", "a/b c?d#e+f\"");
+        assert_eq!(hostile, "/admin/users/a%2Fb%20c%3Fd%23e%2Bf%22");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rolecall::{PermissionName as _, Public};
 use rolecall_core::{RoleName, SubjectKind};
 
 use super::{
+    clients,
     links::Listing,
     users,
     views::roles::{Holder, RolePage, Roles, Row},
@@ -120,7 +121,7 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
         reach: reach.permissions.iter().map(ToString::to_string).collect(),
         all_juniors: names(&reach.juniors),
         seniors: names(&reach.seniors),
-        holders: holders.iter().map(holder).collect(),
+        holders: holders.iter().map(|one| holder(visit, one)).collect(),
         first: listing.first(),
         next: listing.next(last.as_deref()),
         sees_holders,
@@ -138,12 +139,18 @@ fn place_of(held: &SubjectAssignment) -> String {
     format!("{}~{}~{tenant}", held.assignment.role, held.subject)
 }
 
-fn holder(held: &SubjectAssignment) -> Holder {
+fn holder(visit: &Visit, held: &SubjectAssignment) -> Holder {
     let tenant = held.assignment.tenant.as_ref();
+    let is_client = held.kind == SubjectKind::Client;
     Holder {
         name: held.name.clone(),
+        is_client,
         href: match held.kind {
             SubjectKind::User => users::path_of(&held.subject),
+            SubjectKind::Client if visit.may_globally(may::ReadClients::NAME) => {
+                clients::path_of(&held.subject)
+            }
+            // it would lead to a page that they may not see
             SubjectKind::Client => String::new(),
         },
         role: held.assignment.role.to_string(),

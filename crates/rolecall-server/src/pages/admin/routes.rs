@@ -6,8 +6,9 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, bulk, constraints, decisions, hierarchy, history, matrix, people, policy, requests,
-    role_form, roles, setup, start,
+    assign, bulk, client_actions, client_form, client_test, clients, constraints, decisions,
+    hierarchy, history, matrix, people, policy, requests, resources, role_form, roles, setup,
+    start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -81,6 +82,19 @@ admin_pages! {
     "/admin/policy", Global("rolecall.policy:read"), Some("admin-nav-policy"), "The policy as a document, planned and put in force.", policy::get_policy, policy::post_policy;
     "/admin/policy/history", Global("rolecall.policy:read"), None, "Documents that were in force.", history::get_history;
     "/admin/policy/history/{revision}", Global("rolecall.policy:read"), None, "What a document changed, and the way back to it.", history::get_version, history::post_version;
+    "/admin/clients", Global("rolecall.clients:read"), Some("admin-nav-clients"), "OAuth clients.", clients::get_clients;
+    "/admin/clients/new", Global("rolecall.clients:write"), None, "Register a client, also for a program that is known.", client_form::get_new, client_form::post_new;
+    "/admin/clients/{id}", Global("rolecall.clients:read"), None, "A client, with what to enter in the program.", clients::get_client;
+    "/admin/clients/{id}/edit", Global("rolecall.clients:write"), None, "Change a client.", client_form::get_edit, client_form::post_edit;
+    "/admin/clients/{id}/secret", Global("rolecall.clients:write"), None, "Put a new secret in force, or end the one before.", client_actions::get_secret, client_actions::post_secret;
+    "/admin/clients/{id}/assign", Anywhere("rolecall.assignments:write"), None, "Give a client a role.", assign::get_client_assign, assign::post_client_assign;
+    "/admin/clients/{id}/unassign", Anywhere("rolecall.assignments:write"), None, "Take a role from a client.", assign::get_client_unassign, assign::post_client_unassign;
+    "/admin/clients/{id}/test", Global("rolecall.clients:read"), None, "What the tokens of a sign-in to a client would say.", client_test::get_test;
+    "/admin/clients/{id}/delete", Freshly("rolecall.clients:write"), None, "Delete a client.", client_actions::get_delete, client_actions::post_delete;
+    "/admin/resources", Global("rolecall.resources:read"), Some("admin-nav-resources"), "APIs that tokens are limited to.", resources::get_resources;
+    "/admin/resources/new", Global("rolecall.resources:write"), None, "Register a resource.", resources::get_new, resources::post_new;
+    "/admin/resources/{id}", Global("rolecall.resources:read"), None, "A resource, and a change of it.", resources::get_resource, resources::post_resource;
+    "/admin/resources/{id}/delete", Freshly("rolecall.resources:write"), None, "Delete a resource.", resources::get_delete, resources::post_delete;
     "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
 }
 

@@ -5,8 +5,8 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, confirm, constraints, decisions, hierarchy, matrix, people, policy, requests, roles,
-        start, user, users,
+        self, client_form, client_test, clients, confirm, constraints, decisions, hierarchy,
+        matrix, people, policy, requests, resources, roles, start, user, users,
     },
 };
 
@@ -71,6 +71,16 @@ templates! {
     "admin_constraint.html", "constraint.html", constraints::pages;
     "admin_requests.html", "requests.html", requests::samples;
     "admin_request.html", "request.html", requests::pages;
+    "admin_assignments.html", "assignments.html", part;
+    "admin_client_settings.html", "client_settings.html", part;
+    "admin_clients.html", "clients.html", clients::samples;
+    "admin_client.html", "client.html", clients::pages;
+    "admin_client_form.html", "client_form.html", client_form::samples;
+    "admin_client_test.html", "client_test.html", client_test::samples;
+    "admin_client_secret.html", "client_secret.html", clients::secrets;
+    "admin_client_secret_form.html", "client_secret_form.html", clients::secret_forms;
+    "admin_resources.html", "resources.html", resources::samples;
+    "admin_resource.html", "resource.html", resources::pages;
     "admin_given.html", "given.html", part;
     "admin_decisions.html", "decisions.html", decisions::samples;
     "admin_policy.html", "policy.html", policy::samples;

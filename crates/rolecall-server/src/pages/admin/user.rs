@@ -5,17 +5,15 @@ use rolecall::{PermissionName as _, Public};
 use rolecall_core::{AssignmentStatus, RoleAssignment, TenantName, Timestamp};
 
 use super::{
+    events,
     links::link,
     names,
     users::{path_of, status_key},
-    views::user::{
-        Account, Allowed, Assignment, Factor, Happened, Held, MayDo, Sees, Session, UserPage,
-    },
+    views::user::{Account, Allowed, Assignment, Factor, Held, MayDo, Sees, Session, UserPage},
     visit::Visit,
 };
 use crate::{
     accounts::service as accounts,
-    audit::service as audit,
     authority::{may, subject::Status},
     consents::service as consents,
     error::ApiError,
@@ -31,8 +29,6 @@ use crate::{
 
 /// The most rows of each part.
 const SHOWN: i64 = 200;
-/// The events on a page.
-const EVENTS: usize = 20;
 
 /// The page of a user.
 pub(crate) async fn get_user(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
@@ -84,7 +80,7 @@ async fn show(visit: &Visit, id: &str) -> Result<Response, ApiError> {
         page.permissions = found.permissions.iter().map(held_permission).collect();
     }
     if page.sees.events {
-        add_events(visit, &mut page).await?;
+        (page.events, page.older_events) = events::of(visit, id, &page.path).await?;
     }
     Ok(visit.show("admin_user.html", &page))
 }
@@ -143,26 +139,8 @@ async fn add_account(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError>
     Ok(())
 }
 
-async fn add_events(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError> {
-    let before = visit.query.get("events");
-    let limit = i64::try_from(EVENTS + 1).unwrap_or(i64::MAX);
-    let caller = visit.caller();
-    let mut events = audit::list_events_of(&visit.app, caller, &page.id, before, limit).await?;
-    if events.len() > EVENTS {
-        events.truncate(EVENTS);
-        let last = events.last().map_or("", |event| event.id.as_str());
-        page.older_events = format!("{}#events", link(&page.path, &[("events", last)]));
-    }
-    let events = events.into_iter().map(|event| Happened {
-        kind: event.kind,
-        address: event.address,
-        at: event.at.into(),
-    });
-    page.events = events.collect();
-    Ok(())
-}
-
-fn assignment(
+/// Describes an assignment on the page at `path`, which takes it away.
+pub(super) fn assignment(
     path: &str,
     given: &RoleAssignment,
     names: &names::Names,

@@ -4,7 +4,7 @@ use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
 
 use super::{
-    links::Listing,
+    links::{Listing, below},
     views::{
         Time,
         users::{ACTIONS, Row, Users},
@@ -104,9 +104,7 @@ pub(super) fn status_key(status: Status) -> &'static str {
 
 /// Returns the address of a user's page.
 pub(super) fn path_of(id: &str) -> String {
-    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    // in a path, a plus sign stands for itself
-    format!("{PATH}/{}", id.replace('+', "%20"))
+    below(PATH, id)
 }
 
 fn row(found: Found) -> Row {

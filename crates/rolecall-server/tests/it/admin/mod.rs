@@ -1,8 +1,11 @@
 //! The pages for administrators.
 
 mod access;
+mod clients;
+mod resources;
 mod roles;
 mod start;
+mod trial;
 mod users;
 
 use crate::support::{Browser, PASSWORD, Response, TestApp};

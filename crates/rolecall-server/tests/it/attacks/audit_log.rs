@@ -395,6 +395,12 @@ async fn y159_access_that_was_used_and_deleted_again_is_found(app: TestApp) {
             "client.secret_rotated",
         ),
         (
+            "DELETE",
+            format!("/api/clients/{client}/secret/previous"),
+            json!({}),
+            "client.previous_secret_ended",
+        ),
+        (
             "POST",
             "/api/constraints".to_owned(),
             constraint,

@@ -13,6 +13,7 @@ on_both![
     an_invalid_client_is_refused_by_member,
     o024_every_confidential_client_has_a_secret,
     the_old_secret_works_until_the_overlap_ends,
+    the_old_secret_is_ended_by_itself,
     each_client_is_listed_once_with_all_its_roles,
     a_client_can_keep_its_name_but_not_take_anothers,
     o045_deleting_a_client_ends_its_sessions,
@@ -57,6 +58,34 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash(app: TestApp) {
         .create_client("phone", json!({ "grants": ["password"], "public": true }))
         .await;
     assert_eq!(public.secret, "");
+}
+
+async fn the_old_secret_is_ended_by_itself(app: TestApp) {
+    let old = app.create_client("worker", json!({})).await;
+    let secret = format!("/api/clients/{}/secret", old.id);
+    let previous = format!("{secret}/previous");
+    // there is none yet, and the present one stays
+    app.delete(&previous, app.admin().await).await.no_content();
+    app.act_as(&old).await;
+    let rotated = app.post(&secret, app.admin().await, json!({})).await;
+    let new = Credentials::new(&old.id, &rotated.is(200).text("client_secret"));
+    app.act_as(&old).await;
+    app.create_role("reader", &["rolecall.clients:read"]).await;
+    app.create_user("reader", &["reader"]).await;
+    app.delete(&previous, &app.log_in("reader").await)
+        .await
+        .is(403);
+    app.act_as(&old).await;
+    app.delete(&previous, app.admin().await).await.no_content();
+    app.try_act_as(&old, &[])
+        .await
+        .oauth_error(401, "invalid_client");
+    app.act_as(&new).await;
+    let revision = app.db.revision().await;
+    app.delete(&previous, app.admin().await).await.no_content();
+    assert_eq!(app.db.revision().await, revision);
+    let nowhere = "/api/clients/nothing/secret/previous";
+    app.delete(nowhere, app.admin().await).await.is(404);
 }
 
 async fn an_invalid_client_is_refused_by_member(app: TestApp) {

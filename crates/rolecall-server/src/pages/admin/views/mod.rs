@@ -1,5 +1,8 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
+pub(crate) mod client_form;
+pub(crate) mod client_test;
+pub(crate) mod clients;
 pub(crate) mod confirm;
 pub(crate) mod constraints;
 pub(crate) mod decisions;
@@ -9,6 +12,7 @@ pub(crate) mod matrix;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod requests;
+pub(crate) mod resources;
 pub(crate) mod roles;
 pub(crate) mod start;
 pub(crate) mod user;

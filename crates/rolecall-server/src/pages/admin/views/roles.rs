@@ -61,7 +61,8 @@ pub(crate) struct RolePage {
 #[derive(Debug, Serialize)]
 pub(crate) struct Holder {
     pub(crate) name: String,
-    /// The page of a user; empty for a client.
+    pub(crate) is_client: bool,
+    /// The page of the holder; empty for a client that the caller may not see.
     pub(crate) href: String,
     /// The role that is assigned, from which this one is inherited.
     pub(crate) role: String,
@@ -125,6 +126,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
 pub(in super::super) fn role_samples() -> Vec<Value> {
     let holder = |href: &str, until| Holder {
         name: TEXT.to_owned(),
+        is_client: href.is_empty(),
         href: href.to_owned(),
         role: TEXT.to_owned(),
         tenant: href.to_owned(),

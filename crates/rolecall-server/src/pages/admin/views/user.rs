@@ -146,11 +146,10 @@ fn everything() -> (Sees, MayDo) {
     (sees, may)
 }
 
-/// Samples of the page.
-#[expect(clippy::too_many_lines, reason = "a table")]
-pub(in super::super) fn samples() -> Vec<Value> {
+/// Samples of assignments, in each state.
+pub(super) fn assignments() -> Vec<Assignment> {
     let text = || TEXT.to_owned();
-    let assignments = STATES.map(|state| Assignment {
+    let all = STATES.map(|state| Assignment {
         role: text(),
         tenant: text(),
         from: Some(Time::sample()),
@@ -162,6 +161,12 @@ pub(in super::super) fn samples() -> Vec<Value> {
         href: "/admin/roles/x".to_owned(),
         unassign: "/admin/users/x/unassign?role=x".to_owned(),
     });
+    all.into_iter().collect()
+}
+
+/// Samples of the page.
+pub(in super::super) fn samples() -> Vec<Value> {
+    let text = || TEXT.to_owned();
     let held = |by: &str| Held {
         name: text(),
         tenant: by.to_owned(),
@@ -180,7 +185,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
             created: Time::sample(),
             updated: Time::sample(),
         }),
-        assignments: assignments.into_iter().collect(),
+        assignments: assignments(),
         roles: vec![held(""), held(TEXT)],
         permissions: vec![held(""), held(TEXT)],
         factors: vec![Factor {
