@@ -17,6 +17,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
             include_str!("../../assets/locales/en.ftl"),
             include_str!("../../assets/locales/admin/en.ftl"),
             include_str!("../../assets/locales/admin/rules.en.ftl"),
+            include_str!("../../assets/locales/admin/operate.en.ftl"),
         ),
     ),
     (
@@ -25,6 +26,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
             include_str!("../../assets/locales/de.ftl"),
             include_str!("../../assets/locales/admin/de.ftl"),
             include_str!("../../assets/locales/admin/rules.de.ftl"),
+            include_str!("../../assets/locales/admin/operate.de.ftl"),
         ),
     ),
 ];

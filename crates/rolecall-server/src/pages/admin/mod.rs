@@ -6,6 +6,8 @@
 
 mod answer;
 mod assign;
+mod audit;
+mod audit_verify;
 mod bulk;
 mod constraints;
 mod decisions;

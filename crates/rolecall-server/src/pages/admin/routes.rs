@@ -6,8 +6,7 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, bulk, constraints, decisions, hierarchy, history, matrix, people, policy, requests,
-    role_form, roles, setup, start,
+    assign, audit, audit_verify, bulk, constraints, decisions, hierarchy, history,     matrix, people, policy, requests, role_form, roles, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -81,6 +80,10 @@ admin_pages! {
     "/admin/policy", Global("rolecall.policy:read"), Some("admin-nav-policy"), "The policy as a document, planned and put in force.", policy::get_policy, policy::post_policy;
     "/admin/policy/history", Global("rolecall.policy:read"), None, "Documents that were in force.", history::get_history;
     "/admin/policy/history/{revision}", Global("rolecall.policy:read"), None, "What a document changed, and the way back to it.", history::get_version, history::post_version;
+    "/admin/audit", Global("rolecall.audit:read"), Some("admin-nav-audit"), "The audit log, searched by who, what and when.", audit::get_audit;
+    "/admin/audit/export", Global("rolecall.audit:read"), None, "A part of the audit log as a file.", audit::get_export;
+    "/admin/audit/verify", Global("rolecall.audit:read"), None, "Verify the audit log.", audit_verify::get_verify, audit_verify::post_verify;
+    "/admin/audit/{entry}", Global("rolecall.audit:read"), None, "An entry or an event of the audit log.", audit::get_entry;
     "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
 }
 

@@ -5,8 +5,8 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, confirm, constraints, decisions, hierarchy, matrix, people, policy, requests, roles,
-        start, user, users,
+        self, audit, confirm, constraints, decisions, hierarchy, matrix, people,
+        policy, requests, roles, start, user, users,
     },
 };
 
@@ -76,6 +76,9 @@ templates! {
     "admin_policy.html", "policy.html", policy::samples;
     "admin_policy_history.html", "policy_history.html", policy::histories;
     "admin_policy_version.html", "policy_version.html", policy::versions;
+    "admin_audit.html", "audit.html", audit::samples;
+    "admin_audit_entry.html", "audit_entry.html", audit::entries;
+    "admin_audit_verify.html", "audit_verify.html", audit::verifications;
 }
 
 fn part() -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
+pub(crate) mod audit;
 pub(crate) mod confirm;
 pub(crate) mod constraints;
 pub(crate) mod decisions;

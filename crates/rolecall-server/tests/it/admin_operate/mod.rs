@@ -1,0 +1,15 @@
+//! The pages by which administrators operate a server.
+
+mod audit;
+
+use crate::{
+    admin_rules::{self, has, lacks, signed_in},
+    support::Response,
+};
+
+/// Returns the text of a page.
+#[track_caller]
+fn page(response: &Response, status: u16) -> String {
+    // templates escape slashes too
+    admin_rules::page(response, status).replace("&#x2f;", "/")
+}
