@@ -25,6 +25,9 @@ pub(crate) const DONE: &[&str] = &[
     "admin-done-constraint-deleted",
     "admin-done-request-confirmed",
     "admin-done-request-ended",
+    "admin-done-key-rotated",
+    "admin-done-key-early",
+    "admin-done-key-retired",
 ];
 
 /// Returns the key that `done` names; empty if there is none.

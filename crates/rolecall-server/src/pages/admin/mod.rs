@@ -15,6 +15,7 @@ mod faults;
 mod frame;
 mod hierarchy;
 mod history;
+mod keys;
 pub(crate) mod links;
 mod matrix;
 mod names;

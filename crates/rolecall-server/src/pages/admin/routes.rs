@@ -6,7 +6,7 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, audit, audit_verify, bulk, constraints, decisions, hierarchy, history,     matrix, people, policy, requests, role_form, roles, setup, start,
+    assign, audit, audit_verify, bulk, constraints, decisions, hierarchy, history, keys,     matrix, people, policy, requests, role_form, roles, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -84,6 +84,9 @@ admin_pages! {
     "/admin/audit/export", Global("rolecall.audit:read"), None, "A part of the audit log as a file.", audit::get_export;
     "/admin/audit/verify", Global("rolecall.audit:read"), None, "Verify the audit log.", audit_verify::get_verify, audit_verify::post_verify;
     "/admin/audit/{entry}", Global("rolecall.audit:read"), None, "An entry or an event of the audit log.", audit::get_entry;
+    "/admin/keys", Global("rolecall.keys:read"), Some("admin-nav-keys"), "The signing keys.", keys::get_keys;
+    "/admin/keys/rotate", Global("rolecall.keys:rotate"), None, "Rotate the signing keys.", keys::get_rotate, keys::post_rotate;
+    "/admin/keys/{kid}/retire", Global("rolecall.keys:rotate"), None, "Retire a signing key.", keys::get_retire, keys::post_retire;
     "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
 }
 

@@ -5,7 +5,7 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, audit, confirm, constraints, decisions, hierarchy, matrix, people,
+        self, audit, confirm, constraints, decisions, hierarchy, keys, matrix, people,
         policy, requests, roles, start, user, users,
     },
 };
@@ -79,6 +79,7 @@ templates! {
     "admin_audit.html", "audit.html", audit::samples;
     "admin_audit_entry.html", "audit_entry.html", audit::entries;
     "admin_audit_verify.html", "audit_verify.html", audit::verifications;
+    "admin_keys.html", "keys.html", keys::samples;
 }
 
 fn part() -> Vec<Value> {

@@ -1,9 +1,10 @@
 //! The pages by which administrators operate a server.
 
 mod audit;
+mod keys;
 
 use crate::{
-    admin_rules::{self, has, lacks, signed_in},
+    admin_rules::{self, asks_to_sign_in, has, lacks, leads_to, signed_in},
     support::Response,
 };
 

@@ -45,6 +45,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                     .replace("{request}", "none")
                     .replace("{revision}", "1")
                     .replace("{entry}", "1")
+                    .replace("{kid}", "none")
                     .replace("{file}", "init.js");
                 assert!(!filled.contains('{'), "{filled}");
                 operations.push((method, filled, scopes));

@@ -54,7 +54,7 @@ pub(crate) struct Confirm {
 }
 
 /// The headings of the pages.
-pub(crate) const TITLES: [&str; 8] = [
+pub(crate) const TITLES: [&str; 10] = [
     "admin-disable-user",
     "admin-enable-user",
     "admin-reset-user",
@@ -63,10 +63,12 @@ pub(crate) const TITLES: [&str; 8] = [
     "admin-remove-factor",
     "admin-unassign-role",
     "admin-delete-role",
+    "admin-rotate-keys",
+    "admin-retire-key",
 ];
 
 /// The texts of what can happen.
-pub(crate) const EFFECTS: [&str; 16] = [
+pub(crate) const EFFECTS: [&str; 22] = [
     "admin-effect-signed-out",
     "admin-effect-one-session",
     "admin-effect-no-sign-in",
@@ -83,6 +85,12 @@ pub(crate) const EFFECTS: [&str; 16] = [
     "admin-effect-loses-role",
     "admin-effect-holders-lose",
     "admin-effect-seniors-lose",
+    "admin-effect-key-signs",
+    "admin-effect-key-verifies",
+    "admin-effect-key-published",
+    "admin-effect-key-early",
+    "admin-effect-key-unused",
+    "admin-effect-key-refused",
 ];
 
 /// Samples of the page.

@@ -6,6 +6,7 @@ pub(crate) mod constraints;
 pub(crate) mod decisions;
 pub(crate) mod effects;
 pub(crate) mod hierarchy;
+pub(crate) mod keys;
 pub(crate) mod matrix;
 pub(crate) mod people;
 pub(crate) mod policy;
