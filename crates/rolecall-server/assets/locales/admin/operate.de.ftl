@@ -72,3 +72,28 @@ admin-effect-key-refused = Jedes Token, das der Schlüssel { $name } signiert ha
 admin-done-key-rotated = Die Schlüssel sind gewechselt. Tokens des alten gelten, bis sie ablaufen.
 admin-done-key-early = Erledigt. Dienste, die den Schlüssel noch nicht geladen haben, lehnen neue Tokens bis dahin ab: starten Sie neu, was nicht warten darf.
 admin-done-key-retired = Der Schlüssel ist stillgelegt. Seine Tokens werden ab jetzt abgelehnt.
+admin-nav-mail = Mail
+admin-mail-lead = Mails, die dieser Server sendet: Einladungen, Links zu einem neuen Passwort, Codes und Mitteilungen.
+admin-mail-not-set = Es werden keine Mails gesendet. Setzen Sie diese beiden Einstellungen:
+admin-mail-test = Ausprobieren
+admin-mail-send = Testnachricht senden
+admin-mail-taken = Angenommen
+admin-mail-refused = Nicht angenommen
+admin-mail-look = Sehen Sie nach, ob sie bei { $name } ankommt, und ob sie als Spam gilt: das DNS von { $domain } muss diesen Server erlauben (SPF, DKIM, DMARC).
+admin-mail-answer = Das ist geschehen:
+admin-outbox = Postausgang
+admin-mail-counts = Wartend: { $waiting }. Aufgegeben: { $given_up }.
+admin-mail-all = Alle
+admin-mail-failed = Fehlgeschlagen
+admin-mail-to = An
+admin-mail-kind = Art
+admin-mail-waits = Wartet
+admin-mail-given-up = Aufgegeben
+admin-mail-tries = { $count ->
+    [one] ein Versuch
+   *[other] { $count } Versuche
+}
+admin-mail-again = nächster Versuch
+admin-mail-ended = am
+admin-mail-empty = Es wartet keine Mail. Gesendete werden nicht aufgehoben.
+admin-mail-none-failed = In der letzten Woche ist keine Mail fehlgeschlagen.

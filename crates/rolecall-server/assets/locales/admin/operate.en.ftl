@@ -72,3 +72,28 @@ admin-effect-key-refused = Every token that the key { $name } signed is refused 
 admin-done-key-rotated = The keys are rotated. Tokens of the old key stay valid until they expire.
 admin-done-key-early = Done. Services that have not loaded the key yet refuse new tokens until they do: restart those that must not wait.
 admin-done-key-retired = The key is retired. Its tokens are refused from now on.
+admin-nav-mail = Mail
+admin-mail-lead = Mails that this server sends: invitations, links to a new password, codes and notices.
+admin-mail-not-set = No mail is sent. Set these two settings:
+admin-mail-test = Try it
+admin-mail-send = Send a test message
+admin-mail-taken = Taken
+admin-mail-refused = Not taken
+admin-mail-look = Look whether it arrives at { $name }, and whether it is filed as spam: the DNS of { $domain } has to allow this server (SPF, DKIM, DMARC).
+admin-mail-answer = This is what happened:
+admin-outbox = Outbox
+admin-mail-counts = Waiting: { $waiting }. Given up: { $given_up }.
+admin-mail-all = All
+admin-mail-failed = Failed
+admin-mail-to = To
+admin-mail-kind = Kind
+admin-mail-waits = Waits
+admin-mail-given-up = Given up
+admin-mail-tries = { $count ->
+    [one] one try
+   *[other] { $count } tries
+}
+admin-mail-again = next try
+admin-mail-ended = on
+admin-mail-empty = No mail waits. Those that were sent are not kept.
+admin-mail-none-failed = No mail has failed in the last week.

@@ -17,6 +17,7 @@ mod hierarchy;
 mod history;
 mod keys;
 pub(crate) mod links;
+mod mail;
 mod matrix;
 mod names;
 mod people;

@@ -94,7 +94,7 @@ async fn failed_mails(visit: &Visit) -> Result<Option<Todo>, ApiError> {
         key: "admin-todo-mails",
         count,
         name: error.unwrap_or_default(),
-        href: String::new(),
+        href: "/admin/mail?state=failed".to_owned(),
         at: None,
     }))
 }

@@ -5,7 +5,7 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, audit, confirm, constraints, decisions, hierarchy, keys, matrix, people,
+        self, audit, confirm, constraints, decisions, hierarchy, keys, mail, matrix, people,
         policy, requests, roles, start, user, users,
     },
 };
@@ -80,6 +80,7 @@ templates! {
     "admin_audit_entry.html", "audit_entry.html", audit::entries;
     "admin_audit_verify.html", "audit_verify.html", audit::verifications;
     "admin_keys.html", "keys.html", keys::samples;
+    "admin_mail.html", "mail.html", mail::samples;
 }
 
 fn part() -> Vec<Value> {

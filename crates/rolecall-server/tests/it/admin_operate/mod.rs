@@ -2,6 +2,7 @@
 
 mod audit;
 mod keys;
+mod mail;
 
 use crate::{
     admin_rules::{self, asks_to_sign_in, has, lacks, leads_to, signed_in},

@@ -7,6 +7,7 @@ pub(crate) mod decisions;
 pub(crate) mod effects;
 pub(crate) mod hierarchy;
 pub(crate) mod keys;
+pub(crate) mod mail;
 pub(crate) mod matrix;
 pub(crate) mod people;
 pub(crate) mod policy;
