@@ -27,6 +27,7 @@ mod requests;
 mod role_form;
 mod roles;
 pub(crate) mod routes;
+mod settings;
 mod setup;
 mod start;
 pub(crate) mod table;

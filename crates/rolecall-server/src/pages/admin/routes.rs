@@ -7,7 +7,7 @@ use rolecall::GuardedArgs;
 
 use super::{
     assign, audit, audit_verify, bulk, constraints, decisions, hierarchy, history, keys, mail,
-    matrix, people, policy, requests, role_form, roles, setup, start,
+    matrix, people, policy, requests, role_form, roles, settings, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -89,6 +89,7 @@ admin_pages! {
     "/admin/keys/rotate", Global("rolecall.keys:rotate"), None, "Rotate the signing keys.", keys::get_rotate, keys::post_rotate;
     "/admin/keys/{kid}/retire", Global("rolecall.keys:rotate"), None, "Retire a signing key.", keys::get_retire, keys::post_retire;
     "/admin/mail", Global("rolecall.users:read"), Some("admin-nav-mail"), "Mails that wait or failed, and a test message.", mail::get_mail, mail::post_mail;
+    "/admin/settings", Global("rolecall.keys:rotate"), Some("admin-nav-settings"), "The settings, and where each comes from.", settings::get_settings;
     "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
 }
 

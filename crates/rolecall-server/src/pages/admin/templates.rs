@@ -6,7 +6,7 @@ use super::{
     super::sample_values::TEXT,
     views::{
         self, audit, confirm, constraints, decisions, hierarchy, keys, mail, matrix, people,
-        policy, requests, roles, start, user, users,
+        policy, requests, roles, settings, start, user, users,
     },
 };
 
@@ -81,6 +81,7 @@ templates! {
     "admin_audit_verify.html", "audit_verify.html", audit::verifications;
     "admin_keys.html", "keys.html", keys::samples;
     "admin_mail.html", "mail.html", mail::samples;
+    "admin_settings.html", "settings.html", settings::samples;
 }
 
 fn part() -> Vec<Value> {

@@ -13,6 +13,7 @@ pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod roles;
+pub(crate) mod settings;
 pub(crate) mod start;
 pub(crate) mod user;
 pub(crate) mod users;
