@@ -1,4 +1,4 @@
-//! How the server is operated: its settings.
+//! How the server is operated: its settings, and the problems that can be found at any time.
 
 use rolecall::PermissionName as _;
 
@@ -6,6 +6,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, reads},
     config::Setting,
+    doctor::{finding::Finding, running},
     error::ApiError,
 };
 
@@ -25,4 +26,14 @@ pub(crate) async fn settings(
     reads::require(app, caller, OPERATE).await?;
     let config = app.settings().config.as_deref();
     Ok(config.map(|config| config.show().0))
+}
+
+/// Returns the problems that can be found without waiting for anything but short queries.
+///
+/// # Errors
+///
+/// 403 without the permission to rotate keys.
+pub(crate) async fn problems(app: &App, caller: Caller<'_>) -> Result<Vec<Finding>, ApiError> {
+    reads::require(app, caller, OPERATE).await?;
+    Ok(running::problems(app).await)
 }

@@ -111,3 +111,7 @@ admin-origin-file = Datei
 admin-origin-environment = Variable
 admin-origin-flag = Befehlszeile
 admin-origin-secret-file = Datei mit Geheimnis
+admin-problems = Probleme dieses Servers
+admin-problem-fault = Fehler
+admin-problem-warning = Warnung
+admin-problems-more = Mehr prüft

@@ -111,3 +111,7 @@ admin-origin-file = File
 admin-origin-environment = Variable
 admin-origin-flag = Command line
 admin-origin-secret-file = Secret file
+admin-problems = Problems of this server
+admin-problem-fault = Fault
+admin-problem-warning = Warning
+admin-problems-more = More is checked by

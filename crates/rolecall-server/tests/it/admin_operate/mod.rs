@@ -3,6 +3,7 @@
 mod audit;
 mod keys;
 mod mail;
+mod settings;
 
 use crate::{
     admin_rules::{self, asks_to_sign_in, has, lacks, leads_to, signed_in},
