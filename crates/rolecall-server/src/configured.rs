@@ -130,6 +130,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         stale_after: (config.guard.on_stale == OnStale::Refuse)
             .then_some(config.guard.max_staleness),
         outgoing: Allowed::new(config.outgoing.allow.clone()),
+        config: Some(Arc::new(config.clone())),
         exempt_users: BTreeSet::new(),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Change,
     /// A change that concerns the holders of roles, who may be all users: one at a time.
     Holders,
+    /// The audit log is verified: one at a time.
+    Verify,
 }
 
 /// A limited number of turns for heavy work.
@@ -32,6 +34,7 @@ pub(crate) struct HeavyWork {
     plans: Lane,
     changes: Lane,
     holders: Lane,
+    verifications: Lane,
     deadline: Duration,
 }
 
@@ -69,6 +72,7 @@ impl HeavyWork {
             plans: Lane::new(limits.at_once),
             changes: Lane::new(limits.at_once),
             holders: Lane::new(1),
+            verifications: Lane::new(1),
             deadline: limits.deadline,
         }
     }
@@ -78,6 +82,7 @@ impl HeavyWork {
             Purpose::Plan => &self.plans,
             Purpose::Change => &self.changes,
             Purpose::Holders => &self.holders,
+            Purpose::Verify => &self.verifications,
         }
     }
 
@@ -166,6 +171,28 @@ impl HeavyWork {
         done.unwrap_or_else(|_| Err(self.too_long()))
     }
 
+    /// Waits for a turn, and runs `work`, which reads the database, on a thread of its own for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and [`ApiError::Busy`] if no turn is free before the deadline.
+    pub(crate) async fn run_long<T: Send + 'static, F>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, ApiError>>,
+    {
+        let (turn, runtime) = (self.turn(purpose).await?, Handle::current());
+        let work = spawn_blocking(move || {
+            let done = runtime.block_on(work());
+            drop(turn);
+            done
+        });
+        work.await.map_err(ApiError::internal)?
+    }
+
     /// Runs `work` on a thread of its own.
     ///
     /// # Errors
@@ -234,6 +261,7 @@ mod tests {
             plans: heavy.plans.clone(),
             changes: heavy.changes.clone(),
             holders: heavy.holders.clone(),
+            verifications: heavy.verifications.clone(),
             deadline: Duration::from_mins(1),
         };
         assert!(matches!(patient.run(Purpose::Plan, || Ok(4)).await, Ok(4)));
@@ -268,6 +296,7 @@ mod tests {
             plans: heavy.plans.clone(),
             changes: heavy.changes.clone(),
             holders: heavy.holders.clone(),
+            verifications: heavy.verifications.clone(),
             deadline: Duration::from_mins(1),
         };
         let again = patient.run_reading(Purpose::Plan, || async { Ok(4) });

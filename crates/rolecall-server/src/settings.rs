@@ -1,11 +1,13 @@
 //! The configuration as far as the services need it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall_core::RoleName;
 
 use crate::{
-    config::Mfa, mail::settings::MailSettings, outgoing::allow::Allowed,
+    config::{Config, Mfa},
+    mail::settings::MailSettings,
+    outgoing::allow::Allowed,
     profile::declared::ProfileFields,
 };
 
@@ -53,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) stale_after: Option<Duration>,
     /// What may be called beside public servers.
     pub(crate) outgoing: Allowed,
+    /// The configuration of a server that has one, to be shown. An application that embeds rolecall has none.
+    pub(crate) config: Option<Arc<Config>>,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
 }

@@ -4,8 +4,11 @@
 pub(crate) mod access;
 pub(crate) mod baseline;
 pub(crate) mod events;
+pub(crate) mod filter;
 pub(crate) mod handlers;
+pub(crate) mod lines;
 mod permitted;
+pub(crate) mod search;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod verify;

@@ -2,7 +2,10 @@
 
 use rolecall_core::{Revision, Timestamp};
 
-use super::access::Access;
+use super::{
+    access::Access,
+    filter::{Filter, pattern},
+};
 use crate::{
     store::{Conn, Entry, StoreError, queries, query, rows},
     times::rfc3339,
@@ -23,6 +26,17 @@ queries! {
     LIST_EVENTS = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2";
     LIST_EVENTS_OF = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE subject_id = $1 AND id < $2 \
         ORDER BY id DESC LIMIT $3";
+    // the window keeps a filter that matches nothing from reading the whole log
+    SEARCH = "SELECT revision, at, actor, changes, mark FROM audit WHERE revision >= $1 AND revision < $2 AND at >= $3 AND at < $4 \
+        AND ($5 = '' OR actor = $5 OR actor = $6 OR actor = $7) AND changes LIKE $8 ESCAPE '!' \
+        AND (changes LIKE $9 ESCAPE '!' OR changes LIKE $10 ESCAPE '!') ORDER BY revision DESC LIMIT $11";
+    SEARCH_EVENTS = "SELECT id, at, kind, subject_id, address, detail FROM \
+        (SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3) e \
+        WHERE at >= $4 AND at < $5 AND ($6 = '' OR kind = $6) ORDER BY id DESC LIMIT $7";
+    SEARCH_EVENTS_OF = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE subject_id = $1 \
+        AND id >= $2 AND id < $3 AND at >= $4 AND at < $5 AND ($6 = '' OR kind = $6) ORDER BY id DESC LIMIT $7";
+    SKIP_EVENTS = "SELECT id FROM audit_events WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1 OFFSET $3";
+    FIND_EVENT = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE id = $1";
     PRUNE_EVENTS = "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)";
 }
 
@@ -119,6 +133,105 @@ pub(super) async fn list_before(
 ) -> Result<Vec<Entry>, StoreError> {
     let entries = query(LIST_BEFORE).bind(revision).bind(limit);
     entries.fetch_all(conn).await
+}
+
+/// The entries that one query looks at.
+pub(super) struct Window {
+    /// The lowest revision, and the first that is too high.
+    pub(super) revisions: (Revision, Revision),
+    /// The first time, and the first that is too late.
+    pub(super) times: (Timestamp, Timestamp),
+    pub(super) limit: i64,
+}
+
+/// Returns the entries of a window that may match, newest first. Databases compare with or without regard to case, so the
+/// caller looks again.
+pub(super) async fn search(
+    conn: &mut Conn,
+    window: &Window,
+    filter: &Filter,
+) -> Result<Vec<Entry>, StoreError> {
+    let who = filter.who.as_str();
+    let of_kind = |kind: &str| format!("{kind}:{who}");
+    let what = match filter.what.as_str() {
+        "" => "%".to_owned(),
+        what => pattern("\"action\":\"", what),
+    };
+    let values = filter.about.iter();
+    let mut about = values.map(|value| {
+        // as the log writes it
+        let written = serde_json::Value::from(value.as_str()).to_string();
+        pattern("", &written)
+    });
+    let first = about.next().unwrap_or_else(|| "%".to_owned());
+    let second = about.next().unwrap_or_else(|| first.clone());
+    let (user, client) = (of_kind("user"), of_kind("client"));
+    let search = query(SEARCH)
+        .bind(window.revisions.0)
+        .bind(window.revisions.1)
+        .bind(window.times.0)
+        .bind(window.times.1)
+        .bind(who)
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .bind(what.as_str())
+        .bind(first.as_str())
+        .bind(second.as_str())
+        .bind(window.limit);
+    search.fetch_all(conn).await
+}
+
+/// The events that one query looks at.
+pub(super) struct EventQuery<'a> {
+    /// The lowest id, and the first that is too high.
+    pub(super) ids: (&'a str, &'a str),
+    /// The first time, and the first that is too late.
+    pub(super) times: (Timestamp, Timestamp),
+    /// Empty for all kinds.
+    pub(super) kind: &'a str,
+    /// Empty for the events of everybody; then no more than `window` events are looked at.
+    pub(super) subject: &'a str,
+    pub(super) window: i64,
+    pub(super) limit: i64,
+}
+
+/// Returns events that match, newest first.
+pub(super) async fn search_events(
+    conn: &mut Conn,
+    wanted: &EventQuery<'_>,
+) -> Result<Vec<Event>, StoreError> {
+    let (ids, times) = (wanted.ids, wanted.times);
+    let search = if wanted.subject.is_empty() {
+        query(SEARCH_EVENTS)
+            .bind(ids.0)
+            .bind(ids.1)
+            .bind(wanted.window)
+    } else {
+        query(SEARCH_EVENTS_OF)
+            .bind(wanted.subject)
+            .bind(ids.0)
+            .bind(ids.1)
+    };
+    let search = search.bind(times.0).bind(times.1).bind(wanted.kind);
+    search.bind(wanted.limit).fetch_all(conn).await
+}
+
+/// Returns the id of the event that is the last of a window; `None` if fewer events follow.
+pub(super) async fn skip_events(
+    conn: &mut Conn,
+    lowest: &str,
+    before: &str,
+    window: i64,
+) -> Result<Option<String>, StoreError> {
+    let last = query(SKIP_EVENTS).bind(lowest).bind(before);
+    last.bind(window.saturating_sub(1))
+        .fetch_optional(conn)
+        .await
+}
+
+/// Returns the event with this id, if there is one.
+pub(super) async fn find_event(conn: &mut Conn, id: &str) -> Result<Option<Event>, StoreError> {
+    query(FIND_EVENT).bind(id).fetch_optional(conn).await
 }
 
 /// Writes an event.

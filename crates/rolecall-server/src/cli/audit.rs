@@ -13,6 +13,7 @@ use super::{
 use crate::{
     audit::{
         handlers::EntryView,
+        lines::change_line,
         service,
         verify::{self, KnownMark, Verdict},
     },
@@ -64,22 +65,6 @@ async fn list(context: &Context, limit: i64) -> Result<(), CliError> {
         ]
     });
     print_table(&["revision", "at", "actor", "changes"], rows.collect())
-}
-
-/// Formats a change on one line, such as `role.assigned role=editor subject=...`.
-fn change_line(change: &Value) -> String {
-    let action = change.get("action").and_then(Value::as_str);
-    let mut line = action.unwrap_or_default().to_owned();
-    for (name, value) in change.as_object().into_iter().flatten() {
-        if name == "action" || value.is_null() || value.as_str() == Some("") {
-            continue;
-        }
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        line.extend([" ", name, "=", &text]);
-    }
-    line
 }
 
 async fn verify(context: &Context, known: Option<&KnownMark>) -> Result<ExitCode, CliError> {

@@ -26,6 +26,14 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+impl Setting {
+    /// Returns true for a secret that is set, whose value is not shown.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.value == hidden(true)
+    }
+}
+
 /// All settings. They are printed as a configuration file, with the secrets hidden.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings(pub Vec<Setting>);

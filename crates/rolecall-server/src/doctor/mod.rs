@@ -9,6 +9,7 @@ pub(crate) mod finding;
 pub(crate) mod mail;
 mod pages;
 mod passkeys;
+pub(crate) mod running;
 mod system;
 
 use rolecall::{Clock as _, SystemClock};

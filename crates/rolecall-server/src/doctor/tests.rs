@@ -559,14 +559,36 @@ async fn y302_a_machine_without_root_certificates_is_named_if_clients_are_told_o
     ] {
         execute(&app, row).await;
     }
-    assert_eq!(database::untrusting(&app, false).await, None);
+    assert_eq!(running::untrusting(&app, false).await, None);
     let by_tls = "INSERT INTO clients (id, name, public, grants, audiences, redirect_uris, secret_hash, created_at, updated_at, sign_in) \
         VALUES ('d', 'wiki', FALSE, '', '[]', '[]', 'x', 0, 0, '{\"backchannel_logout_uri\":\"https://wiki.example/out\"}')";
     execute(&app, by_tls).await;
-    let found = database::untrusting(&app, false).await.unwrap();
+    let found = running::untrusting(&app, false).await.unwrap();
     assert_eq!((found.check, found.severity), ("log-out", Severity::Fault));
     assert!(found.text.contains("client `wiki`"), "{}", found.text);
-    assert_eq!(database::untrusting(&app, true).await, None);
+    assert_eq!(running::untrusting(&app, true).await, None);
+}
+
+#[tokio::test]
+async fn a_running_server_reports_what_doctor_reports_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(
+        folder.path(),
+        &[("login.mfa", "off"), ("passwords.min_length", "8")],
+    );
+    let app = open(&config).await;
+    add_admin(&app, "alice").await;
+    execute(&app, "UPDATE roles SET acr = 'aal2' WHERE name = 'user'").await;
+    let problems = running::problems(&app).await;
+    let checks: Vec<&str> = problems.iter().map(|problem| problem.check).collect();
+    assert_eq!(
+        checks,
+        ["password length", "breached passwords", "assurance"]
+    );
+    let findings = run_checks(&config, Depth::Quick).await;
+    for problem in &problems {
+        assert!(findings.contains(problem), "{problem:?}");
+    }
 }
 
 #[tokio::test]

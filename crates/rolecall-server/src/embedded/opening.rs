@@ -152,6 +152,7 @@ impl EmbeddedBuilder {
             failures_per_minute: FAILURES_PER_MINUTE,
             stale_after: is_strict.then_some(self.staleness.max),
             outgoing: Allowed::new(self.outgoing.clone()),
+            config: None,
             exempt_users: demo_users.collect(),
         }
     }

@@ -24,6 +24,9 @@ queries! {
     FAILED = "SELECT kind, last_error AS error, CAST(COUNT(*) AS BIGINT) AS count FROM rolecall_mails \
         WHERE last_error IS NOT NULL GROUP BY kind, last_error ORDER BY kind, last_error LIMIT $1";
     LIST_OF = "SELECT kind, recipient, created_at, failed_at FROM rolecall_mails WHERE subject_id = $1 ORDER BY id LIMIT $2";
+    GIVEN_UP = "SELECT CAST(COUNT(*) AS BIGINT) FROM rolecall_mails WHERE failed_at IS NOT NULL";
+    LIST = "SELECT id, kind, recipient, created_at, due_at, tries, last_error, failed_at FROM rolecall_mails \
+        WHERE id < $1 AND ($2 = 0 OR last_error IS NOT NULL) ORDER BY id DESC LIMIT $3";
     LIST_SEALED = "SELECT id, sealed FROM rolecall_mails WHERE failed_at IS NULL ORDER BY id";
     RESEAL = "UPDATE rolecall_mails SET sealed = $2 WHERE id = $1 AND failed_at IS NULL";
     PRUNE = "DELETE FROM rolecall_mails WHERE id IN (SELECT id FROM rolecall_mails WHERE created_at < $1 ORDER BY id LIMIT $2)";
@@ -71,6 +74,22 @@ rows! {
         pub(crate) kind: String,
         pub(crate) recipient: String,
         pub(crate) created_at: Timestamp,
+        pub(crate) failed_at: Option<Timestamp>,
+    }
+
+    /// A mail as administrators see it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Listed {
+        pub(crate) id: String,
+        pub(crate) kind: String,
+        pub(crate) recipient: String,
+        pub(crate) created_at: Timestamp,
+        /// When it is tried again.
+        pub(crate) due_at: Timestamp,
+        pub(crate) tries: i64,
+        /// The kind of error of the last try.
+        pub(crate) last_error: Option<String>,
+        /// When it was given up.
         pub(crate) failed_at: Option<Timestamp>,
     }
 
@@ -201,6 +220,22 @@ pub(crate) async fn list_of(
 ) -> Result<Vec<MailOf>, StoreError> {
     let list = query(LIST_OF).bind(subject).bind(limit);
     list.fetch_all(conn).await
+}
+
+/// Returns the number of mails that were given up.
+pub(crate) async fn given_up(conn: &mut Conn) -> Result<i64, StoreError> {
+    query(GIVEN_UP).fetch_one(conn).await
+}
+
+/// Returns up to `limit` mails before `id`, newest first; with `failed`, only those that were tried in vain.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    id: &str,
+    failed: bool,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    let list = query(LIST).bind(id).bind(i64::from(failed));
+    list.bind(limit).fetch_all(conn).await
 }
 
 /// Returns the ids and sealed values of the mails that wait.

@@ -1,4 +1,5 @@
-//! What is going on, for the first page of administrators.
+//! What is going on, for the pages of administrators.
 
+pub(crate) mod operation;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -13,6 +13,7 @@ pub(super) const ADMIN_STYLE: &str = concat!(
     include_str!("../../assets/pages/admin/admin.css"),
     include_str!("../../assets/pages/admin/rules.css"),
     include_str!("../../assets/pages/admin/clients.css"),
+    include_str!("../../assets/pages/admin/operate.css"),
 );
 /// The script of the pages for administrators, which work without it.
 pub(super) const ADMIN_SCRIPT: &str = include_str!("../../assets/pages/admin/admin.js");

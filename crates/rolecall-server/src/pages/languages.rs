@@ -18,6 +18,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
             include_str!("../../assets/locales/admin/en.ftl"),
             include_str!("../../assets/locales/admin/rules.en.ftl"),
             include_str!("../../assets/locales/admin/clients.en.ftl"),
+            include_str!("../../assets/locales/admin/operate.en.ftl"),
         ),
     ),
     (
@@ -27,6 +28,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
             include_str!("../../assets/locales/admin/de.ftl"),
             include_str!("../../assets/locales/admin/rules.de.ftl"),
             include_str!("../../assets/locales/admin/clients.de.ftl"),
+            include_str!("../../assets/locales/admin/operate.de.ftl"),
         ),
     ),
 ];

@@ -8,6 +8,7 @@
 
 mod account;
 mod admin;
+mod admin_operate;
 mod admin_rules;
 mod approvals;
 mod assignments;

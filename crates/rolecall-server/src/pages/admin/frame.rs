@@ -30,6 +30,9 @@ pub(crate) const DONE: &[&str] = &[
     "admin-done-client-secret-ended",
     "admin-done-resource-created",
     "admin-done-resource-deleted",
+    "admin-done-key-rotated",
+    "admin-done-key-early",
+    "admin-done-key-retired",
 ];
 
 /// Returns the key that `done` names; empty if there is none.

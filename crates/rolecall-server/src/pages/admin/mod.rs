@@ -6,6 +6,8 @@
 
 mod answer;
 mod assign;
+mod audit;
+mod audit_verify;
 mod bulk;
 mod client_actions;
 mod client_form;
@@ -18,7 +20,9 @@ mod faults;
 mod frame;
 mod hierarchy;
 mod history;
+mod keys;
 pub(crate) mod links;
+mod mail;
 mod matrix;
 mod names;
 mod people;
@@ -30,6 +34,7 @@ mod resources;
 mod role_form;
 mod roles;
 pub(crate) mod routes;
+mod settings;
 mod setup;
 mod start;
 pub(crate) mod table;

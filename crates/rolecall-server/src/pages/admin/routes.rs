@@ -6,9 +6,9 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, bulk, client_actions, client_form, client_test, clients, constraints, decisions,
-    hierarchy, history, matrix, people, policy, requests, resources, role_form, roles, setup,
-    start,
+    assign, audit, audit_verify, bulk, client_actions, client_form, client_test, clients,
+    constraints, decisions, hierarchy, history, keys, mail, matrix, people, policy, requests,
+    resources, role_form, roles, settings, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -95,6 +95,15 @@ admin_pages! {
     "/admin/resources/new", Global("rolecall.resources:write"), None, "Register a resource.", resources::get_new, resources::post_new;
     "/admin/resources/{id}", Global("rolecall.resources:read"), None, "A resource, and a change of it.", resources::get_resource, resources::post_resource;
     "/admin/resources/{id}/delete", Freshly("rolecall.resources:write"), None, "Delete a resource.", resources::get_delete, resources::post_delete;
+    "/admin/audit", Global("rolecall.audit:read"), Some("admin-nav-audit"), "The audit log, searched by who, what and when.", audit::get_audit;
+    "/admin/audit/export", Global("rolecall.audit:read"), None, "A part of the audit log as a file.", audit::get_export;
+    "/admin/audit/verify", Global("rolecall.audit:read"), None, "Verify the audit log.", audit_verify::get_verify, audit_verify::post_verify;
+    "/admin/audit/{entry}", Global("rolecall.audit:read"), None, "An entry or an event of the audit log.", audit::get_entry;
+    "/admin/keys", Global("rolecall.keys:read"), Some("admin-nav-keys"), "The signing keys.", keys::get_keys;
+    "/admin/keys/rotate", Freshly("rolecall.keys:rotate"), None, "Rotate the signing keys.", keys::get_rotate, keys::post_rotate;
+    "/admin/keys/{kid}/retire", Freshly("rolecall.keys:rotate"), None, "Retire a signing key.", keys::get_retire, keys::post_retire;
+    "/admin/mail", Global("rolecall.users:read"), Some("admin-nav-mail"), "Mails that wait or failed, and a test message.", mail::get_mail, mail::post_mail;
+    "/admin/settings", Global("rolecall.keys:rotate"), Some("admin-nav-settings"), "The settings, and where each comes from.", settings::get_settings;
     "/admin/setup", Nothing, None, "Create the first administrator, with the code that the server has printed.", setup::get_setup, setup::post_setup;
 }
 

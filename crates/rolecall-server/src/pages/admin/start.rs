@@ -6,15 +6,16 @@ use serde_json::Value as Json;
 
 use super::{
     names,
-    views::start::{KeyAge, Plot, Recent, Start, Todo},
+    views::start::{KeyAge, Plot, Problem, Recent, Start, Todo},
     visit::Visit,
 };
 use crate::{
     audit::service as audit,
     authority::{builtin, may},
+    doctor::finding::{Finding, Severity},
     error::ApiError,
     keys::{service as keys, store::State},
-    overview::service as overview,
+    overview::{operation, service as overview},
     roles::{assignments, requests},
     store::Entry,
 };
@@ -42,6 +43,10 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
     if visit.may_globally(may::ReadUsers::NAME) {
         start.todo.extend(failed_mails(visit).await?);
         start.todo.extend(one_administrator(visit).await?);
+    }
+    if visit.may_globally(operation::OPERATE) {
+        let found = operation::problems(&visit.app, visit.caller()).await?;
+        start.problems = found.into_iter().map(problem).collect();
     }
     if visit.may_globally(may::ReadKeys::NAME) {
         start.keys = key_ages(visit).await?;
@@ -71,7 +76,7 @@ async fn open_requests(visit: &Visit) -> Result<Option<Todo>, ApiError> {
         key: "admin-todo-requests",
         count,
         name: String::new(),
-        href: String::new(),
+        href: "/admin/requests".to_owned(),
         at: found.first().map(|one| one.assignment.assigned_at.into()),
     }))
 }
@@ -94,7 +99,7 @@ async fn failed_mails(visit: &Visit) -> Result<Option<Todo>, ApiError> {
         key: "admin-todo-mails",
         count,
         name: error.unwrap_or_default(),
-        href: String::new(),
+        href: "/admin/mail?state=failed".to_owned(),
         at: None,
     }))
 }
@@ -108,6 +113,14 @@ async fn one_administrator(visit: &Visit) -> Result<Option<Todo>, ApiError> {
         href: "/admin/users".to_owned(),
         at: None,
     }))
+}
+
+fn problem(finding: Finding) -> Problem {
+    Problem {
+        is_fault: finding.severity == Severity::Fault,
+        check: finding.check,
+        text: finding.text,
+    }
 }
 
 async fn plot(visit: &Visit) -> Result<Plot, ApiError> {
@@ -139,6 +152,7 @@ fn recent(entry: &Entry, names: &names::Names) -> Recent {
         .iter()
         .filter_map(|one| one.get("action").and_then(Json::as_str));
     Recent {
+        href: format!("/admin/audit/{}", entry.revision),
         action: actions.collect::<Vec<_>>().join(", "),
         actor: names::shown(names, &entry.actor),
         at: entry.at.into(),

@@ -5,8 +5,9 @@ use minijinja::{Value, context};
 use super::{
     super::sample_values::TEXT,
     views::{
-        self, client_form, client_test, clients, confirm, constraints, decisions, hierarchy,
-        matrix, people, policy, requests, resources, roles, start, user, users,
+        self, audit, client_form, client_test, clients, confirm, constraints, decisions, hierarchy,
+        keys, mail, matrix, people, policy, requests, resources, roles, settings, start, user,
+        users,
     },
 };
 
@@ -86,6 +87,12 @@ templates! {
     "admin_policy.html", "policy.html", policy::samples;
     "admin_policy_history.html", "policy_history.html", policy::histories;
     "admin_policy_version.html", "policy_version.html", policy::versions;
+    "admin_audit.html", "audit.html", audit::samples;
+    "admin_audit_entry.html", "audit_entry.html", audit::entries;
+    "admin_audit_verify.html", "audit_verify.html", audit::verifications;
+    "admin_keys.html", "keys.html", keys::samples;
+    "admin_mail.html", "mail.html", mail::samples;
+    "admin_settings.html", "settings.html", settings::samples;
 }
 
 fn part() -> Vec<Value> {

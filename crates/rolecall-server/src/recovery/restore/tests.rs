@@ -58,6 +58,7 @@ fn options(database: &Path) -> Options {
             failures_per_minute: crate::config::FAILURES_PER_MINUTE,
             stale_after: None,
             outgoing: crate::outgoing::allow::Allowed::default(),
+            config: None,
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),

@@ -10,7 +10,7 @@ mod requests;
 use crate::support::{Browser, PASSWORD, Response, TestApp};
 
 /// Signs a user in by the first page.
-async fn signed_in<'a>(app: &'a TestApp, username: &str) -> Browser<'a> {
+pub(crate) async fn signed_in<'a>(app: &'a TestApp, username: &str) -> Browser<'a> {
     let mut browser = Browser::new(app);
     let begun = browser.open("/admin").await;
     let location = begun.is(303).header("location").unwrap().to_owned();
@@ -22,13 +22,13 @@ async fn signed_in<'a>(app: &'a TestApp, username: &str) -> Browser<'a> {
 
 /// Returns the text of a page.
 #[track_caller]
-fn page(response: &Response, status: u16) -> String {
+pub(crate) fn page(response: &Response, status: u16) -> String {
     String::from_utf8_lossy(&response.is(status).body).into_owned()
 }
 
 /// Asserts that a page has each of these texts.
 #[track_caller]
-fn has(page: &str, texts: &[&str]) {
+pub(crate) fn has(page: &str, texts: &[&str]) {
     for text in texts {
         assert!(page.contains(text), "{text}: {page}");
     }
@@ -36,7 +36,7 @@ fn has(page: &str, texts: &[&str]) {
 
 /// Asserts that a page has none of these texts.
 #[track_caller]
-fn lacks(page: &str, texts: &[&str]) {
+pub(crate) fn lacks(page: &str, texts: &[&str]) {
     for text in texts {
         assert!(!page.contains(text), "{text}: {page}");
     }
@@ -44,19 +44,19 @@ fn lacks(page: &str, texts: &[&str]) {
 
 /// Asserts that an answer leads to a sign-in.
 #[track_caller]
-fn asks_to_sign_in(response: &Response) {
+pub(crate) fn asks_to_sign_in(response: &Response) {
     let location = response.is(303).header("location").unwrap();
     assert!(location.starts_with("/login?flow="), "{location}");
 }
 
 #[track_caller]
-fn leads_to(response: &Response, location: &str) {
+pub(crate) fn leads_to(response: &Response, location: &str) {
     assert_eq!(response.is(303).header("location"), Some(location));
 }
 
 /// Returns the value of the hidden field `name` of a page.
 #[track_caller]
-fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
+pub(crate) fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
     let begin = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
     let (_, after) = page
         .split_once(&begin)

@@ -44,6 +44,8 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                     .replace("{constraint}", "none")
                     .replace("{request}", "none")
                     .replace("{revision}", "1")
+                    .replace("{entry}", "1")
+                    .replace("{kid}", "none")
                     .replace("{file}", "init.js");
                 assert!(!filled.contains('{'), "{filled}");
                 operations.push((method, filled, scopes));

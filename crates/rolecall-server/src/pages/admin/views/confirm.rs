@@ -54,7 +54,7 @@ pub(crate) struct Confirm {
 }
 
 /// The headings of the pages.
-pub(crate) const TITLES: [&str; 10] = [
+pub(crate) const TITLES: [&str; 12] = [
     "admin-disable-user",
     "admin-enable-user",
     "admin-reset-user",
@@ -65,10 +65,12 @@ pub(crate) const TITLES: [&str; 10] = [
     "admin-delete-role",
     "admin-delete-client",
     "admin-delete-resource",
+    "admin-rotate-keys",
+    "admin-retire-key",
 ];
 
 /// The texts of what can happen.
-pub(crate) const EFFECTS: [&str; 24] = [
+pub(crate) const EFFECTS: [&str; 30] = [
     "admin-effect-signed-out",
     "admin-effect-one-session",
     "admin-effect-no-sign-in",
@@ -93,6 +95,12 @@ pub(crate) const EFFECTS: [&str; 24] = [
     "admin-effect-client-audit",
     "admin-effect-resource-tokens",
     "admin-effect-resource-clients",
+    "admin-effect-key-signs",
+    "admin-effect-key-verifies",
+    "admin-effect-key-published",
+    "admin-effect-key-early",
+    "admin-effect-key-unused",
+    "admin-effect-key-refused",
 ];
 
 /// Samples of the page.

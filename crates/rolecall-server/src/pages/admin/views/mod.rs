@@ -1,5 +1,6 @@
 //! What the pages show: one type for each, which its template reads as `view`, with sample data.
 
+pub(crate) mod audit;
 pub(crate) mod client_form;
 pub(crate) mod client_test;
 pub(crate) mod clients;
@@ -8,12 +9,15 @@ pub(crate) mod constraints;
 pub(crate) mod decisions;
 pub(crate) mod effects;
 pub(crate) mod hierarchy;
+pub(crate) mod keys;
+pub(crate) mod mail;
 pub(crate) mod matrix;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod resources;
 pub(crate) mod roles;
+pub(crate) mod settings;
 pub(crate) mod start;
 pub(crate) mod user;
 pub(crate) mod users;

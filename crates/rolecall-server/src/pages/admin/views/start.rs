@@ -9,6 +9,8 @@ use super::{super::super::sample_values::TEXT, Time, value};
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Start {
     pub(crate) todo: Vec<Todo>,
+    /// What is wrong with the server, with the way out.
+    pub(crate) problems: Vec<Problem>,
     pub(crate) plot: Option<Plot>,
     pub(crate) keys: Vec<KeyAge>,
     pub(crate) changes: Vec<Recent>,
@@ -25,6 +27,14 @@ pub(crate) struct Todo {
     /// The page where it is done; empty if there is none.
     pub(crate) href: String,
     pub(crate) at: Option<Time>,
+}
+
+/// A problem that `doctor` has found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    pub(crate) is_fault: bool,
+    pub(crate) check: &'static str,
+    pub(crate) text: String,
 }
 
 /// Sign-ins and refusals of the last day, one bar of each for an hour.
@@ -59,6 +69,8 @@ pub(crate) struct KeyAge {
 #[derive(Debug, Serialize)]
 pub(crate) struct Recent {
     pub(crate) action: String,
+    /// The page of the entry.
+    pub(crate) href: String,
     pub(crate) actor: String,
     pub(crate) at: Time,
 }
@@ -125,6 +137,14 @@ pub(in super::super) fn samples() -> Vec<Value> {
     counts[3] = (7, 2);
     let full = Start {
         todo: todo.into_iter().collect(),
+        problems: [true, false]
+            .map(|is_fault| Problem {
+                is_fault,
+                check: TEXT,
+                text: TEXT.to_owned(),
+            })
+            .into_iter()
+            .collect(),
         plot: Some(Plot::draw(&counts, 13)),
         keys: vec![KeyAge {
             kid: TEXT.to_owned(),
@@ -133,6 +153,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         }],
         changes: vec![Recent {
             action: TEXT.to_owned(),
+            href: "/admin/audit/7".to_owned(),
             actor: TEXT.to_owned(),
             at: Time::sample(),
         }],
