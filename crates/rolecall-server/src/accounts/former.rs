@@ -81,22 +81,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{app::App, authority::caller::Caller, accounts::store as accounts};
+    use crate::{accounts::store as accounts, app::App, authority::caller::Caller};
 
     /// What happens to an account.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         /// Its owner gives up this verified address, or one that is not verified.
-        Move { address: u8, is_verified: bool },
+        Move {
+            address: u8,
+            is_verified: bool,
+        },
         /// An administrator vouches for the address, or the owner tries to.
-        Vouch { by_other: bool },
+        Vouch {
+            by_other: bool,
+        },
         Hours(i64),
     }
 
     fn events() -> impl Strategy<Value = Vec<Event>> {
         let event = prop_oneof![
-            (0..4_u8, prop::bool::weighted(0.8))
-                .prop_map(|(address, is_verified)| Event::Move { address, is_verified }),
+            (0..4_u8, prop::bool::weighted(0.8)).prop_map(|(address, is_verified)| Event::Move {
+                address,
+                is_verified
+            }),
             prop::bool::ANY.prop_map(|by_other| Event::Vouch { by_other }),
             (1..120_i64).prop_map(Event::Hours),
         ];

@@ -123,7 +123,9 @@ async fn about_address(
         return Ok(Address::Nothing);
     }
     let user = accounts::find_user(conn, subject, app.now()).await?;
-    let is_verified = user.as_ref().is_some_and(|user| user.email_verified_at.is_some());
+    let is_verified = user
+        .as_ref()
+        .is_some_and(|user| user.email_verified_at.is_some());
     let present = user.and_then(|user| user.email);
     if let (true, false, Some(address)) = (must_verify, is_verified, &present) {
         return Ok(Address::Verified(address.clone()));
@@ -434,22 +436,14 @@ mod tests {
             (usual(&[], verified()), proven(), Due::Address),
             (usual(&[Totp], verified()), password(), Due::Second),
             (usual(&[Totp], verified()), both(), Due::Address),
-            (
-                usual(&[], before()),
-                password(),
-                Due::Nothing,
-            ),
+            (usual(&[], before()), password(), Due::Nothing),
             (required(Address::Nothing), password(), Due::Enrolment),
             (required(verified()), password(), Due::Address),
             (required(before()), password(), Due::Address),
             (required(before()), proven(), Due::Enrolment),
             // a code to another one, such as the one that has just replaced it
             (required(before()), proven_by("c@b.example"), Due::Address),
-            (
-                required(before()),
-                mail(&[]),
-                Due::Enrolment,
-            ),
+            (required(before()), mail(&[]), Due::Enrolment),
             (required(verified()), Proofs::default(), Due::First),
         ] {
             assert_eq!(owed.due(&proofs, now(), FRESH), due, "{owed:?} {proofs:?}");
