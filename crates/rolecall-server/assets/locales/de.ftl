@@ -262,5 +262,6 @@ sign-in-code-foot = Niemand von uns fragt Sie nach diesem Code. Wenn Sie sich ni
 event-mail-code-proven = Code per E-Mail, zweiter Faktor fehlt
 verify-code-title = Adresse bestätigen
 verify-code-lead = Zuerst muss die Adresse des Kontos { $name } bestätigt werden. Ein Code geht an { $address } und gilt zehn Minuten.
+verify-code-former = Diese Adresse hatte das Konto vor der letzten Änderung. Eine Woche lang führt nur ein Code an sie zu einem zweiten Faktor, damit niemand einen hinzufügt, der nur das Passwort kennt. Wenn Sie dort keine Mails mehr bekommen, warten Sie ab, oder lassen Sie Ihre Adresse von der Verwaltung bestätigen.
 verify-code-subject = Ihr Code zur Bestätigung dieser Adresse
 verify-code-mail = Ihr Code zur Bestätigung dieser Adresse bei { $brand } ist { $detail }. Geben Sie ihn bei der Anmeldung ein und nirgends sonst.

@@ -262,5 +262,6 @@ sign-in-code-foot = Nobody of us asks you for this code. If you did not want to 
 event-mail-code-proven = Code by mail, second factor missing
 verify-code-title = Verify your address
 verify-code-lead = The address of the account { $name } has to be proven first. A code goes to { $address } and works for ten minutes.
+verify-code-former = This is the address that the account had before the last change. For a week after that, only a code to it leads to a second factor, so that nobody who knows the password alone adds one. If you no longer get mail there, wait, or ask an administrator to confirm your address.
 verify-code-subject = Your code to verify this address
 verify-code-mail = Your code to verify this address at { $brand } is { $detail }. Type it where you sign in, and nowhere else.

@@ -6,21 +6,32 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, rights::Rights},
+    authority::rights::Rights,
     error::ApiError,
+    factors::owner::Owner,
     login::password::{self, LoginError, Typed},
     quota::Quota,
 };
 
-/// Deletes the account of the user who typed their password, with all that goes when an administrator deletes it.
+/// Deletes the account of the user who typed their password, with all that goes when an administrator deletes it. An account
+/// with a second factor needs a fresh sign-in with it, as for another address.
 ///
 /// # Errors
 ///
-/// [`LoginError::Wrong`] if the password is wrong, and [`ApiError::Rule`] for the last administrator.
-pub(crate) async fn leave(app: &App, subject: &str, typed: &Typed<'_>) -> Result<(), LoginError> {
+/// [`LoginError::Wrong`] if the password is wrong, [`ApiError::StepUp`] without the second factor, and [`ApiError::Rule`] for
+/// the last administrator.
+pub(crate) async fn leave(
+    app: &App,
+    owner: &Owner<'_>,
+    typed: &Typed<'_>,
+) -> Result<(), LoginError> {
+    let subject = owner.subject;
     if !app.settings().self_delete {
         return Err(ApiError::Forbidden("Accounts are deleted by administrators").into());
     }
+    owner
+        .prove_beside_password(app, &mut app.store().read().await?)
+        .await?;
     let proven = password::prove(app, typed).await?;
     // a reset code proves only that somebody was given it
     if proven.id != subject || proven.by_reset_code {
@@ -31,7 +42,7 @@ pub(crate) async fn leave(app: &App, subject: &str, typed: &Typed<'_>) -> Result
         password::count_refused(app, &proven, typed.origin.address).await?;
         return Err(used_up.into());
     }
-    let caller = Caller::Own { user_id: subject };
+    let caller = owner.caller();
     let left = app.change(caller, async |change| {
         Rights::load(app, change, caller).await?;
         let now = change.now();
@@ -41,6 +52,7 @@ pub(crate) async fn leave(app: &App, subject: &str, typed: &Typed<'_>) -> Result
         if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
+        owner.prove_beside_password(app, change.conn()).await?;
         let user = store::find_user(change.conn(), subject, now).await?;
         let user = user.ok_or_else(|| ApiError::unknown("user", &subject))?;
         remove(app, change, &user).await?;

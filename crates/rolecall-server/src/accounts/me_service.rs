@@ -6,7 +6,7 @@ use rolecall_passwords::{Password, PasswordProblem};
 use serde_json::json;
 
 use super::{
-    emails, profiles,
+    emails, former, profiles,
     registration::{hash_new, parse_email, parse_username},
     reset, reset_confirmation, reset_store, service,
     store::{self, User},
@@ -89,6 +89,7 @@ pub(crate) async fn update(
         if !is_kept {
             emails::refuse_taken(app, change, email.as_deref(), id).await?;
             notices::queue(app, change.conn(), id, notices::Notice::AddressChanged).await?;
+            former::remember(change.conn(), &before, now).await?;
             store::update_user(
                 change,
                 &User {
@@ -171,11 +172,6 @@ pub(crate) async fn change_forced(
     code: &str,
 ) -> Result<(), LoginError> {
     let proven = password::prove(app, typed).await?;
-    // the callers have no token, by which other changes are counted; taken before any event
-    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
-        password::count_refused(app, &proven, typed.origin.address).await?;
-        return Err(used_up.into());
-    }
     let code = TypedCode {
         subject: &proven.id,
         username: &proven.username,
@@ -183,6 +179,8 @@ pub(crate) async fn change_forced(
         origin: typed.origin,
     };
     let checked = check_second(app, &proven, &code).await?;
+    // the callers have no token, by which other changes are counted; taken before any event
+    take_own_change(app, &proven, typed.origin.address, &proven.id).await?;
     // the user is known by the password; a code or a first password also its maker knows, so that nobody is
     let is_of_other = reset::check_redeemer(app, &proven, typed.origin.address).await?;
     let address = typed.origin.address;
@@ -218,11 +216,28 @@ async fn check_second(
         return Ok(None);
     }
     if code.code.is_empty() {
+        // apart: whoever knows the password alone takes nothing from the changes of the owner
+        let key = format!("{} without a code", proven.id);
+        take_own_change(app, proven, code.origin.address, &key).await?;
         let reason = "second_factor_required";
         password::record_refused(app, proven, code.origin.address, reason).await?;
         return Err(LoginError::Failed(second_factor_required()));
     }
     second::check(app, code).await.map(Some)
+}
+
+/// Takes one from a quota of changes of somebody whose password was right.
+async fn take_own_change(
+    app: &App,
+    proven: &Proven,
+    address: &str,
+    key: &str,
+) -> Result<(), LoginError> {
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, key) {
+        password::count_refused(app, proven, address).await?;
+        return Err(used_up.into());
+    }
+    Ok(())
 }
 
 /// Refuses a change without a code if the account has got its first factor since that was looked up.

@@ -6,6 +6,8 @@ pub(crate) mod find_service;
 pub(crate) mod find_store;
 pub(crate) mod first_code;
 pub(crate) mod first_run;
+pub(crate) mod former;
+pub(crate) mod former_store;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod import_rules;

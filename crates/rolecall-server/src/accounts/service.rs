@@ -7,7 +7,7 @@ use rolecall_passwords::Lane;
 use serde_json::{Value, json};
 
 use super::{
-    emails, profiles,
+    emails, former, profiles,
     registration::{hash_new, parse_email, parse_new_username, parse_username},
     reset_store,
     shown::ShownUser,
@@ -152,12 +152,15 @@ pub(crate) async fn update(
             after.email_verified_at = verified.at;
             after.email_verified_by = verified.by;
             after.status = changes.status.unwrap_or(after.status);
+            let (now, verified) = (change.now(), (id, changes.email_verified));
+            let is_vouched = former::vouch(change.conn(), caller, verified, now).await?;
             let mut entry = entry_of(&before, &after);
             let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
             if after != before {
                 Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
                 write_account(app, change, &rights, &before, &after).await?;
-            } else if !written {
+                former::remember_own(change.conn(), caller, (&before, &after), now).await?;
+            } else if !written && !is_vouched {
                 return Ok(before);
             }
             change.record(entry);
@@ -266,6 +269,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
             return Ok(());
         };
         cover_subject(change, &rights, id).await?;
+        Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
         remove(app, change, &user).await
     })
     .await

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rolecall_core::Timestamp;
 
 use crate::{
+    accounts::former_store,
     app::App,
     audit,
     authority::policy_store,
@@ -87,6 +88,7 @@ enum Table {
     Invitations,
     Enrolments,
     RememberedDevices,
+    FormerAddresses,
 }
 
 impl Table {
@@ -131,6 +133,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::Invitations,
         Table::Enrolments,
         Table::RememberedDevices,
+        Table::FormerAddresses,
     ] {
         let mut most = BATCH_ROWS;
         for _ in 0..MAX_BATCHES {
@@ -234,6 +237,7 @@ async fn delete_batch(
                     factors::prune(conn, known.minus(KEEP_ENROLMENTS), limit).await?
                 }
                 Table::RememberedDevices => remembered_store::prune(conn, known, limit).await?,
+                Table::FormerAddresses => former_store::prune(conn, known, limit).await?,
                 Table::BrowserSessions => {
                     let idle_since = app.settings().browser.idle_since(known);
                     browsers::prune(conn, known, idle_since, limit).await?

@@ -5,7 +5,7 @@ use rolecall_core::{Acr, Timestamp};
 
 use super::{recovery_codes::CREDENTIAL, store, store::FactorKind};
 use crate::{
-    accounts::store as accounts,
+    accounts::{former, store as accounts},
     app::App,
     authority::caller::Caller,
     error::ApiError,
@@ -142,8 +142,8 @@ impl<'a> Owner<'a> {
     }
 
     /// The same before a factor is added. The first one of an account with a verified address needs a code that was sent
-    /// there, if mails are sent: nobody adds one with the password alone. A sign-in that asks for a second factor sends
-    /// the code, and adds the factor then.
+    /// there, or to the [address before](former), if mails are sent: nobody adds one with the password alone. A sign-in that
+    /// asks for a second factor sends the code, and adds the factor then.
     ///
     /// # Errors
     ///
@@ -153,6 +153,9 @@ impl<'a> Owner<'a> {
         let is_first = store::kinds(conn, self.subject).await?.is_empty();
         if !is_first || app.settings().mail.is_none() {
             return Ok(());
+        }
+        if former::find(conn, self.subject, app.now()).await?.is_some() {
+            return Err(step_up(app, Some(Acr::Aal2)));
         }
         let user = accounts::find_user(conn, self.subject, app.now()).await?;
         if user.is_none_or(|user| user.email_verified_at.is_none()) {

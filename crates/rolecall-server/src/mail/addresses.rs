@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        emails,
+        emails, former,
         store::{self as accounts, User},
     },
     app::App,
@@ -212,6 +212,7 @@ pub(crate) async fn confirm(
         if purpose == Purpose::Change {
             // to the address before, while it still is the one that is stored
             notices::queue(app, change.conn(), id, Notice::AddressChanged).await?;
+            former::remember(change.conn(), &before, now).await?;
             request_ending::end_for_subject(change, id).await?;
         }
         let after = User {

@@ -98,7 +98,7 @@ pub(crate) fn typed_name(app: &App, flow: &str, asked: &AskedCode) -> Option<Str
     outbox::open_sealed(&app.parts().masters, flow, sealed).map(|values| values.name)
 }
 
-/// Sends a code to the address that a user has, to prove it in a sign-in.
+/// Sends a code to an address that a user has or had, to prove it in a sign-in.
 ///
 /// # Errors
 ///
@@ -107,10 +107,9 @@ pub(crate) async fn send_to_verify(
     app: &App,
     conn: &mut Conn,
     flow: &str,
-    user: &User,
+    (user, address): (&User, &str),
     language: &str,
 ) -> Result<(), ApiError> {
-    let address = user.email.as_deref().unwrap_or_default();
     gate::hold(conn, &user.id).await?;
     if !outbox::count(app, conn, KIND_TO_VERIFY, address).await? {
         return Err(ApiError::TooMany {
@@ -123,8 +122,10 @@ pub(crate) async fn send_to_verify(
     let account = app.account_of(&user.username);
     store::ask(conn, of, (&account, None), asked_at).await?;
     store::fill(conn, of, asked_at, (&user.id, address), &hash).await?;
+    // nobody sends strangers a text of their own, such as a name, in our mails
+    let name = Some(&user.username).filter(|_| user.proven_email() == Some(address));
     let values = Values {
-        name: user.username.clone(),
+        name: name.cloned().unwrap_or_default(),
         detail: code,
         ..Values::default()
     };

@@ -59,8 +59,8 @@ impl Notice {
     }
 }
 
-/// Writes a notice into the outbox, in the transaction of what it tells of: to the verified address of the user, if there
-/// is one and mail is sent.
+/// Writes a notice into the outbox, in the transaction of what it tells of: to the proven address of the user, if there is
+/// one and mail is sent. Notices name the user, and nobody sends strangers a text of their own in our mails.
 ///
 /// Each sort of notice has a limit of its own, so that none keeps another from being sent.
 pub(crate) async fn queue(
@@ -73,9 +73,8 @@ pub(crate) async fn queue(
         return Ok(());
     }
     let user = accounts::find_user(conn, subject, app.now()).await?;
-    let user = user.filter(|user| user.email_verified_at.is_some());
     let Some((user, address)) = user.and_then(|user| {
-        let address = user.email.clone()?;
+        let address = user.proven_email()?.to_owned();
         Some((user, address))
     }) else {
         return Ok(());

@@ -9,9 +9,9 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
     match name {
         "mail_code.html" | "verify_code.html" => with_empty(
             ERRORS.map(|error| {
-                context! { flow => TEXT, username => TEXT, address => TEXT, asked => true, may_stay => true, stays => true, error => error, seconds => 3 }
+                context! { flow => TEXT, username => TEXT, address => TEXT, former => true, asked => true, may_stay => true, stays => true, error => error, seconds => 3 }
             }),
-            context! { flow => "x", username => "", address => "a@b.example", asked => false, may_stay => false, stays => false, error => "", seconds => 0 },
+            context! { flow => "x", username => "", address => "a@b.example", former => false, asked => false, may_stay => false, stays => false, error => "", seconds => 0 },
         ),
         "second.html" => with_empty(
             ERRORS.map(|error| {

@@ -194,9 +194,11 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
         Step::Verify {
             username,
             address,
+            is_former,
             is_asked,
         } => {
-            let values = context! { username, address, asked => is_asked, ..common };
+            let values =
+                context! { username, address, former => is_former, asked => is_asked, ..common };
             ("verify_code.html", values)
         }
         Step::Enrol {

@@ -28,6 +28,7 @@ const MODULES: &[Module] = &[
     ("login/flow/tenant_store.rs", login::flow::tenant_store::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/email_store.rs", accounts::email_store::ALL),
+    ("accounts/former_store.rs", accounts::former_store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
     ("accounts/reset_store.rs", accounts::reset_store::ALL),
     ("accounts/find_store.rs", accounts::find_store::ALL),

@@ -71,6 +71,10 @@ const TABLES: &[(&str, Place)] = &[
     ("role_juniors", POLICY),
     ("role_permissions", POLICY),
     ("role_wildcards", POLICY),
+    (
+        "rolecall_former_addresses",
+        Left("the address before the present one, for a week after its user has changed it"),
+    ),
     ("rolecall_invitations", Member("invitations")),
     ("rolecall_mail_codes", SHORT),
     ("rolecall_mail_counts", HASHED),

@@ -176,9 +176,8 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 44",
-                    "ALTER TABLE users DROP COLUMN reset_id",
-                    "ALTER TABLE users DROP COLUMN reset_at",
+                    "DELETE FROM rolecall_migrations WHERE version = 47",
+                    "DROP TABLE rolecall_former_addresses",
                 ] {
                     db.execute(undo).await;
                 }

@@ -7,7 +7,10 @@ use super::{
     proven::Proven,
 };
 use crate::{
-    accounts::store::{self as accounts, User},
+    accounts::{
+        former,
+        store::{self as accounts, User},
+    },
     factors::store as factors,
     login::browser::store::{self as browsers, BrowserSession},
     store::{Conn, StoreError},
@@ -26,6 +29,18 @@ pub(super) async fn all_hold(
         }
     }
     Ok(true)
+}
+
+/// Returns true if the address with this fingerprint is the proven one of the user.
+async fn is_proven_address(
+    conn: &mut Conn,
+    subject: &str,
+    proven: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let user = accounts::find_user(conn, subject, now).await?;
+    let address = user.as_ref().and_then(User::proven_email);
+    Ok(address.is_some_and(|address| fingerprint(address) == proven))
 }
 
 async fn holds(
@@ -49,14 +64,14 @@ async fn holds(
         Proof::MailCode {
             fingerprint: proven,
             ..
-        }
-        | Proof::Address {
+        } => is_proven_address(conn, subject, proven, now).await,
+        Proof::Address {
             fingerprint: proven,
             ..
         } => {
-            let user = accounts::find_user(conn, subject, now).await?;
-            let address = user.as_ref().and_then(User::proven_email);
-            Ok(address.is_some_and(|address| fingerprint(address) == *proven))
+            let former = former::find(conn, subject, now).await?;
+            let is_former = former.is_some_and(|address| fingerprint(&address) == *proven);
+            Ok(is_former || is_proven_address(conn, subject, proven, now).await?)
         }
         Proof::BrowserSession {
             id,

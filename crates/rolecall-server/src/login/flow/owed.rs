@@ -10,7 +10,7 @@ use super::{
     request::AuthorizationRequest,
 };
 use crate::{
-    accounts::store as accounts,
+    accounts::{former, store as accounts},
     app::App,
     boxed::Boxed,
     clients::store as clients,
@@ -41,14 +41,14 @@ pub(crate) struct Owed {
 }
 
 /// What is asked about the address of the account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Address {
     #[default]
     Nothing,
-    /// It has to be verified before anything else.
-    Verified,
-    /// A code goes to it before the first factor is added: whoever knows the password alone adds none.
-    BeforeEnrolment,
+    /// This one has to be verified before anything else.
+    Verified(String),
+    /// A code goes to this one before the first factor is added: whoever knows the password alone adds none.
+    BeforeEnrolment(String),
 }
 
 /// The proof that is due.
@@ -109,7 +109,8 @@ pub(crate) fn read<'a>(
     })
 }
 
-/// Returns what is asked about the address of a user, if mails are sent. Whoever has none is asked for nothing.
+/// Returns what is asked about the address of a user, if mails are sent. Whoever has none is asked for nothing, unless they
+/// have just removed it.
 async fn about_address(
     app: &App,
     conn: &mut Conn,
@@ -122,12 +123,16 @@ async fn about_address(
         return Ok(Address::Nothing);
     }
     let user = accounts::find_user(conn, subject, app.now()).await?;
-    let user = user.filter(|user| user.email.is_some());
-    Ok(match user {
-        Some(user) if user.email_verified_at.is_some() => Address::BeforeEnrolment,
-        Some(_) if must_verify => Address::Verified,
-        _ => Address::Nothing,
-    })
+    let is_verified = user
+        .as_ref()
+        .is_some_and(|user| user.email_verified_at.is_some());
+    let present = user.and_then(|user| user.email);
+    if let (true, false, Some(address)) = (must_verify, is_verified, &present) {
+        return Ok(Address::Verified(address.clone()));
+    }
+    let former = former::find(conn, subject, app.now()).await?;
+    let address = former.or(present.filter(|_| is_verified));
+    Ok(address.map_or(Address::Nothing, Address::BeforeEnrolment))
 }
 
 /// Returns true if a password alone is not enough for a user, whatever a client asks for: nobody is asked for a second
@@ -188,7 +193,15 @@ impl Owed {
     /// Returns true if these proofs are enough. A code by mail raises no assurance. With a factor of the account it opens
     /// the account all the same, for what asks for no more.
     pub(in crate::login) fn is_paid_by(&self, proofs: &Proofs) -> bool {
-        self.address != Address::Verified && self.is_reached_by(proofs)
+        !matches!(self.address, Address::Verified(_)) && self.is_reached_by(proofs)
+    }
+
+    /// Returns the address to which a code goes where one is due.
+    pub(super) fn into_address(self) -> Option<String> {
+        match self.address {
+            Address::Nothing => None,
+            Address::Verified(address) | Address::BeforeEnrolment(address) => Some(address),
+        }
     }
 
     /// Returns true if whoever has no factor gets the first one.
@@ -213,7 +226,7 @@ impl Owed {
         let least = self.least_for(proofs);
         if self.is_reached_by(proofs) {
             return match self.address {
-                Address::Verified => Due::Address,
+                Address::Verified(_) => Due::Address,
                 _ => Due::Nothing,
             };
         }
@@ -231,10 +244,10 @@ impl Owed {
             _ => return Due::Unmet,
         };
         let is_old = matches!(first, Proof::BrowserSession { .. }) && now.since(first.at()) > fresh;
-        match self.address {
+        match &self.address {
             _ if is_old => Due::First,
-            Address::Verified => Due::Address,
-            Address::BeforeEnrolment if !proofs.have_address() => Due::Address,
+            Address::Verified(_) => Due::Address,
+            Address::BeforeEnrolment(address) if !proofs.prove_address(address) => Due::Address,
             _ => enrolment,
         }
     }
@@ -402,11 +415,14 @@ mod tests {
 
     #[test]
     fn the_address_that_is_due_by_table() {
-        let proven = || {
+        let proven_by = |address: &str| {
             let mut proofs = password();
-            proofs.add(Proof::address("a@b.example", now()));
+            proofs.add(Proof::address(address, now()));
             proofs
         };
+        let proven = || proven_by("a@b.example");
+        let verified = || Address::Verified("a@b.example".to_owned());
+        let before = || Address::BeforeEnrolment("a@b.example".to_owned());
         let required = |address| Owed {
             address,
             ..Owed::of(&[], &asked(Mfa::Required, None, &[]))
@@ -416,25 +432,19 @@ mod tests {
             ..Owed::of(kinds, &asked(Mfa::Optional, None, &[]))
         };
         for (owed, proofs, due) in [
-            (usual(&[], Address::Verified), password(), Due::Address),
-            (usual(&[], Address::Verified), proven(), Due::Address),
-            (usual(&[Totp], Address::Verified), password(), Due::Second),
-            (usual(&[Totp], Address::Verified), both(), Due::Address),
-            (
-                usual(&[], Address::BeforeEnrolment),
-                password(),
-                Due::Nothing,
-            ),
+            (usual(&[], verified()), password(), Due::Address),
+            (usual(&[], verified()), proven(), Due::Address),
+            (usual(&[Totp], verified()), password(), Due::Second),
+            (usual(&[Totp], verified()), both(), Due::Address),
+            (usual(&[], before()), password(), Due::Nothing),
             (required(Address::Nothing), password(), Due::Enrolment),
-            (required(Address::Verified), password(), Due::Address),
-            (required(Address::BeforeEnrolment), password(), Due::Address),
-            (required(Address::BeforeEnrolment), proven(), Due::Enrolment),
-            (
-                required(Address::BeforeEnrolment),
-                mail(&[]),
-                Due::Enrolment,
-            ),
-            (required(Address::Verified), Proofs::default(), Due::First),
+            (required(verified()), password(), Due::Address),
+            (required(before()), password(), Due::Address),
+            (required(before()), proven(), Due::Enrolment),
+            // a code to another one, such as the one that has just replaced it
+            (required(before()), proven_by("c@b.example"), Due::Address),
+            (required(before()), mail(&[]), Due::Enrolment),
+            (required(verified()), Proofs::default(), Due::First),
         ] {
             assert_eq!(owed.due(&proofs, now(), FRESH), due, "{owed:?} {proofs:?}");
             assert_eq!(owed.is_paid_by(&proofs), due == Due::Nothing);

@@ -4,7 +4,7 @@ use super::{
     choice::{self, Choice, Open},
     conclude::accepts,
     kept::write_step,
-    owed::{self, Due},
+    owed::{self, Due, Owed},
     step::FlowError,
     store::Flow,
 };
@@ -36,13 +36,30 @@ pub(super) async fn due(app: &App, flow: &Flow) -> Result<Due, FlowError> {
 
 /// As [`due`], in a transaction.
 pub(super) async fn due_in(app: &App, conn: &mut Conn, flow: &Flow) -> Result<Due, FlowError> {
-    let Some(subject) = &flow.subject_id else {
+    let Some(owed) = owed_in(app, conn, flow).await? else {
         return Ok(Due::First);
     };
-    let request = flow.choice.apply(&flow.request);
-    let owed = owed::read(app, conn, &request, subject).await?;
     let fresh = app.settings().factors.fresh;
     Ok(owed.due(&flow.proofs, app.now(), fresh))
+}
+
+/// Returns the address to which a code goes where one is due.
+pub(super) async fn address_in(
+    app: &App,
+    conn: &mut Conn,
+    flow: &Flow,
+) -> Result<Option<String>, FlowError> {
+    let owed = owed_in(app, conn, flow).await?;
+    Ok(owed.and_then(Owed::into_address))
+}
+
+/// Returns what is owed in a flow; `None` while nobody has begun to sign in.
+async fn owed_in(app: &App, conn: &mut Conn, flow: &Flow) -> Result<Option<Owed>, FlowError> {
+    let Some(subject) = &flow.subject_id else {
+        return Ok(None);
+    };
+    let request = flow.choice.apply(&flow.request);
+    Ok(Some(owed::read(app, conn, &request, subject).await?))
 }
 
 pub(super) async fn is_consent_due(app: &App, flow: &Flow) -> Result<bool, FlowError> {

@@ -134,11 +134,15 @@ impl Proofs {
         was_before || proofs.any(Proof::is_factor)
     }
 
-    /// Returns true if a code was sent to the address of the user in this sign-in, and typed.
-    pub(in crate::login) fn have_address(&self) -> bool {
-        let is_code =
-            |proof: &Proof| matches!(proof, Proof::MailCode { .. } | Proof::Address { .. });
-        self.0.iter().any(is_code)
+    /// Returns true if a code was sent to this address in this sign-in, and typed.
+    pub(super) fn prove_address(&self, address: &str) -> bool {
+        let expected = fingerprint(address);
+        self.0.iter().any(|proof| match proof {
+            Proof::MailCode { fingerprint, .. } | Proof::Address { fingerprint, .. } => {
+                *fingerprint == expected
+            }
+            _ => false,
+        })
     }
 
     /// Returns true if the first is less than a password: a code by mail, or an earlier sign-in with one.

@@ -318,7 +318,13 @@ fn finish<'a>(
         } else {
             Quota::SignIns
         };
-        app.take_quota(quota, proven.subject())?;
+        // whoever knows the password alone takes nothing from the sign-ins with a factor
+        let by = if flow.proofs.have_factor() {
+            " by factor"
+        } else {
+            ""
+        };
+        app.take_quota(quota, &format!("{}{by}", proven.subject()))?;
         let conclusion = Conclusion {
             request: &request,
             chosen: (&flow.request, &flow.choice),

@@ -104,6 +104,8 @@ pub(crate) enum Step {
         username: String,
         /// All but the beginning and the domain is hidden.
         address: String,
+        /// It is the one before the present one.
+        is_former: bool,
         /// A code was asked for, and can be typed.
         is_asked: bool,
     },

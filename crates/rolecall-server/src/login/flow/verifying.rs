@@ -7,7 +7,7 @@ use super::{
     kept::{find, page_of, write_step},
     mailed::with_code,
     owed::Due,
-    pending::due,
+    pending::{address_in, due},
     proof::Proof,
     service::advance,
     step::{FlowError, Next, Step, Visitor},
@@ -34,10 +34,12 @@ use crate::{
 pub(super) async fn step(app: &App, flow: &Flow, username: String) -> Result<Step, FlowError> {
     let mut conn = app.store().read().await?;
     let user = user_of(app, &mut conn, flow).await?;
+    let address = address_in(app, &mut conn, flow).await?.unwrap_or_default();
     let asked = codes::find(&mut conn, (&flow.id, Purpose::Verify)).await?;
     Ok(Step::Verify {
         username,
-        address: masked(user.email.as_deref().unwrap_or_default()),
+        address: masked(&address),
+        is_former: user.email.as_deref() != Some(address.as_str()),
         is_asked: asked.is_some(),
     })
 }
@@ -56,7 +58,7 @@ fn masked(address: &str) -> String {
     format!("{first}\u{2026}@{domain}")
 }
 
-/// Sends a code to the address of the user. A form for another step sends none.
+/// Sends a code to the address that is due. A form for another step sends none.
 pub(crate) async fn send(
     app: &App,
     id: &str,
@@ -73,7 +75,9 @@ pub(crate) async fn send(
         .store()
         .write(async |conn: &mut Conn| {
             let user = user_of(app, conn, &flow).await?;
-            send_to_verify(app, conn, &flow.id, &user, language).await?;
+            let address = address_in(app, conn, &flow).await?;
+            let address = address.ok_or(FlowError::Ended)?;
+            send_to_verify(app, conn, &flow.id, (&user, &address), language).await?;
             Ok::<_, FlowError>(())
         })
         .await;
@@ -104,8 +108,8 @@ pub(crate) async fn prove(
     advance(app, flow, current.as_ref(), visitor, device).await
 }
 
-/// Writes the proof into the flow, and that the address is verified, in the transaction that uses up the code. `None` if
-/// the account has changed meanwhile.
+/// Writes the proof into the flow, and that the address is verified if it is the present one, in the transaction that uses
+/// up the code. `None` if the account has changed meanwhile.
 async fn keep(
     app: &App,
     flow: &Flow,
@@ -120,7 +124,7 @@ async fn keep(
     let mut proven = flow.clone();
     proven.proofs.add(Proof::address(&right.address, app.now()));
     let user = user_of(app, &mut app.store().read().await?, flow).await?;
-    let kept = if user.proven_email().is_some() {
+    let kept = if !is_to_verify(&user, right) {
         app.store()
             .write(async |conn: &mut Conn| keep_in(app, conn, &proven, visitor, of).await)
             .await?
@@ -128,7 +132,7 @@ async fn keep(
         let caller = Caller::As { user_id: subject };
         app.change_as(caller, async |change: &mut Change<'_>| {
             let user = keep_in(app, change.conn(), &proven, visitor, of).await?;
-            if let Some(user) = &user {
+            if let Some(user) = user.as_ref().filter(|user| is_to_verify(user, right)) {
                 verify(app, change, user).await?;
             }
             Ok::<_, FlowError>(user)
@@ -146,7 +150,12 @@ async fn keep(
     Ok(Some((proven, token)))
 }
 
-/// Uses up the code, and returns the user whose address it proves; `None` if that is another one by now.
+/// Returns true if the code proves the present address of a user, which nobody has proven yet.
+fn is_to_verify(user: &User, right: &RightCode) -> bool {
+    user.proven_email().is_none() && user.email.as_deref() == Some(right.address.as_str())
+}
+
+/// Uses up the code, and returns the user whose address it proves; `None` if another one is due by now.
 async fn keep_in(
     app: &App,
     conn: &mut Conn,
@@ -157,7 +166,7 @@ async fn keep_in(
     let (subject, now) = (right.subject.as_str(), app.now());
     gate::hold(conn, subject).await?;
     let user = user_of(app, conn, proven).await?;
-    if user.email.as_deref() != Some(right.address.as_str())
+    if address_in(app, conn, proven).await?.as_ref() != Some(&right.address)
         || slot.failures(conn).await?.is_locked()
         || !right.spend(conn, (&proven.id, Purpose::Verify)).await?
     {

@@ -8,6 +8,7 @@ use rolecall::Public;
 use super::{
     super::{
         answers::{failed, message},
+        factors::sign_in_again,
         submitted::{Browser, Submitted},
     },
     Fault, page, signed_in,
@@ -15,8 +16,16 @@ use super::{
 use crate::{
     accounts::leaving,
     app::App,
-    login::{browser::store::BrowserSession, password::Typed},
+    error::ApiError,
+    factors::owner::Owner,
+    login::{
+        browser::store::BrowserSession,
+        password::{LoginError, Typed},
+    },
 };
+
+/// The page.
+const PATH: &str = "/account/delete";
 
 /// The page that asks whether to delete the own account.
 #[utoipa::path(get, path = "/account/delete", tag = "sign-in", responses(
@@ -33,7 +42,7 @@ pub(crate) async fn get_delete(_: Public, State(app): State<App>, browser: Brows
     }
 }
 
-/// Delete the own account (`password`).
+/// Delete the own account (`password`); one with a second factor leads through a sign-in with it first.
 #[utoipa::path(post, path = "/account/delete", tag = "sign-in", responses(
     (status = 200, description = "A page: the account is deleted", body = String, content_type = "text/html"),
     (status = 303, description = "To the sign-in"),
@@ -57,8 +66,12 @@ pub(crate) async fn post_delete(
         password: form.get("password"),
         origin: browser.visitor(&app).origin,
     };
-    match leaving::leave(&app, &current.subject_id, &typed).await {
+    let owner = Owner::in_browser(&current, typed.origin.address);
+    match leaving::leave(&app, &owner, &typed).await {
         Ok(()) => message(&app, language, StatusCode::OK, "left", ""),
+        Err(LoginError::Failed(ApiError::StepUp { acr, max_age })) => {
+            sign_in_again(&app, &browser, &current, PATH, (acr, max_age)).await
+        }
         Err(error) => match Fault::of_log_in(error) {
             Ok(fault) => show(&app, &browser, &current, &fault),
             Err(error) => failed(&app, language, error),

@@ -213,4 +213,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "ids of resets",
         include_str!("../../../migrations/0044_ids_of_resets.sql"),
     ),
+    (
+        47,
+        "former addresses",
+        include_str!("../../../migrations/0047_former_addresses.sql"),
+    ),
 ];

@@ -13,6 +13,7 @@ on_both![
     y311_a_factor_that_is_added_under_way_is_asked_for,
     y312_an_administrator_removes_a_lost_factor_within_the_limit,
     y472_administrators_prove_at_their_own_account_what_owners_do,
+    y494_administrators_prove_who_they_are_to_delete_their_own_account,
     nobody_adds_a_factor_for_somebody_else,
     factors_on_the_command_line,
     a_deleted_user_leaves_no_factor,
@@ -299,4 +300,23 @@ async fn y472_administrators_prove_at_their_own_account_what_owners_do(world: Wo
     world.delete(path, &before).await.no_content();
     let name = "SELECT username FROM users WHERE email = 'c@mail.example'";
     assert_eq!(world.db.texts(name).await, ["carol"]);
+}
+
+async fn y494_administrators_prove_who_they_are_to_delete_their_own_account(world: World) {
+    let desk = ["rolecall.users:read", "rolecall.users:write"];
+    world.create_role("helpdesk", &desk).await;
+    let carol = world.create_user("carol", &["helpdesk"]).await;
+    let user = format!("/api/users/{carol}");
+    let stale = world.log_in("carol").await;
+    world.pass_time(STALE);
+    asks_for_sign_in(&world.delete(&user, &stale).await, ", max_age=\"300\"");
+    let password = world.log_in("carol").await;
+    let enrolled = world.enrol("carol").await;
+    let refused = world.delete(&user, &password).await;
+    asks_for_sign_in(&refused, ", acr_values=\"aal2\", max_age=\"300\"");
+    // others are deleted as before
+    let bob = format!("/api/users/{}", world.id_of("bob").await);
+    world.delete(&bob, &password).await.no_content();
+    let both = world.token_with("carol", &enrolled.phone).await;
+    world.delete(&user, &both).await.no_content();
 }

@@ -19,6 +19,7 @@ on_both![
     y403_a_recovery_code_remembers_no_device,
     y474_a_remembered_device_moves_no_address,
     y477_a_role_in_one_tenant_forgets_no_device,
+    y494_a_remembered_device_deletes_no_account,
     no_device_is_remembered_where_that_is_off,
 ];
 
@@ -37,7 +38,9 @@ impl std::ops::Deref for Remembering {
 
 impl Fixture for Remembering {
     async fn on(db: Database) -> Self {
-        let app = TestApp::configured(db, |builder| builder.remember_device(Some(LIFETIME)));
+        let app = TestApp::configured(db, |builder| {
+            builder.remember_device(Some(LIFETIME)).self_delete(true)
+        });
         Self(World::with(app.await).await)
     }
 }
@@ -361,4 +364,25 @@ async fn y477_a_role_in_one_tenant_forgets_no_device(world: Remembering) {
     let cookie = world.remembered("alice", PASSWORD, &enrolled.phone).await;
     world.delete(&path, world.admin().await).await.no_content();
     assert!(!world.asks(&cookie, ("alice", PASSWORD), &[]).await);
+}
+
+async fn y494_a_remembered_device_deletes_no_account(world: Remembering) {
+    let enrolled = world.enrol("alice").await;
+    let cookie = world.remembered("alice", PASSWORD, &enrolled.phone).await;
+    let mut browser = world.device(&cookie);
+    let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+    code_of(&browser.log_in(&flow, "alice", PASSWORD).await);
+    let form = [("password", PASSWORD)];
+    let led = browser.submit("/account/delete", &form).await;
+    let location = led.is(303).header("location").unwrap();
+    let flow = location.strip_prefix("/login?flow=").unwrap().to_owned();
+    let alice = "SELECT COUNT(*) FROM users WHERE username = 'alice'";
+    assert_eq!(world.db.number(alice).await, 1);
+    // that sign-in asks for the factor, and leads back
+    let back = browser.second(&flow, &world.code(&enrolled.phone)).await;
+    let location = back.is(303).header("location");
+    assert_eq!(location, Some("/account/delete"));
+    let left = browser.submit("/account/delete", &form).await;
+    assert!(page(&left, 200).contains("Your account is deleted"));
+    assert_eq!(world.db.number(alice).await, 0);
 }

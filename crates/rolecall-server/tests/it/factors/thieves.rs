@@ -6,16 +6,20 @@ use rolecall_server::config::Quotas;
 use serde_json::json;
 
 use super::{REDIRECT, World, code_of, leads_to_page, page};
-use crate::support::{Browser, Database, Fixture, PASSWORD, SignInAnswer, TestApp, on_both};
+use crate::support::{
+    Browser, Database, Fixture, NEW_PASSWORD, PASSWORD, SignInAnswer, TestApp, on_both,
+};
 
 on_both![
     y484_a_remembered_device_forgives_no_wrong_code,
     y481_a_copy_of_an_earlier_cookie_gets_no_later_proof,
     y482_the_only_tenant_of_a_user_may_ask_for_a_second_factor,
     y483_whoever_knows_the_password_alone_leaves_the_owner_sign_ins,
+    y492_password_grants_that_stop_before_the_factor_leave_the_owner_sign_ins,
+    y493_changes_that_stop_before_the_factor_leave_the_owner_changes,
 ];
 
-/// A world in which devices can be remembered, and somebody may sign in ten times an hour.
+/// A world in which devices can be remembered, and somebody may sign in and change what is theirs ten times an hour.
 struct Guarded(World);
 
 impl std::ops::Deref for Guarded {
@@ -33,6 +37,7 @@ impl Fixture for Guarded {
         let app = TestApp::configured(db, |builder| {
             let quotas = Quotas {
                 log_ins_per_hour: SIGN_INS,
+                own_changes_per_hour: SIGN_INS,
                 ..Quotas::default()
             };
             let device = Some(Duration::from_hours(24));
@@ -151,4 +156,49 @@ async fn y483_whoever_knows_the_password_alone_leaves_the_owner_sign_ins(world: 
     // the owner comes from a device that is known
     let flow = world.half(&mut owner).await;
     code_of(&owner.second(&flow, &world.code(&enrolled.phone)).await);
+}
+
+/// Types the right password until that is refused for the rest of the hour.
+async fn until_refused(statuses: [u16; 2], request: impl AsyncFn() -> u16) {
+    let mut count = 0;
+    loop {
+        let status = request().await;
+        assert!(statuses.contains(&status), "{status}");
+        count += 1;
+        if status == statuses[1] {
+            break;
+        }
+        assert!(count <= SIGN_INS);
+    }
+    assert!(count > 5, "{count}");
+}
+
+async fn y492_password_grants_that_stop_before_the_factor_leave_the_owner_sign_ins(world: Guarded) {
+    let enrolled = world.enrol("alice").await;
+    until_refused([400, 429], async || {
+        world.password_grant("alice", PASSWORD).await.status
+    })
+    .await;
+    let mut owner = Browser::new(&world);
+    let flow = world.half(&mut owner).await;
+    code_of(&owner.second(&flow, &world.code(&enrolled.phone)).await);
+}
+
+async fn y493_changes_that_stop_before_the_factor_leave_the_owner_changes(world: Guarded) {
+    let enrolled = world.enrol("alice").await;
+    until_refused([422, 429], async || {
+        let changed = world.replace_password("alice", PASSWORD, NEW_PASSWORD);
+        changed.await.status
+    })
+    .await;
+    let token = world.token_with("alice", &enrolled.phone).await;
+    world
+        .post("/api/me/recovery-codes", &token, json!({}))
+        .await
+        .is(200);
+    let body = json!({
+        "username": "alice", "current_password": PASSWORD, "new_password": NEW_PASSWORD,
+        "code": world.code(&enrolled.phone),
+    });
+    world.post("/password", "", body).await.no_content();
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod clocks;
 mod codes;
 mod declared;
+mod former;
 mod invitations;
 mod reset;
 mod reset_factor;

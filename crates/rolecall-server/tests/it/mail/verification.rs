@@ -25,13 +25,13 @@ on_both![
     y414_a_code_to_verify_is_bound_to_its_sign_in_and_address,
 ];
 
-const REDIRECT: &str = "https://app.example/cb";
+pub(super) const REDIRECT: &str = "https://app.example/cb";
 const BOB: &str = "bob@mail.example";
 
 /// A server where addresses have to be verified, and an application.
-struct World {
+pub(super) struct World {
     site: Mailing,
-    client: Credentials,
+    pub(super) client: Credentials,
 }
 
 impl std::ops::Deref for World {
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Signs in with the password, which must lead to the page for the address; returns the flow.
-    async fn begin(&self, browser: &mut Browser<'_>, name: &str) -> String {
+    pub(super) async fn begin(&self, browser: &mut Browser<'_>, name: &str) -> String {
         let flow = browser
             .begin(&self.client, REDIRECT, &[("scope", "openid")])
             .await;
@@ -88,7 +88,7 @@ impl World {
         code_in(&mail.text())
     }
 
-    async fn is_verified(&self, name: &str) -> bool {
+    pub(super) async fn is_verified(&self, name: &str) -> bool {
         let sql = format!(
             "SELECT COUNT(*) FROM users WHERE username = '{name}' AND email_verified_at IS NOT NULL"
         );
@@ -96,13 +96,13 @@ impl World {
     }
 }
 
-async fn send(browser: &mut Browser<'_>, flow: &str) -> Response {
+pub(super) async fn send(browser: &mut Browser<'_>, flow: &str) -> Response {
     browser
         .submit("/login/verify/send", &[("flow", flow)])
         .await
 }
 
-async fn type_in(browser: &mut Browser<'_>, flow: &str, code: &str) -> Response {
+pub(super) async fn type_in(browser: &mut Browser<'_>, flow: &str, code: &str) -> Response {
     let form = [("flow", flow), ("code", code)];
     browser.submit("/login/verify", &form).await
 }
