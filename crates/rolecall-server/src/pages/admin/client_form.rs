@@ -326,8 +326,8 @@ async fn update(visit: &Visit, id: &str, form: &Submitted) -> Made<Listed> {
         Err(faults) => return Ok(Err(faults)),
     };
     let changes = changes(wanted);
-    let changed = service::update(&visit.app, visit.caller(), id, &changes).await?;
-    Ok(Ok(changed))
+    let updated = service::update(&visit.app, visit.caller(), id, &changes).await?;
+    Ok(Ok(updated))
 }
 
 /// Returns what a form says as changes: it says all of it but who keeps a secret, which stays.
