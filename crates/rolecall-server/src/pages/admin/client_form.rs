@@ -81,7 +81,7 @@ fn show_new(visit: &Visit, form: ClientForm, faults: &Faults) -> Response {
         is_new: true,
         action: format!("{PATH}/new"),
         back: PATH.to_owned(),
-        presets: presets::forms(),
+        presets: presets::links(&format!("{PATH}/new")),
         may_assign: visit.may_globally(may::WriteAssignments::NAME),
         ..form
     };
