@@ -81,7 +81,7 @@ fn show_new(visit: &Visit, form: ClientForm, faults: &Faults) -> Response {
         is_new: true,
         action: format!("{PATH}/new"),
         back: PATH.to_owned(),
-        presets: presets::forms(),
+        presets: presets::links(&format!("{PATH}/new")),
         may_assign: visit.may_globally(may::WriteAssignments::NAME),
         ..form
     };
@@ -326,8 +326,8 @@ async fn update(visit: &Visit, id: &str, form: &Submitted) -> Made<Listed> {
         Err(faults) => return Ok(Err(faults)),
     };
     let changes = changes(wanted);
-    let changed = service::update(&visit.app, visit.caller(), id, &changes).await?;
-    Ok(Ok(changed))
+    let updated = service::update(&visit.app, visit.caller(), id, &changes).await?;
+    Ok(Ok(updated))
 }
 
 /// Returns what a form says as changes: it says all of it but who keeps a secret, which stays.

@@ -52,7 +52,7 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         next: listing.next(last.as_deref()),
         rows: found.iter().map(row).collect(),
         presets: if may_create {
-            presets::forms()
+            presets::links(&format!("{PATH}/new"))
         } else {
             Vec::new()
         },

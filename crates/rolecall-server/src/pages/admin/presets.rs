@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::{
-    clients::PATH,
     links::link,
     views::{
         client_form::ClientForm,
@@ -165,11 +164,6 @@ pub(super) fn links(path: &str) -> Vec<PresetLink> {
         name: preset.name,
     };
     PRESETS.iter().map(one).collect()
-}
-
-/// Returns a link to the form of each program.
-pub(super) fn forms() -> Vec<PresetLink> {
-    links(&format!("{PATH}/new"))
 }
 
 impl Preset {

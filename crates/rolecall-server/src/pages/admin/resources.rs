@@ -190,7 +190,7 @@ pub(crate) async fn post_resource(
     Segment(id): Segment<String>,
     form: Submitted,
 ) -> Response {
-    let changed = async {
+    let updated = async {
         let wanted = wanted(&form).map_err(Err)?;
         let changes = ResourceChanges {
             name: Some(wanted.name),
@@ -198,10 +198,10 @@ pub(crate) async fn post_resource(
             default_scope: wanted.default_scope.map_or(Patch::Clear, Patch::Set),
             dynamic: Some(wanted.dynamic),
         };
-        let changed = service::update(&visit.app, visit.caller(), &id, &changes).await;
-        changed.map_err(Ok)
+        let updated = service::update(&visit.app, visit.caller(), &id, &changes).await;
+        updated.map_err(Ok)
     };
-    let refused: Result<ApiError, Faults> = match changed.await {
+    let refused: Result<ApiError, Faults> = match updated.await {
         Ok(_) => return visit.done(&path_of(&id), "saved"),
         Err(refused) => refused,
     };

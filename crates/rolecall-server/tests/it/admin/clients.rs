@@ -124,6 +124,7 @@ async fn a_client_is_registered_shown_changed_and_deleted(app: TestApp) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn every_member_of_a_client_is_registered_and_changed(app: TestApp) {
     app.create_role("staff", &["items:read"]).await;
     app.create_role("guest", &[]).await;

@@ -33,6 +33,7 @@ async fn stock(browser: &mut Browser<'_>) -> String {
     path.unwrap_or_else(|| panic!("{location}")).to_owned()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn a_resource_is_registered_changed_and_deleted(app: TestApp) {
     let mut browser = signed_in(&app, "admin").await;
     let text = page(&browser.open(RESOURCES).await, 200);

@@ -113,10 +113,6 @@ pub(crate) struct SignsIn {
 
 /// A secret that is shown once, with what to enter in the other program.
 #[derive(Clone, Debug, Serialize)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the secret itself, beside what is said about it"
-)]
 pub(crate) struct ClientSecret {
     /// The key of the heading.
     pub(crate) title: &'static str,

@@ -165,6 +165,7 @@ pub(super) fn assignments() -> Vec<Assignment> {
 }
 
 /// Samples of the page.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(in super::super) fn samples() -> Vec<Value> {
     let text = || TEXT.to_owned();
     let held = |by: &str| Held {
