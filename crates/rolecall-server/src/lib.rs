@@ -96,6 +96,7 @@ mod own_data;
 mod pages;
 mod patch;
 mod policy;
+mod policy_limits;
 mod prepared;
 mod profile;
 mod quota;

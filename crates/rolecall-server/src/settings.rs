@@ -11,6 +11,8 @@ use crate::{
     profile::declared::ProfileFields,
 };
 
+pub(crate) use crate::policy_limits::PolicyLimits;
+
 /// The settings that the services read.
 #[expect(
     clippy::struct_excessive_bools,
@@ -65,37 +67,6 @@ impl Settings {
     /// Returns true if people who register prove their address by mail first.
     pub(crate) fn registration_by_mail(&self) -> bool {
         self.registration_verify && self.mail.is_some()
-    }
-}
-
-/// The limits of the policy, and of the work for it.
-#[derive(Clone, Debug)]
-pub(crate) struct PolicyLimits {
-    pub(crate) roles: usize,
-    pub(crate) permissions: usize,
-    /// Permissions and wildcards that roles hold themselves.
-    pub(crate) grants: usize,
-    /// Roles that roles inherit directly.
-    pub(crate) edges: usize,
-    /// Pairs of a role and a permission that it gives, or a role that it inherits.
-    pub(crate) effects: usize,
-    /// The time that a request waits for work on a policy.
-    pub(crate) deadline: Duration,
-    /// The number of policies that are worked on at the same time.
-    pub(crate) at_once: usize,
-}
-
-impl Default for PolicyLimits {
-    fn default() -> Self {
-        Self {
-            roles: 10_000,
-            permissions: 20_000,
-            grants: 200_000,
-            edges: 50_000,
-            effects: 20_000_000,
-            deadline: Duration::from_secs(10),
-            at_once: 2,
-        }
     }
 }
 

@@ -167,9 +167,10 @@ pub(crate) async fn events(
             return Ok(Found { rows, next });
         }
         // an index finds all events of one subject at once
-        let skipped = match filter.who.is_empty() {
-            true => store::skip_events(&mut conn, &lowest, &place, limits.window).await?,
-            false => None,
+        let skipped = if filter.who.is_empty() {
+            store::skip_events(&mut conn, &lowest, &place, limits.window).await?
+        } else {
+            None
         };
         match skipped {
             Some(skipped) => place = skipped,

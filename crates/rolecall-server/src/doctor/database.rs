@@ -125,7 +125,7 @@ async fn check_open(app: &App) -> Vec<Finding> {
         profiles(app).await,
         audit_log(app).await,
     ] {
-        findings.push(found.unwrap_or_else(running::unreadable));
+        findings.push(found.unwrap_or_else(|error| running::unreadable(&error)));
     }
     findings.extend(running::check(app).await);
     findings

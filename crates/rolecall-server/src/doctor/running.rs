@@ -56,17 +56,17 @@ pub(super) async fn check(app: &App) -> Vec<Finding> {
     findings.extend(assurance::check(app).await);
     match client_looks(app).await {
         Ok(found) => findings.extend(found),
-        Err(error) => findings.push(unreadable(error)),
+        Err(error) => findings.push(unreadable(&error)),
     }
     for found in [newest_change(app).await, clocks(app).await] {
-        findings.push(found.unwrap_or_else(unreadable));
+        findings.push(found.unwrap_or_else(|error| unreadable(&error)));
     }
     findings
 }
 
 /// Reports that a check could not read the database.
-pub(super) fn unreadable(error: ApiError) -> Finding {
-    Finding::fault("database", chain_of(&error))
+pub(super) fn unreadable(error: &ApiError) -> Finding {
+    Finding::fault("database", chain_of(error))
 }
 
 /// Reports clients that cannot be told of log-outs, since nothing says whose certificates to trust.

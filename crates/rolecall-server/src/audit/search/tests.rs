@@ -168,7 +168,7 @@ async fn compare(app: &App) {
 #[tokio::test]
 async fn a_search_finds_what_a_look_at_every_row_finds() {
     let folder = tempfile::tempdir().unwrap();
-    let app = open(&sqlite_in(folder.path())).await;
+    let app = Box::pin(open(&sqlite_in(folder.path()))).await;
     fill(&app).await;
     compare(&app).await;
     let later = Filter {
@@ -183,7 +183,7 @@ async fn a_search_finds_the_same_on_postgresql() {
     let Some(url) = postgres_database("audit_search").await else {
         return;
     };
-    let app = open(&url).await;
+    let app = Box::pin(open(&url)).await;
     fill(&app).await;
     compare(&app).await;
 }

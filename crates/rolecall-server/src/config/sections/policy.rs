@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{config::values, settings::PolicyLimits};
+use crate::{config::values, policy_limits::PolicyLimits};
 
 /// Section `policy`.
 #[derive(Clone, Debug, Deserialize)]

@@ -333,10 +333,9 @@ struct File<T> {
 
 async fn export(visit: &Visit) -> Result<Response, ApiError> {
     let form = Form::read(&visit.query);
-    let filter = match filter(visit, &form).await? {
-        Ok(filter) => filter,
+    let Ok(filter) = filter(visit, &form).await? else {
         // the list says what is wrong
-        Err(_) => return list(visit).await,
+        return list(visit).await;
     };
     let part = Part::read(visit, &form, &filter, search::EXPORT).await?;
     let next = part.next();

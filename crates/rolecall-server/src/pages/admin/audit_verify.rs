@@ -28,19 +28,14 @@ pub(crate) async fn get_verify(_: Public, visit: Visit) -> Response {
 /// Verifies the log, and says what came of it.
 pub(crate) async fn post_verify(_: Public, visit: Visit, form: Submitted) -> Response {
     let mark = form.get("mark").trim().to_owned();
-    let known = match mark.as_str() {
-        "" => None,
-        text => match text.parse() {
-            Ok(known) => Some(known),
-            Err(_) => {
-                let faults = Faults::of("mark", "admin-no-mark");
-                let view = Verification {
-                    mark,
-                    verdict: None,
-                };
-                return visit.show_with(TEMPLATE, &view, &faults);
-            }
-        },
+    let known = Some(mark.as_str()).filter(|mark| !mark.is_empty());
+    let Ok(known) = known.map(str::parse).transpose() else {
+        let faults = Faults::of("mark", "admin-no-mark");
+        let view = Verification {
+            mark,
+            verdict: None,
+        };
+        return visit.show_with(TEMPLATE, &view, &faults);
     };
     let verdict = match verify(&visit, known).await {
         Ok(verdict) => verdict,

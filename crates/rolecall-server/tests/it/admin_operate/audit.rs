@@ -9,6 +9,7 @@ use crate::support::{PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
     the_log_is_searched_by_who_what_about_and_when,
+    people_are_links_and_a_wrong_time_is_named,
     every_entry_is_on_one_page_of_the_list_and_in_the_file,
     events_are_searched_and_each_has_an_address,
     an_entry_shows_all_its_members_and_those_beside_it,
@@ -43,7 +44,8 @@ async fn by_api(app: &TestApp) -> Vec<Value> {
     items.flatten().flatten().collect()
 }
 
-async fn the_log_is_searched_by_who_what_about_and_when(app: TestApp) {
+/// Makes changes by two administrators, minutes apart; returns the ids of `alice` and of the second one.
+async fn furnish(app: &TestApp) -> (String, String) {
     app.create_role("editor", &["items:read"]).await;
     let alice = app.create_user("alice", &["editor"]).await;
     let second = app.create_user("second", &["rolecall.admin"]).await;
@@ -52,6 +54,11 @@ async fn the_log_is_searched_by_who_what_about_and_when(app: TestApp) {
     let role = json!({ "name": "third" });
     app.post("/api/roles", &by_second, role).await.is(201);
     app.unassign(&alice, "editor").await;
+    (alice, second)
+}
+
+async fn the_log_is_searched_by_who_what_about_and_when(app: TestApp) {
+    let (alice, second) = furnish(&app).await;
     let mut browser = signed_in(&app, "admin").await;
     let all = by_api(&app).await;
     let wanted = |is_one: &dyn Fn(&Value) -> bool| -> Vec<i64> {
@@ -116,6 +123,11 @@ async fn the_log_is_searched_by_who_what_about_and_when(app: TestApp) {
         }
     }
     assert!(!wanted(&|one| action(one, "role.unassigned")).is_empty());
+}
+
+async fn people_are_links_and_a_wrong_time_is_named(app: TestApp) {
+    let (_, second) = furnish(&app).await;
+    let mut browser = signed_in(&app, "admin").await;
     let shown = page(&browser.open(AUDIT).await, 200);
     has(&shown, &[">second</a>", &format!("/admin/users/{second}")]);
     let wrong = page(&browser.open(&format!("{AUDIT}?from=noon")).await, 422);

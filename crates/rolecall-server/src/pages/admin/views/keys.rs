@@ -52,10 +52,11 @@ pub(crate) const PURPOSES: [&str; 2] = ["admin-key-access", "admin-key-id-token"
 
 /// Samples of the page.
 pub(in super::super) fn samples() -> Vec<Value> {
-    let row = |(place, state): (usize, &'static str)| Row {
+    let purposes = PURPOSES.into_iter().cycle();
+    let row = |((place, state), purpose): ((usize, &'static str), &'static str)| Row {
         kid: TEXT.to_owned(),
         algorithm: TEXT.to_owned(),
-        purpose: PURPOSES[place % PURPOSES.len()],
+        purpose,
         state,
         signs: place == 1,
         days: (place > 0).then_some(12),
@@ -69,7 +70,12 @@ pub(in super::super) fn samples() -> Vec<Value> {
         },
     };
     let full = Keys {
-        rows: STATES.into_iter().enumerate().map(row).collect(),
+        rows: STATES
+            .into_iter()
+            .enumerate()
+            .zip(purposes)
+            .map(row)
+            .collect(),
         may_rotate: true,
         early_until: Some(Time::sample()),
         is_configured: false,
