@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{REDIRECT, World, code_of, leads_to_page, page};
 use crate::support::{
-    Browser, Database, Fixture, NEW_PASSWORD, PASSWORD, SignInAnswer, TestApp, on_both,
+    Browser, Database, Fixture, NEW_PASSWORD, PASSWORD, Response, SignInAnswer, TestApp, on_both,
 };
 
 on_both![
@@ -159,10 +159,10 @@ async fn y483_whoever_knows_the_password_alone_leaves_the_owner_sign_ins(world: 
 }
 
 /// Types the right password until that is refused for the rest of the hour.
-async fn until_refused(statuses: [u16; 2], request: impl AsyncFn() -> u16) {
+async fn until_refused(statuses: [u16; 2], request: impl AsyncFn() -> Response) {
     let mut count = 0;
     loop {
-        let status = request().await;
+        let status = request().await.status.as_u16();
         assert!(statuses.contains(&status), "{status}");
         count += 1;
         if status == statuses[1] {
@@ -176,7 +176,7 @@ async fn until_refused(statuses: [u16; 2], request: impl AsyncFn() -> u16) {
 async fn y492_password_grants_that_stop_before_the_factor_leave_the_owner_sign_ins(world: Guarded) {
     let enrolled = world.enrol("alice").await;
     until_refused([400, 429], async || {
-        world.password_grant("alice", PASSWORD).await.status
+        world.password_grant("alice", PASSWORD).await
     })
     .await;
     let mut owner = Browser::new(&world);
@@ -188,7 +188,7 @@ async fn y493_changes_that_stop_before_the_factor_leave_the_owner_changes(world:
     let enrolled = world.enrol("alice").await;
     until_refused([422, 429], async || {
         let changed = world.replace_password("alice", PASSWORD, NEW_PASSWORD);
-        changed.await.status
+        changed.await
     })
     .await;
     let token = world.token_with("alice", &enrolled.phone).await;
