@@ -106,7 +106,7 @@ FORGED = [name for claim in NAMES for name in (
 TOKENS = ["OIDC_access_token", "OIDC-access-token", "oidc_access-token", "OIDC-Access-Token-Expires"]
 
 
-def test_y490_a_client_cannot_forge_its_identity(issuer, site):
+def test_y504_a_client_cannot_forge_its_identity(issuer, site):
     alice = person(site, issuer, ALICE)
     token = api.login(issuer.url, "alice").access_token
     plain = identity(alice.get("/users/")), identity(site.get("/api/users/", token))

@@ -84,7 +84,7 @@ FORGED = [f"X-Forwarded-{name}" for name in NAMES]
 LOOKALIKES = [name.replace("-", "_") for name in FORGED] + ["X-Forwarded_Groups", "x_forwarded-user"]
 
 
-def test_y491_a_client_cannot_forge_its_identity(dev, site):
+def test_y505_a_client_cannot_forge_its_identity(dev, site):
     def identity(**headers):
         found = received_headers(member.get("/", **headers))
         return {name: found.get(f"x-forwarded-{name.lower()}") for name in NAMES}

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn y497_a_secret_is_set_or_not_and_nothing_more_is_shown() {
+    fn y509_a_secret_is_set_or_not_and_nothing_more_is_shown() {
         let sections = shown();
         for key in ["tokens.secret", "mail.url"] {
             let row = one(&sections, key);

@@ -14,7 +14,7 @@ on_both![
     a_client_without_a_secret_gets_none,
     a_client_keeps_its_id_and_secret,
     two_secrets_work_side_by_side_and_the_old_one_is_ended,
-    y490_a_secret_is_shown_once_and_is_nowhere_afterwards,
+    y506_a_secret_is_shown_once_and_is_nowhere_afterwards,
     what_is_wrong_with_a_client_is_said_at_its_field,
     a_client_gets_a_role_and_loses_it,
     clients_are_listed_page_by_page,
@@ -22,7 +22,7 @@ on_both![
     y464_a_tenant_administrator_sees_no_clients,
     y466_whatever_changes_a_client_needs_a_fresh_proof,
     y466_a_role_of_rolecall_for_a_client_needs_a_fresh_proof,
-    y491_nobody_registers_more_than_they_hold,
+    y507_nobody_registers_more_than_they_hold,
     y460_hostile_members_stay_text_on_every_page_of_a_client,
 ];
 
@@ -355,7 +355,7 @@ async fn two_secrets_work_side_by_side_and_the_old_one_is_ended(app: TestApp) {
     app.act_as(&newest).await;
 }
 
-async fn y490_a_secret_is_shown_once_and_is_nowhere_afterwards(app: TestApp) {
+async fn y506_a_secret_is_shown_once_and_is_nowhere_afterwards(app: TestApp) {
     let mut browser = signed_in(&app, "admin").await;
     let made = register(&mut browser, "worker", &[("grants", "client_credentials")]).await;
     assert_eq!(made.header("cache-control"), Some("no-store"));
@@ -696,7 +696,7 @@ async fn y466_a_role_of_rolecall_for_a_client_needs_a_fresh_proof(app: TestApp) 
     assert_eq!(stored.texts("roles"), ["editor"]);
 }
 
-async fn y491_nobody_registers_more_than_they_hold(app: TestApp) {
+async fn y507_nobody_registers_more_than_they_hold(app: TestApp) {
     let own = [
         "rolecall.clients:read",
         "rolecall.clients:write",

@@ -7,7 +7,7 @@ use crate::support::{Browser, Credentials, TestApp, claims, on_both, part};
 
 on_both![
     what_is_shown_is_what_a_sign_in_gives,
-    y492_a_trial_leaves_nothing_that_anybody_could_use,
+    y508_a_trial_leaves_nothing_that_anybody_could_use,
     a_trial_says_why_a_sign_in_would_be_refused,
     a_trial_is_for_the_tenant_in_which_the_administrator_acts,
     y461_a_trial_is_for_those_who_may_read_clients,
@@ -110,7 +110,7 @@ async fn what_is_shown_is_what_a_sign_in_gives(app: TestApp) {
     }
 }
 
-async fn y492_a_trial_leaves_nothing_that_anybody_could_use(app: TestApp) {
+async fn y508_a_trial_leaves_nothing_that_anybody_could_use(app: TestApp) {
     let (client, path) = prepare(&app, json!({})).await;
     let mut browser = signed_in(&app, "boss").await;
     let mut before = Vec::new();
