@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{RoleName, Timestamp};
+use rolecall_core::{RoleName, TenantName, Timestamp};
+use serde_json::{Map, Value, json};
 
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     accounts::store as accounts,
     app::App,
     authority::subject::Subject,
+    clients::store::Client,
     store::Conn,
     tokens::{
         access_token::Issued,
@@ -73,7 +75,13 @@ pub(super) async fn add_to(
     };
     let user = accounts::find_user(conn, &identified.subject.id, identified.now).await?;
     let user = user.ok_or(OAuthError::InvalidGrant)?;
-    let roles = shown_roles(identified.granted.roles.iter());
+    let granted = identified.granted;
+    let held = HeldRoles {
+        tenant: granted.tenant.as_ref().map(TenantName::as_str),
+        all: granted.roles.clone(),
+        global: granted.global.as_ref().map(|global| global.roles.clone()),
+    };
+    let roles = held.shown_to(client);
     let facts = UserFacts {
         username: &user.username,
         email: user.email.as_deref(),
@@ -89,14 +97,40 @@ pub(super) async fn add_to(
         amr: identified.amr,
         nonce: identified.nonce,
         access_token: &issued.access_token,
-        claims: claims::of_user(&facts, scopes, identified.named),
+        claims: held.with_tenant(claims::of_user(&facts, scopes, identified.named)),
         now: identified.now,
     };
     issued.id_token = Some(id_token::sign(app, &token)?);
     Ok(())
 }
 
-/// Returns the roles that a relying party sees: never rolecall's own.
-pub(super) fn shown_roles<'a>(roles: impl Iterator<Item = &'a RoleName>) -> BTreeSet<RoleName> {
-    roles.filter(|role| !role.is_reserved()).cloned().collect()
+/// The roles of a session, and the tenant that it is for.
+pub(super) struct HeldRoles<'a> {
+    pub(super) tenant: Option<&'a str>,
+    pub(super) all: BTreeSet<RoleName>,
+    /// Those that are held without the tenant.
+    pub(super) global: Option<BTreeSet<RoleName>>,
+}
+
+impl HeldRoles<'_> {
+    /// Returns the roles that a relying party sees: never rolecall's own. The browser can name any tenant to a client that is
+    /// registered for none; such a client may compare none, so that it sees what is held without one.
+    pub(super) fn shown_to(&self, client: &Client) -> BTreeSet<RoleName> {
+        let none = BTreeSet::new();
+        let roles = if self.tenant.is_some() && client.sign_in.tenant.is_none() {
+            self.global.as_ref().unwrap_or(&none)
+        } else {
+            &self.all
+        };
+        let shown = roles.iter().filter(|role| !role.is_reserved());
+        shown.cloned().collect()
+    }
+
+    /// Adds the tenant to claims about the user.
+    pub(super) fn with_tenant(&self, mut claims: Map<String, Value>) -> Map<String, Value> {
+        if let Some(tenant) = self.tenant {
+            claims.insert("tenant".to_owned(), json!(tenant));
+        }
+        claims
+    }
 }

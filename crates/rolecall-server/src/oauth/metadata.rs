@@ -81,6 +81,7 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
         "amr",
         "sid",
         "nonce",
+        "tenant",
     ];
     json!({
         "userinfo_endpoint": at("/userinfo"),

@@ -5,12 +5,13 @@ use rolecall_core::{Audience, SubjectKind};
 use serde_json::{Map, Value, json};
 
 use super::{
-    identity::shown_roles,
+    identity::HeldRoles,
     known_token::{Known, look_up},
 };
 use crate::{
     accounts::store as accounts,
     app::App,
+    clients::store as clients,
     error::ApiError,
     sessions::store as sessions,
     tokens::{
@@ -24,7 +25,10 @@ pub(crate) struct Presenter {
     subject: String,
     /// `None` for the token of a client.
     session: Option<String>,
+    tenant: Option<String>,
     roles: Vec<String>,
+    /// Those that are held without the tenant.
+    global_roles: Vec<String>,
 }
 
 impl From<&Principal> for Presenter {
@@ -34,7 +38,13 @@ impl From<&Principal> for Presenter {
         Self {
             subject: caller.subject().to_owned(),
             session: session.map(str::to_owned),
+            tenant: caller.tenant().map(str::to_owned),
             roles: caller.roles().map(str::to_owned).collect(),
+            global_roles: caller
+                .roles()
+                .filter(|role| caller.has_global_role(role))
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }
@@ -79,7 +89,9 @@ async fn in_form_token(app: &App, token: &str) -> Result<Presenter, ApiError> {
                 .sid
                 .filter(|_| claims.subject_kind == SubjectKind::User),
             subject: claims.sub,
+            tenant: claims.tenant,
             roles: claims.roles,
+            global_roles: claims.global.map(|global| global.roles).unwrap_or_default(),
         }),
         _ => Err(ApiError::Denied(Denial::InvalidToken)),
     }
@@ -109,9 +121,18 @@ pub(crate) async fn claims(app: &App, caller: &Presenter) -> Result<Map<String, 
     }
     let user = accounts::find_user(&mut conn, &caller.subject, app.now()).await?;
     let user = user.ok_or(ApiError::NotOpenid)?;
-    let roles = caller.roles.iter();
-    let roles: Vec<_> = roles.filter_map(|role| role.parse().ok()).collect();
-    let roles = shown_roles(roles.iter());
+    let client = match &session {
+        Some(session) => clients::find(&mut conn, &session.client_id).await?,
+        None => None,
+    };
+    let client = client.ok_or(ApiError::NotOpenid)?;
+    let named = |roles: &[String]| roles.iter().filter_map(|role| role.parse().ok()).collect();
+    let held = HeldRoles {
+        tenant: caller.tenant.as_deref(),
+        all: named(&caller.roles),
+        global: Some(named(&caller.global_roles)),
+    };
+    let roles = held.shown_to(&client);
     let facts = UserFacts {
         username: &user.username,
         email: user.email.as_deref(),
@@ -119,7 +140,8 @@ pub(crate) async fn claims(app: &App, caller: &Presenter) -> Result<Map<String, 
         updated_at: user.updated_at,
         roles: &roles,
     };
-    let mut claims = claims::of_user(&facts, &identity.scopes, &identity.claims);
+    let claims = claims::of_user(&facts, &identity.scopes, &identity.claims);
+    let mut claims = held.with_tenant(claims);
     claims.insert("sub".to_owned(), json!(caller.subject));
     Ok(claims)
 }

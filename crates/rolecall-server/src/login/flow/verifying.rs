@@ -124,11 +124,7 @@ async fn keep(
     let mut proven = flow.clone();
     proven.proofs.add(Proof::address(&right.address, app.now()));
     let user = user_of(app, &mut app.store().read().await?, flow).await?;
-    let kept = if !is_to_verify(&user, right) {
-        app.store()
-            .write(async |conn: &mut Conn| keep_in(app, conn, &proven, visitor, of).await)
-            .await?
-    } else {
+    let kept = if is_to_verify(&user, right) {
         let caller = Caller::As { user_id: subject };
         app.change_as(caller, async |change: &mut Change<'_>| {
             let user = keep_in(app, change.conn(), &proven, visitor, of).await?;
@@ -138,6 +134,10 @@ async fn keep(
             Ok::<_, FlowError>(user)
         })
         .await?
+    } else {
+        app.store()
+            .write(async |conn: &mut Conn| keep_in(app, conn, &proven, visitor, of).await)
+            .await?
     };
     if kept.is_none() {
         return Ok(None);

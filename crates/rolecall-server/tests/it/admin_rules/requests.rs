@@ -266,8 +266,8 @@ async fn y499_a_name_with_the_form_of_an_id_catches_nothing(app: TestApp) {
     let named = json!({ "username": gina });
     let body = json!({ "username": gina, "password": PASSWORD });
     for refused in [
-        app.post("/api/users", &token, body.clone()).await,
-        app.patch(format!("/api/users/{mallory}"), &token, named)
+        app.post("/api/users", token, body.clone()).await,
+        app.patch(format!("/api/users/{mallory}"), token, named)
             .await,
         app.post("/register", "", body).await,
     ] {

@@ -13,6 +13,7 @@ on_both![
     y282_a_session_without_a_tenant_of_the_client_goes_on_without_it,
     y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in,
     y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client,
+    y510_a_tenant_that_the_browser_names_gives_no_roles_to_a_client_without_one,
     y307_a_log_in_with_a_password_asks_who_may_sign_in,
     y308_a_client_that_has_to_ask_from_now_on_keeps_no_session_of_before,
 ];
@@ -39,6 +40,38 @@ impl Site {
     async fn change_client(&self, client: &Credentials, change: Value) {
         let path = format!("/api/clients/{}", client.id);
         self.patch(path, self.admin().await, change).await.is(200);
+    }
+}
+
+async fn y510_a_tenant_that_the_browser_names_gives_no_roles_to_a_client_without_one(site: Site) {
+    let alice = site.id_of("alice").await;
+    site.create_role("chief", &["items:write"]).await;
+    site.assign_in(&alice, "chief", "acme").await;
+    for (tenant, sees) in [
+        (json!(null), false),
+        (json!("acme"), true),
+        (json!("ask"), true),
+    ] {
+        let members = json!({ "consent": "skip", "tenant": tenant, "claims_in_id_token": true });
+        let client = create_client(&site, "relying", members).await;
+        let mut browser = Browser::new(&site);
+        let scope = [("scope", "openid roles groups"), ("tenant", "acme")];
+        let answer = browser.sign_in(&client, REDIRECT, &scope).await;
+        let tokens = site.redeem(&client, answer.code(), REDIRECT, &[]).await;
+        let access = tokens.is(200).text("access_token");
+        let told = site.get("/userinfo", &access).await;
+        for shown in [claims(&tokens.text("id_token")), told.is(200).json.clone()] {
+            assert_eq!(shown["tenant"], "acme", "{shown}");
+            for name in ["roles", "groups"] {
+                let roles = shown[name].as_array().unwrap();
+                assert_eq!(roles.contains(&json!("chief")), sees, "{tenant} {shown}");
+            }
+        }
+        // what compares the tenant gets all of it
+        let carried = claims(&access);
+        assert_eq!(carried["tenant"], "acme");
+        let path = format!("/api/clients/{}", client.id);
+        site.delete(path, site.admin().await).await.no_content();
     }
 }
 
