@@ -8,7 +8,7 @@ use crate::tools::Workspace;
 pub(crate) fn functions() -> BTreeSet<String> {
     let workspace = Workspace::find();
     let mut names = BTreeSet::new();
-    let mut folders: Vec<PathBuf> = ["crates", "tests", "examples", "xtask"]
+    let mut folders: Vec<PathBuf> = ["crates", "tests", "examples", "sdk", "xtask"]
         .iter()
         .map(|name| workspace.path(name))
         .collect();

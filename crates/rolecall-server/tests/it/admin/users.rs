@@ -451,7 +451,7 @@ async fn a_selection_is_previewed_and_changed(app: TestApp) {
 async fn y501_a_selection_with_oneself_shows_how_far_it_came(app: TestApp) {
     app.create_user("other", &["rolecall.admin"]).await;
     let ids = [
-        app.create_user("alice", &[]).await,
+        app.create_user("aaron", &[]).await,
         app.id_of("admin").await,
         app.create_user("bob", &[]).await,
     ];
