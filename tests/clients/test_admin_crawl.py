@@ -6,6 +6,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 import api
+import databases
 import programs
 import sign_in
 
@@ -28,38 +29,53 @@ ROLES = {
 MOST = 300
 
 
-@pytest.fixture(scope="module")
-def site():
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def site(request, tmp_path_factory):
     """A server with something on each page, and people who may see different parts of it."""
-    with programs.dev() as server:
-        admin = api.login(server.url, "admin")
-        for role, permissions in ROLES.items():
-            admin.post("/api/roles", json={"name": role})
-            for permission in permissions:
-                assert admin.put(f"/api/roles/{role}/permissions/rolecall.{permission}").status_code < 300
-        admin.post("/api/permissions", json={"name": "books:read"})
-        admin.post("/api/roles", json={"name": "librarian", "description": "Lends \"books\" & more"})
-        admin.put("/api/roles/librarian/permissions/books:read")
-        admin.put("/api/roles/librarian/juniors/user")
-        for name, roles in PEOPLE.items():
-            body = {"username": name, "password": programs.PASS_PHRASE, "roles": roles}
-            assert admin.post("/api/users", json=body).status_code == 201
-        body = {"username": "manager", "password": programs.PASS_PHRASE}
-        manager = admin.post("/api/users", json=body).json()["id"]
-        assert admin.put(f"/api/users/{manager}/roles/branch-manager?tenant=acme", json={}).status_code < 300
-        assert admin.put(f"/api/users/{manager}/roles/librarian?tenant=acme", json={}).status_code < 300
-        api.create_client(admin, "client_credentials")
-        admin.post("/api/resources", json={"uri": "https://books.example", "name": "Books"})
-        admin.post("/api/constraints", json={
-            "name": "apart", "kind": "static", "roles": ["librarian", "log-reader"], "at_most": 1})
+    if request.param == "sqlite":
+        with programs.serve(ROLECALL_REGISTRATION__MODE="open") as server:
+            furnish(server)
+            yield server
+        return
+    with databases.Postgres(tmp_path_factory.mktemp("postgres")) as postgres, \
+            programs.serve(**databases.node_settings(postgres.url())) as server:
+        furnish(server)
         yield server
 
 
-def visitor(site, username, password=programs.PASS_PHRASE):
+def furnish(server):
+    server.add_user("root", "rolecall.admin")
+    server.add_user("alice")
+    admin = api.login(server.url, "root", programs.PASS_PHRASE)
+    for role, permissions in ROLES.items():
+        admin.post("/api/roles", json={"name": role})
+        for permission in permissions:
+            assert admin.put(f"/api/roles/{role}/permissions/rolecall.{permission}").status_code < 300
+    admin.post("/api/permissions", json={"name": "books:read"})
+    for role in ("librarian", "chief"):
+        assert admin.post("/api/roles", json={"name": role, "description": "Lends \"books\" & more"}).status_code == 201
+    admin.put("/api/roles/librarian/permissions/books:read")
+    assert admin.put("/api/roles/chief/juniors/librarian").status_code < 300
+    for name, roles in PEOPLE.items():
+        if name != "root":
+            body = {"username": name, "password": programs.PASS_PHRASE, "roles": roles}
+            assert admin.post("/api/users", json=body).status_code == 201
+    body = {"username": "manager", "password": programs.PASS_PHRASE}
+    manager = admin.post("/api/users", json=body).json()["id"]
+    for role in ("branch-manager", "librarian"):
+        assert admin.put(f"/api/users/{manager}/roles/{role}?tenant=acme", json={}).status_code < 300
+    api.create_client(admin, "client_credentials")
+    body = {"uri": "https://books.example", "name": "Books", "objects": ["books"]}
+    assert admin.post("/api/resources", json=body).status_code == 201
+    body = {"name": "apart", "kind": "static", "roles": ["librarian", "log-reader"], "at_most": 1}
+    assert admin.post("/api/constraints", json=body).status_code == 201
+
+
+def visitor(site, username):
     """A browser in which somebody has signed in to the pages."""
     visitor = sign_in.Visitor(site.url)
     page = visitor.open("/admin")
-    visitor.submit(page, "/login", username=username, password=password)
+    visitor.submit(page, "/login", username=username, password=programs.PASS_PHRASE)
     return visitor
 
 
@@ -134,7 +150,7 @@ def test_a_tenant_administrator_sees_the_tenant_alone(site):
 def test_users_without_a_role_of_rolecall_and_strangers_see_nothing(site):
     everything = crawl(visitor(site, "root"))
     assert len(everything) > 40
-    plain, stranger = visitor(site, "alice", programs.PASSWORD), sign_in.Visitor(site.url)
+    plain, stranger = visitor(site, "alice"), sign_in.Visitor(site.url)
     for address in everything:
         assert plain.get(address).status_code == 403, address
         led = stranger.get(address)
