@@ -66,7 +66,6 @@ mod consents;
 mod decisions;
 mod demo;
 mod docs;
-#[cfg(feature = "cli")]
 mod doctor;
 mod embedded;
 mod error;

@@ -3,32 +3,25 @@
 mod assurance;
 mod breached;
 mod configuration;
+#[cfg(feature = "cli")]
 mod database;
+#[cfg(feature = "cli")]
 mod files;
 pub(crate) mod finding;
 pub(crate) mod mail;
 mod pages;
 mod passkeys;
 pub(crate) mod running;
+#[cfg(feature = "cli")]
 mod system;
+#[cfg(feature = "cli")]
+mod whole;
 
-use rolecall::{Clock as _, SystemClock};
+#[cfg(feature = "cli")]
+pub(crate) use self::{
+    configuration::{NO_TLS, remarks},
+    whole::run_checks,
+};
 
-pub(crate) use self::configuration::{NO_TLS, remarks};
-use self::finding::Finding;
-use crate::{config::Config, outgoing::trusts_anybody, store::integrity::Depth};
-
-/// Runs all checks on a valid configuration. `depth` is that of the check of a SQLite file.
-pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
-    let mut findings = configuration::check(config, SystemClock.now());
-    findings.push(breached::check(config, depth));
-    findings.extend(pages::check(config));
-    findings.push(mail::check(config, trusts_anybody()));
-    findings.extend(system::check(config).await);
-    findings.extend(files::check(config));
-    findings.extend(database::check(config, depth).await);
-    findings
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests;

@@ -1,16 +1,17 @@
 use std::{fs, path::Path};
 
 use super::{
-    finding::{CHECKS, Severity},
+    finding::{CHECKS, Finding, Severity},
     *,
 };
 use crate::{
     app::App,
     authority::caller::Caller,
-    config::Sources,
+    config::{Config, Sources},
     configured, demo,
     roles::definition::{self, NewRole},
     start,
+    store::integrity::Depth,
 };
 
 const CALLER: Caller<'_> = Caller::CommandLine {

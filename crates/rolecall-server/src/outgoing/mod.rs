@@ -10,5 +10,4 @@ mod special_use;
 pub(crate) mod target;
 pub(crate) mod trust;
 
-#[cfg(feature = "cli")]
 pub(crate) use trust::trusts_anybody;

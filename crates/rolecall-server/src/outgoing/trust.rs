@@ -13,7 +13,6 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto::
 pub(crate) struct NoRoots;
 
 /// Returns true if the system names certificates to trust.
-#[cfg(feature = "cli")]
 pub(crate) fn trusts_anybody() -> bool {
     required().is_ok()
 }
