@@ -10,7 +10,10 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
 };
 
-use crate::store::{Columns, FromRow, StoreError, parse};
+use crate::{
+    authority::subject::Assigned,
+    store::{Columns, FromRow, StoreError, parse},
+};
 
 /// Defines an enum whose variants are words in requests and in the database.
 macro_rules! words {
@@ -238,6 +241,18 @@ impl SignIn {
     /// Returns true if a user with these roles, inherited ones included, may sign in.
     pub(crate) fn admits(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.who.is_empty() || self.who.iter().any(|role| roles.contains(role))
+    }
+
+    /// Returns the assignments by which somebody may sign in. The browser can name any tenant to a client that is registered
+    /// for none: what is held there does not count.
+    pub(crate) fn counted<'a>(
+        &self,
+        assigned: &'a [Assigned],
+    ) -> impl Iterator<Item = &'a Assigned> + use<'a> {
+        let has_tenant = self.tenant.is_some();
+        assigned
+            .iter()
+            .filter(move |one| has_tenant || !one.in_tenant)
     }
 
     /// Returns true if a sign-in for this tenant, or for none, may be one of this client.

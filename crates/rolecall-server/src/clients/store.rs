@@ -345,7 +345,8 @@ pub(crate) async fn names_needing_more(conn: &mut Conn) -> Result<Vec<String>, S
         .collect())
 }
 
-/// Returns all who were shown a secret of a client, directly or through a client that they control.
+/// Returns all who were shown a secret of a client, directly or through a client that they control. None if that is not
+/// known of one of these clients, as of one that is deleted.
 pub(crate) async fn all_controllers(
     conn: &mut Conn,
     client: &str,
@@ -353,7 +354,11 @@ pub(crate) async fn all_controllers(
     let mut found = BTreeSet::new();
     let mut open = vec![client.to_owned()];
     while let Some(client) = open.pop() {
-        for actor in controllers(conn, &client).await? {
+        let own = controllers(conn, &client).await?;
+        if own.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        for actor in own {
             let through = actor.strip_prefix("client:").map(str::to_owned);
             if found.insert(actor) {
                 open.extend(through);

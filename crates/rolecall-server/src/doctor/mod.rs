@@ -23,5 +23,6 @@ pub(crate) use self::{
     whole::run_checks,
 };
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod tests;

@@ -231,7 +231,7 @@ async fn clients_that_nobody_can_sign_in_through_are_named() {
     execute(
         &app,
         "INSERT INTO clients (id, name, public, grants, audiences, scope, redirect_uris, created_at, updated_at, application, sign_in) \
-         VALUES ('a', 'shop-a', TRUE, '[]', '[]', '', '[]', 0, 0, 'spa', '{}'), ('b', 'shop-b', TRUE, '[]', '[]', '', '[]', 0, 0, 'spa', '{}')",
+         VALUES ('a', 'shop-a', TRUE, '[]', '[]', '', '[]', 0, 0, 'browser', '{}'), ('b', 'shop-b', TRUE, '[]', '[]', '', '[]', 0, 0, 'browser', '{}')",
     )
     .await;
     assert_eq!(severity(&off, "assurance").await, None);

@@ -129,8 +129,8 @@ fn admits_until(
     if sign_in.who.is_empty() {
         return Some(Timestamp::MAX);
     }
-    let admitting = assigned
-        .iter()
+    let admitting = sign_in
+        .counted(assigned)
         .filter(|one| sign_in.admits(&policy.closure([&one.role])));
     let ends = admitting.map(|one| one.ends.unwrap_or(Timestamp::MAX));
     // tokens end with a second

@@ -65,7 +65,7 @@ async fn is_admitted(
     };
     let has_tenant =
         sign_in.tenant.is_none() || tenant.is_none() || subject.tenant_roles().next().is_some();
-    let mut roles = subject.assigned.iter().map(|one| &one.role);
+    let mut roles = sign_in.counted(&subject.assigned).map(|one| &one.role);
     Ok(has_tenant
         && (sign_in.who.is_empty() || roles.any(|role| sign_in.admits(&policy.closure([role])))))
 }

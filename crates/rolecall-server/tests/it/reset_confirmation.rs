@@ -122,17 +122,27 @@ async fn y500_who_controls_a_client_through_another_is_no_second_person(app: Tes
     app.create_role("helpdesk", &permissions).await;
     let alice = app.create_user("alice", &[]).await;
     let mut token = help_desk(&app, "harry").await;
+    let mut clients = Vec::new();
     for name in ["first", "second"] {
         let body = json!({ "name": name, "grants": ["client_credentials"], "roles": ["helpdesk"] });
         let made = app.post("/api/clients", &token, body).await;
         let (id, secret) = (made.is(201).text("client_id"), made.text("client_secret"));
         token = app.act_as(&Credentials::new(&id, &secret)).await;
+        clients.push(id);
     }
     make(&app, &token, &alice).await;
     let harry = app.log_in("harry").await;
     confirm(&app, &harry, &alice)
         .await
         .violates("second_person");
+    // nor if nobody can say any more who controls a client between them
+    let path = format!("/api/clients/{}", clients[0]);
+    app.delete(path, &harry).await.no_content();
+    make(&app, &token, &alice).await;
+    confirm(&app, &harry, &alice)
+        .await
+        .violates("second_person");
+    make(&app, &harry, &alice).await;
     let henry = help_desk(&app, "henry").await;
     confirm(&app, &henry, &alice).await.no_content();
 }

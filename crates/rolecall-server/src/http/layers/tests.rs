@@ -315,6 +315,7 @@ async fn without_configured_origins_there_is_no_cors() {
 fn x069_the_log_line_names_route_and_subject_and_never_query_headers_or_body() {
     let output = crate::logging::testing::logged(true, "info", || {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .unwrap();
         runtime.block_on(async {

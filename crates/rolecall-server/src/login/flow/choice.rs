@@ -142,7 +142,8 @@ impl Bounds {
         (subject, acr): (&Subject, Acr),
     ) -> Result<Option<Self>, StoreError> {
         let policy = subject.policy(app.policy(), conn).await?;
-        let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
+        let counted = client.sign_in.counted(&subject.assigned);
+        let held = policy.closure(counted.map(|one| &one.role));
         if !client.sign_in.admits(&held) {
             return Ok(None);
         }

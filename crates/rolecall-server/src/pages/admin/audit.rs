@@ -107,7 +107,7 @@ async fn filter(visit: &Visit, form: &Form) -> Result<Result<Filter, Faults>, Ap
     };
     let who = match form.who.split_once(':') {
         // events name the id alone
-        Some(("user" | "client", id)) if form.is_of_events() => id.to_owned(),
+        Some(("user" | "client", id)) if form.is_of_events() && !id.is_empty() => id.to_owned(),
         Some(_) => form.who.clone(),
         None if form.who == store::Actor::System.to_string() => form.who.clone(),
         None => names::find(visit, &form.who).await?.unwrap_or_default(),

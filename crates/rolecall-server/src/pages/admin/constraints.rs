@@ -162,6 +162,10 @@ async fn one(visit: &Visit, form: Option<Form>, faults: &Faults) -> Result<Respo
 
 /// Changes a constraint, or deletes it (`step`).
 pub(crate) async fn post_constraint(_: Public, visit: Visit, form: Submitted) -> Response {
+    // with one constraint fewer, somebody may have what they may not have together
+    if let Err(error) = visit.require_fresh().await {
+        return visit.refuse(error).await;
+    }
     let entered = form_of(&form);
     let done = match form.get("step") {
         "delete" => delete(&visit, form.get("confirm")).await,

@@ -66,7 +66,7 @@ admin_pages! {
     "/admin/roles", Global("rolecall.roles:read"), Some("admin-nav-roles"), "The roles.", roles::get_roles;
     "/admin/roles/new", Global("rolecall.roles:write"), None, "Create a role.", role_form::get_new, role_form::post_new;
     "/admin/roles/{role}", Global("rolecall.roles:read"), None, "A role.", roles::get_role;
-    "/admin/roles/{role}/edit", Global("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
+    "/admin/roles/{role}/edit", Freshly("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
     "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
     "/admin/roles/{role}/delete", Freshly("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
     "/admin/people", Anywhere("rolecall.assignments:read"), None, "Everybody with a role in the tenant.", people::get_people;

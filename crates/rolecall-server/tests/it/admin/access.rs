@@ -333,6 +333,7 @@ async fn y497_an_old_session_opens_no_account_and_destroys_nothing(app: TestApp)
         format!("{user}/factors"),
         format!("{user}/delete"),
         "/admin/roles/editor/delete".to_owned(),
+        "/admin/roles/editor/edit".to_owned(),
     ] {
         let form = [("username", "other"), ("email", "")];
         for sent in [
@@ -343,6 +344,19 @@ async fn y497_an_old_session_opens_no_account_and_destroys_nothing(app: TestApp)
             assert!(location.starts_with("/login?flow="), "{path}: {location}");
         }
     }
+    let body =
+        json!({ "name": "apart", "kind": "static", "roles": ["editor", "user"], "at_most": 1 });
+    let made = app.post("/api/constraints", app.admin().await, body).await;
+    made.is(201);
+    for form in [
+        [("step", "delete"), ("confirm", "yes")],
+        [("step", "change"), ("at_most", "2")],
+    ] {
+        let sent = browser.submit("/admin/constraints/apart", &form).await;
+        let location = sent.is(303).header("location").unwrap();
+        assert!(location.starts_with("/login?flow="), "{location}");
+    }
+    browser.open("/admin/constraints/apart").await.is(200);
     // what can be undone, and opens nothing, does not need it
     for action in ["disable", "sessions"] {
         browser.open(&format!("{user}/{action}")).await.is(200);

@@ -14,6 +14,7 @@ on_both![
     y287_a_client_that_signs_nobody_in_any_more_refreshes_no_sign_in,
     y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client,
     y510_a_tenant_that_the_browser_names_gives_no_roles_to_a_client_without_one,
+    y511_a_tenant_that_the_browser_names_lets_nobody_in,
     y307_a_log_in_with_a_password_asks_who_may_sign_in,
     y308_a_client_that_has_to_ask_from_now_on_keeps_no_session_of_before,
 ];
@@ -70,6 +71,30 @@ async fn y510_a_tenant_that_the_browser_names_gives_no_roles_to_a_client_without
         // what compares the tenant gets all of it
         let carried = claims(&access);
         assert_eq!(carried["tenant"], "acme");
+        let path = format!("/api/clients/{}", client.id);
+        site.delete(path, site.admin().await).await.no_content();
+    }
+}
+
+async fn y511_a_tenant_that_the_browser_names_lets_nobody_in(site: Site) {
+    let alice = site.id_of("alice").await;
+    site.create_role("chief", &["items:write"]).await;
+    site.assign_in(&alice, "chief", "acme").await;
+    for (tenant, is_in) in [
+        (json!(null), false),
+        (json!("acme"), true),
+        (json!("ask"), true),
+    ] {
+        let members = json!({ "consent": "skip", "tenant": tenant, "who": ["chief"] });
+        let client = create_client(&site, "relying", members).await;
+        let mut browser = Browser::new(&site);
+        let asked = [("scope", "openid"), ("tenant", "acme")];
+        let answer = browser.sign_in(&client, REDIRECT, &asked).await;
+        assert_eq!(
+            answer.parameters.contains_key("code"),
+            is_in,
+            "{tenant} {answer:?}"
+        );
         let path = format!("/api/clients/{}", client.id);
         site.delete(path, site.admin().await).await.no_content();
     }
