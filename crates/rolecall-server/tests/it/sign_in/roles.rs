@@ -80,8 +80,11 @@ impl Admitted {
             _ => site.assign(&id, &lead).await,
         }
         // the ceiling names a role, so that the token carries this one alone
-        let members =
+        let mut members =
             json!({ "consent": "skip", "who": [staff], "scope": "role:reader items:read" });
+        if loss == Loss::UnassignInTenant {
+            members["tenant"] = json!("ask");
+        }
         let client = create_client(site, &format!("client-{name}"), members).await;
         let mut browser = Browser::new(site);
         let answer = browser.sign_in_as(&name, &client, REDIRECT, &scope).await;
