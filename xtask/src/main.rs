@@ -51,8 +51,8 @@ usage: cargo xtask <task>
   sdk       only build and test the packages in sdk/ for other languages
   clients   only test with the Python, Node, curl and browser clients, against new binaries
   bench     [SECTION..] [--quick] [--write]: measure, and print tables. The sections are verify,
-            routes, peers, logins, flood, tokens, import, decisions, scale and queries. --write saves
-            the tables in docs/performance.md
+            routes, peers, logins, flood, tokens, sign-in, import, decisions, scale and queries.
+            --write saves the tables in docs/performance.md
   fuzz      [TARGET..] [--minutes N | --pack]: run the fuzz targets, by default for ten minutes each.
             --pack only packs the files in fuzz/corpus/TARGET/ into fuzz/corpus/TARGET.txt
   prove     [--sequences N] [--seed S]: run random commands against the model, on the core and on

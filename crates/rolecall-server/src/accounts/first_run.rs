@@ -9,7 +9,7 @@ use crate::{
     authority::{builtin, caller::Caller},
     error::{ApiError, FieldError},
     ids,
-    login::password::hash_reset_code,
+    login::reset_code::hash_reset_code,
     profile::{
         input::ProfileInput,
         rules::{Party, ProfileChanges},

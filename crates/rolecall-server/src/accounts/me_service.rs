@@ -356,7 +356,7 @@ async fn replace_password(
         store::set_password(change, &proven.id, &hash).await?;
         // guesses at the old password no longer matter, wherever they came from
         known::forget_failures(change.conn(), &proven.slot.account).await?;
-        sessions::store::end_others(change, &proven.id, new.keep.unwrap_or_default()).await?;
+        sessions::endings::end_others(change, &proven.id, new.keep.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
         request_ending::end_for_subject(change, &proven.id).await?;
         let means = match &by {

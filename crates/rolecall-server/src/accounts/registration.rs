@@ -16,7 +16,7 @@ use crate::{
     authority::{caller::Caller, may, rights::Rights},
     error::{ApiError, FieldError},
     ids,
-    login::password::{RESET_CODE_LIFETIME, hash_reset_code},
+    login::reset_code::{RESET_CODE_LIFETIME, hash_reset_code},
     profile::{
         input::ProfileInput,
         rules::{Party, ProfileChanges},

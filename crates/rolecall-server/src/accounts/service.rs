@@ -350,7 +350,7 @@ pub(crate) async fn end_sessions(app: &App, caller: Caller<'_>, id: &str) -> Res
 
 /// Ends every session and refuses every token of a subject.
 pub(crate) async fn end_access(change: &mut Change<'_>, id: &str) -> Result<(), ApiError> {
-    sessions::store::end_all(change, id).await?;
+    sessions::endings::end_all(change, id).await?;
     change.raise_floor(FloorKind::Subject, id);
     Ok(())
 }

@@ -1,9 +1,10 @@
 use std::path::Path;
 
-use rolecall::{AccessMatrix, Authenticated, routing::get, testing::TestIssuer};
+use rolecall::{AccessMatrix, Authenticated, GuardedRouter, routing::get, testing::TestIssuer};
 use rolecall_core::Policy;
 
 use super::*;
+use crate::{app::App, web::document};
 
 /// The policy of a new database.
 fn policy() -> Policy {

@@ -39,6 +39,7 @@ mod templates;
 mod threads;
 mod times;
 mod usage;
+mod user_profiles;
 mod user_resets;
 mod user_shown;
 mod users;

@@ -12,6 +12,7 @@ use super::{
     pages,
     prompt::new_password,
     requests::print_pending,
+    user_profiles::{assigned_value, profile_input},
     user_resets,
     user_shown::{address_of, show},
 };
@@ -26,10 +27,6 @@ use crate::{
     error::ApiError,
     invitations::service::{self as invitations, NewInvitation},
     patch::Patch,
-    profile::{
-        input::ProfileInput,
-        rules::{Party, from_texts},
-    },
     times::rfc3339,
 };
 
@@ -311,24 +308,6 @@ async fn set_profile(
         &format!("profile of `{name}` changed: {fields}"),
         &user,
     )
-}
-
-/// Reads the values of a profile by the types of their fields.
-fn profile_input(context: &Context, values: &[(String, String)]) -> Result<ProfileInput, CliError> {
-    let fields = &context.app.settings().profile;
-    let party = Party::administering(context.caller());
-    let values = values
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(from_texts(fields, party, values)?)
-}
-
-/// Splits `FIELD=VALUE`.
-fn assigned_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write a profile field, `=` and its value".to_owned()),
-    }
 }
 
 async fn update(context: &Context, name: &str, changes: &Changes) -> Result<ShownUser, CliError> {

@@ -294,7 +294,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         };
         cover(change, &rights, id).await?;
         cover_secret(&rights, &client)?;
-        sessions::store::end_of_client(change, id).await?;
+        sessions::endings::end_of_client(change, id).await?;
         store::delete(change, id).await?;
         change.raise_floor(FloorKind::Client, id);
         change.raise_floor(FloorKind::Subject, id);

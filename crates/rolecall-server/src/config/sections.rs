@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rolecall_core::RoleName;
 use rolecall_passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -52,6 +51,7 @@ mod pages;
 mod policy;
 mod profile;
 mod quotas;
+mod registration;
 mod tokens;
 
 pub use color::Color;
@@ -64,6 +64,7 @@ pub use pages::Pages;
 pub use policy::PolicySection;
 pub use profile::Profile;
 pub use quotas::Quotas;
+pub use registration::{Registration, RegistrationMode};
 pub(crate) use tokens::ROTATE_EVERY;
 pub use tokens::{AccountClaim, LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
@@ -202,50 +203,6 @@ impl Default for Database {
             statement_timeout: Duration::from_secs(5),
             start_timeout: Duration::from_mins(1),
         }
-    }
-}
-
-/// Section `registration`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Registration {
-    /// `closed` or `open`.
-    #[serde(deserialize_with = "values::parsed")]
-    pub mode: RegistrationMode,
-    /// Roles that a user gets by registering.
-    #[serde(deserialize_with = "values::list")]
-    pub roles: Vec<RoleName>,
-    /// No two users have one e-mail address.
-    #[serde(deserialize_with = "values::switch")]
-    pub unique_email: bool,
-    /// Addresses are proven by mail before there is an account, if mails are sent.
-    #[serde(deserialize_with = "values::switch")]
-    pub verify: bool,
-    /// The domains of addresses with which people may register; all without one.
-    #[serde(deserialize_with = "values::list")]
-    pub domains: Vec<String>,
-}
-
-impl Default for Registration {
-    fn default() -> Self {
-        Self {
-            mode: RegistrationMode::default(),
-            roles: "user".parse().into_iter().collect(),
-            unique_email: false,
-            verify: true,
-            domains: Vec::new(),
-        }
-    }
-}
-
-choices! {
-    /// Decides who can create an account.
-    pub enum RegistrationMode {
-        /// Only administrators create accounts.
-        #[default]
-        Closed = "closed",
-        /// Everybody can register.
-        Open = "open",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     authority::caller::Caller,
     error::ApiError,
     login::browser::store::{self as browsers, BrowserSession},
-    sessions::{self, store::Acting},
+    sessions::{self, endings::Acting},
     store::{Conn, StoreError},
 };
 

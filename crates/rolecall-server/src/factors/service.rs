@@ -24,7 +24,7 @@ use crate::{
     },
     quota::Quota,
     roles::{assigning, request_ending},
-    sessions::{self, store::Acting},
+    sessions::{self, endings::Acting},
     store::{Change, gate},
 };
 
@@ -246,14 +246,14 @@ pub(crate) async fn end_resting_on(
     kept: &Acting,
 ) -> Result<(), ApiError> {
     // a sign-in under way begins again; one that ends just now waits for this change, and finds the factor gone
-    sessions::store::forget_proofs(change, subject).await?;
+    sessions::endings::forget_proofs(change, subject).await?;
     code_store::delete_resting_on(change.conn(), subject, factor).await?;
     let resting = browser_store::resting_on(change.conn(), subject, factor, &kept.browser);
     for id in resting.await? {
         browsers::end_in(change, subject, &id).await?;
     }
     // those that outlive the browser session, or that it has outgrown
-    let outlive = sessions::store::resting_on(change.conn(), subject, factor, kept);
+    let outlive = sessions::endings::resting_on(change.conn(), subject, factor, kept);
     for id in outlive.await? {
         sessions::service::end(change, "session.ended", &id, subject).await?;
     }

@@ -24,10 +24,7 @@ use crate::{
     consents::service::{self as consents, AllowedClient},
     error::ApiError,
     factors::{remembered, remembered_store, service as factors},
-    sessions::{
-        self,
-        store::{Acting, Shown},
-    },
+    sessions::{self, endings::Acting, store::Shown},
     store::gate,
 };
 
@@ -181,7 +178,7 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         gate::hold(change.conn(), subject).await?;
-        let sign_ins = sessions::store::forget_proofs(change, subject).await?;
+        let sign_ins = sessions::endings::forget_proofs(change, subject).await?;
         if sign_ins > 0 {
             change.record(json!({
                 "action": "sign_ins.ended", "subject": subject, "sign_ins": sign_ins,
@@ -189,7 +186,7 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
         }
         let own = remembered::among(&current.credentials).unwrap_or_default();
         remembered_store::delete_others(change, subject, own).await?;
-        let sessions = sessions::store::end_of_other_browsers(change, subject, keep).await?;
+        let sessions = sessions::endings::end_of_other_browsers(change, subject, keep).await?;
         let browsers = browser_store::end_others(change, subject, keep).await?;
         if sessions.len() > SINGLE_FLOORS {
             // the sessions of this browser get new tokens with their next refresh

@@ -12,6 +12,7 @@ pub(crate) mod known;
 pub(crate) mod known_store;
 pub(crate) mod logout;
 pub(crate) mod password;
+pub(crate) mod reset_code;
 pub(crate) mod sampling;
 pub(crate) mod second;
 pub(crate) mod secret;

@@ -3,13 +3,13 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use rolecall_core::Timestamp;
 use rolecall_passwords::{HashError, Lane, Password, Verdict};
 
 use super::{
     failures::Failures,
     known::{Meant, Origin, Slot},
+    reset_code::is_reset_code,
 };
 use crate::{
     accounts::store::{self, Credentials},
@@ -17,7 +17,6 @@ use crate::{
     audit::events,
     authority::subject::Status,
     error::ApiError,
-    ids,
     store::{Conn, StoreError, gate},
     throttle::{
         Excess, InFlightGuard, MAX_FAILURES, Network, account_delay, nearest, network_lane,
@@ -392,32 +391,6 @@ async fn record_slowed(app: &App, address: &str, exceeded: &[Excess]) -> Result<
         events::record(app, kind, None, address, &detail).await?;
     }
     Ok(())
-}
-
-/// The lifetime of a reset code.
-pub(crate) const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
-
-/// Compares the text with the user's reset code, which has 128 bits and needs no slow hash.
-fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
-    // one that a clock ahead has made does not live longer for that
-    let latest = now.plus(RESET_CODE_LIFETIME).plus(CLOCKS_APART);
-    let alive = found
-        .reset_expires_at
-        .is_some_and(|end| end > now && end <= latest);
-    match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
-        (Some(stored), Some(code)) if alive => bool::from(subtle::ConstantTimeEq::ct_eq(
-            stored.as_bytes(),
-            hash_reset_code(&code).as_bytes(),
-        )),
-        _ => false,
-    }
-}
-
-/// Returns the hash of a reset code that the database stores.
-pub(crate) fn hash_reset_code(canonical: &str) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
 }
 
 #[cfg(test)]

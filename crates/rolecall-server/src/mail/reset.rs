@@ -263,7 +263,7 @@ async fn replace_password(
     let id = user.id.as_str();
     accounts::set_password(change, id, hash).await?;
     known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
-    sessions::store::end_all(change, id).await?;
+    sessions::endings::end_all(change, id).await?;
     change.raise_floor(FloorKind::Subject, id);
     request_ending::end_for_subject(change, id).await?;
     change.record(json!({ "action": "user.password_changed", "subject": id, "means": "mail" }));

@@ -2,6 +2,7 @@
 
 pub(crate) mod active;
 pub(crate) mod active_store;
+pub(crate) mod endings;
 pub(crate) mod handlers;
 pub(crate) mod losses;
 pub(crate) mod service;

@@ -5,7 +5,10 @@ use rolecall::Principal;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-use super::store::{self, Shown};
+use super::{
+    endings,
+    store::{self, Shown},
+};
 use crate::authority::reads;
 use crate::{
     accounts::store as accounts,
@@ -71,7 +74,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         // a session that is over may be forgotten while a token of it still lives
-        if store::end(change, session, subject).await? || own {
+        if endings::end(change, session, subject).await? || own {
             refuse_tokens(change, "session.ended", session, subject);
         }
         Ok(())
@@ -112,7 +115,7 @@ pub(crate) async fn end(
     session: &str,
     subject: &str,
 ) -> Result<bool, ApiError> {
-    let ended = store::end(change, session, subject).await?;
+    let ended = endings::end(change, session, subject).await?;
     if ended {
         refuse_tokens(change, action, session, subject);
     }
@@ -184,7 +187,7 @@ pub(crate) async fn end_surplus(app: &App, user: &str, surplus: &[String]) -> Re
     }
     app.change(Caller::System, async |change| {
         for session in surplus {
-            if store::end(change, session, user).await? {
+            if endings::end(change, session, user).await? {
                 // a floor of its own, which is never merged: a floor for the user would end the token just issued
                 change.raise_floor(FloorKind::Sid, session);
                 record_end(change, "session.ended", session, user);

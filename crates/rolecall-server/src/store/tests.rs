@@ -64,6 +64,7 @@ const MODULES: &[Module] = &[
     ("roles/store.rs", roles::store::ALL),
     ("resources/store.rs", resources::store::ALL),
     ("sessions/active_store.rs", sessions::active_store::ALL),
+    ("sessions/endings.rs", sessions::endings::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     (
         "sessions/unadmitted_store.rs",

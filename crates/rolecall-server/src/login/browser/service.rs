@@ -102,7 +102,7 @@ pub(crate) fn end_in<'a>(
         backchannel::end(change, subject, Ending::Browser(id)).await?;
         let sessions = store::sessions_in(change.conn(), id, subject).await?;
         for session in &sessions {
-            if sessions::store::end(change, session, subject).await? {
+            if sessions::endings::end(change, session, subject).await? {
                 // a floor of its own, which is never merged: a floor for the user would end other browsers
                 change.raise_floor(FloorKind::Sid, session);
             }
