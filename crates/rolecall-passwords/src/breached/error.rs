@@ -49,6 +49,11 @@ pub enum ReadError {
     /// A count is no number.
     #[error("line {0}: the count after `:` is not a number")]
     Count(u64),
+    /// The list is in UTF-16, or no text at all.
+    #[error(
+        "line {0} holds a NUL: the list must be text in UTF-8, so convert it first, such as with `iconv`"
+    )]
+    NotText(u64),
     /// No password is in the list.
     #[error("the list contains no password that could be chosen here")]
     Empty,

@@ -34,6 +34,9 @@ pub struct ReadOptions {
     pub min_count: u64,
 }
 
+/// Begins files that some programs of Windows write as UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads a published list into `builder` and completes it. Calls `progress` with the number of lines now and then.
 ///
 /// # Errors
@@ -56,6 +59,14 @@ pub fn read_list<F: Storage, N: FnMut() -> io::Result<F>>(
         if line.is_empty() {
             skipped += 1;
             continue;
+        }
+        if lines == 1
+            && let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK)
+        {
+            line = rest.to_vec();
+        }
+        if line.contains(&0) {
+            return Err(ReadError::NotText(lines));
         }
         let format = *format.get_or_insert_with(|| guess(&line));
         let value = match format {

@@ -114,7 +114,8 @@ pub(super) fn admits_fewer(before: &Client, after: &Client) -> bool {
     let is_narrowed =
         !still.is_empty() && (who.is_empty() || who.iter().any(|role| !still.contains(role)));
     let (tenant, still) = (&before.sign_in.tenant, &after.sign_in.tenant);
-    let is_elsewhere = still.is_some() && tenant != still;
+    // without a tenant, `who` counts only what is held without one
+    let is_elsewhere = tenant != still && (still.is_some() || !after.sign_in.who.is_empty());
     is_narrowed
         || is_elsewhere
         || before.sign_in.acr.acr() < after.sign_in.acr.acr()

@@ -149,24 +149,32 @@ impl<'a> Owner<'a> {
     ///
     /// [`ApiError::StepUp`].
     pub(crate) async fn prove_to_add(&self, app: &App, conn: &mut Conn) -> Result<(), ApiError> {
-        self.prove(app, conn, None).await?;
-        let is_first = store::kinds(conn, self.subject).await?.is_empty();
-        if !is_first || app.settings().mail.is_none() {
-            return Ok(());
-        }
-        if former::find(conn, self.subject, app.now()).await?.is_some() {
+        // first, so that one sign-in asks for both
+        if self.needs_code_to_add(app, conn).await? {
             return Err(step_up(app, Some(Acr::Aal2)));
         }
+        self.prove(app, conn, None).await
+    }
+
+    /// Returns true if a code by mail has to be typed before a factor is added, and was not.
+    async fn needs_code_to_add(&self, app: &App, conn: &mut Conn) -> Result<bool, ApiError> {
+        let is_first = store::kinds(conn, self.subject).await?.is_empty();
+        if !is_first || app.settings().mail.is_none() {
+            return Ok(false);
+        }
+        let amr = self.sureness(app, conn).await?.map(|one| one.amr);
+        let amr = amr.unwrap_or_default();
+        // whoever has just removed the last factor has proven more than the password, with it or with a recovery code
+        if Acr::of_methods(amr.split(' ')) >= Acr::Aal2 {
+            return Ok(false);
+        }
+        if former::find(conn, self.subject, app.now()).await?.is_some() {
+            return Ok(true);
+        }
         let user = accounts::find_user(conn, self.subject, app.now()).await?;
-        if user.is_none_or(|user| user.email_verified_at.is_none()) {
-            return Ok(());
-        }
-        let sureness = self.sureness(app, conn).await?;
+        let is_verified = user.is_some_and(|user| user.email_verified_at.is_some());
         // who has signed in with a code by mail has got one
-        if sureness.is_some_and(|one| one.amr == CODE_BY_MAIL) {
-            return Ok(());
-        }
-        Err(step_up(app, Some(Acr::Aal2)))
+        Ok(is_verified && amr != CODE_BY_MAIL)
     }
 
     /// Checks the owner who types the password with the change: that is a fresh proof, but not of a second factor.

@@ -25,8 +25,16 @@ pub(crate) async fn back_up(app: &App, to: &Path, depth: Depth) -> Result<(), Re
         integrity::check(source, depth).await?;
     }
     let partial = file::beside(to, ".partial");
-    file::remove_if_exists(&partial).map_err(failed(&partial))?;
-    let outcome = copy(app, &partial, to).await;
+    let claimed = file::claim(&partial).map_err(failed(&partial))?;
+    let Some(_claimed) = claimed else {
+        return Err(RecoveryError::Busy(to.to_owned()));
+    };
+    // another one may have been made while the database was checked
+    let outcome = if file::exists(to)? {
+        Err(RecoveryError::Exists(to.to_owned()))
+    } else {
+        copy(app, &partial, to).await
+    };
     if outcome.is_err() {
         // an incomplete backup is worse than none
         let _ = fs::remove_file(&partial);
@@ -35,9 +43,6 @@ pub(crate) async fn back_up(app: &App, to: &Path, depth: Depth) -> Result<(), Re
 }
 
 async fn copy(app: &App, partial: &Path, to: &Path) -> Result<(), RecoveryError> {
-    file::owner_only_new()
-        .open(partial)
-        .map_err(failed(partial))?;
     let copied = app.store().copy_to(&partial.to_string_lossy()).await;
     let copied = copied.map_err(|error| RecoveryError::Copy {
         path: to.to_owned(),

@@ -9,6 +9,8 @@ use crate::{error::ApiError, start::StartError, store::OpenError};
 pub(crate) enum RecoveryError {
     #[error("`{0}` already exists: choose another name")]
     Exists(PathBuf),
+    #[error("another backup to `{0}` is being made: wait for it, or choose another name")]
+    Busy(PathBuf),
     #[error("`{0}` already exists: move it away, or replace it with --force")]
     WouldReplace(PathBuf),
     #[error("the backup `{0}` does not exist")]

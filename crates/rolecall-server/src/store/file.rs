@@ -145,6 +145,26 @@ pub(crate) fn write_whole(to: &Path, text: &str, options: &OpenOptions) -> std::
     replace(&partial, to)
 }
 
+/// Creates a file that this process alone writes until the returned one is closed, in place of what a killed process has
+/// left; `None` while another process writes it.
+pub(crate) fn claim(path: &Path) -> std::io::Result<Option<File>> {
+    if fs::symlink_metadata(path).is_ok_and(|left| left.is_file()) {
+        let left = unfollowed(OpenOptions::new().read(true)).open(path)?;
+        match left.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+            Ok(()) => {}
+        }
+    }
+    remove_if_exists(path)?;
+    let file = owner_only_new().open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
 pub(crate) fn remove_if_exists(path: &Path) -> std::io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

@@ -318,9 +318,11 @@ fn finish<'a>(
         } else {
             Quota::SignIns
         };
-        // whoever knows the password alone takes nothing from the sign-ins with a factor
+        // whoever knows the password alone takes nothing from the sign-ins with a factor, or from those of its owner's device
         let by = if flow.proofs.have_factor() {
             " by factor"
+        } else if flow.proofs.remembered().is_some() {
+            " by device"
         } else {
             ""
         };

@@ -152,6 +152,31 @@ async fn a_backup_during_changes_is_complete() {
 }
 
 #[tokio::test]
+async fn y514_a_second_backup_to_the_same_file_disturbs_none_that_is_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(&folder.path().join("rolecall.db")).await;
+    let backup = folder.path().join("backup.db");
+    let partial = file::beside(&backup, ".partial");
+    let held = file::claim(&partial).unwrap().unwrap();
+    std::fs::write(&partial, "half of the other").unwrap();
+    assert!(matches!(
+        back_up(&app, &backup, Depth::Quick).await,
+        Err(RecoveryError::Busy(_))
+    ));
+    assert_eq!(
+        std::fs::read_to_string(&partial).unwrap(),
+        "half of the other"
+    );
+    // what a killed one has left is replaced
+    drop(held);
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
+    assert!(!partial.exists());
+    app.store().close().await;
+    drop(app);
+    restored(folder.path(), &backup, true).await.unwrap();
+}
+
+#[tokio::test]
 async fn no_database_is_replaced_without_force_by_another_file_or_while_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("rolecall.db");

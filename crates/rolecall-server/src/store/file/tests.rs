@@ -72,6 +72,11 @@ fn y240_what_is_written_whole_goes_to_no_planted_link() {
     planted.plant(".partial");
     write_whole(&planted.database, "new", &owner_only_new()).unwrap();
     planted.assert_untouched();
+    planted.plant(".claimed");
+    let claimed = beside(&planted.database, ".claimed");
+    assert!(claim(&claimed).unwrap().is_some());
+    assert!(fs::symlink_metadata(&claimed).unwrap().is_file());
+    planted.assert_untouched();
     planted.plant(".copy");
     let copy = beside(&planted.database, ".copy");
     assert!(owner_only_new().open(&copy).is_err());

@@ -17,6 +17,7 @@ on_both![
     y483_whoever_knows_the_password_alone_leaves_the_owner_sign_ins,
     y492_password_grants_that_stop_before_the_factor_leave_the_owner_sign_ins,
     y493_changes_that_stop_before_the_factor_leave_the_owner_changes,
+    y512_password_grants_leave_the_owner_sign_ins_with_a_remembered_device,
 ];
 
 /// A world in which devices can be remembered, and somebody may sign in and change what is theirs ten times an hour.
@@ -182,6 +183,25 @@ async fn y492_password_grants_that_stop_before_the_factor_leave_the_owner_sign_i
     let mut owner = Browser::new(&world);
     let flow = world.half(&mut owner).await;
     code_of(&owner.second(&flow, &world.code(&enrolled.phone)).await);
+}
+
+async fn y512_password_grants_leave_the_owner_sign_ins_with_a_remembered_device(world: Guarded) {
+    let enrolled = world.enrol("alice").await;
+    let mut owner = Browser::new(&world);
+    let flow = world.half(&mut owner).await;
+    let code = world.code(&enrolled.phone);
+    let form = [("flow", flow.as_str()), ("code", &code), ("remember", "on")];
+    code_of(&owner.submit("/login/second", &form).await);
+    until_refused([400, 429], async || {
+        world.password_grant("alice", PASSWORD).await
+    })
+    .await;
+    let mut again = Browser::new(&world);
+    for cookie in ["remembered", "device"] {
+        again.set_cookie(cookie, owner.cookie(cookie).unwrap());
+    }
+    let flow = again.begin(&world.first, REDIRECT, &[]).await;
+    code_of(&again.log_in(&flow, "alice", PASSWORD).await);
 }
 
 async fn y493_changes_that_stop_before_the_factor_leave_the_owner_changes(world: Guarded) {

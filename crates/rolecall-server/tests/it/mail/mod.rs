@@ -6,6 +6,7 @@ mod codes;
 mod declared;
 mod former;
 mod invitations;
+mod lost_factor;
 mod reset;
 mod reset_factor;
 mod sending;

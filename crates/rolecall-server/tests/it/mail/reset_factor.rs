@@ -21,14 +21,14 @@ on_both![
 const STEP: Duration = Duration::from_secs(30);
 
 /// What alice has after she added an application.
-struct Enrolled {
+pub(super) struct Enrolled {
     phone: Phone,
-    recovery_codes: Vec<String>,
+    pub(super) recovery_codes: Vec<String>,
 }
 
 impl Mailing {
     /// Adds an application to the account of alice; one mail has come then, and the next code is due.
-    async fn enrol(&self) -> Enrolled {
+    pub(super) async fn enrol(&self) -> Enrolled {
         let token = self.log_in("alice").await;
         self.db.execute(BY_CODE).await;
         let body = json!({ "name": "Phone" });

@@ -15,6 +15,7 @@ on_both![
     y307_a_log_in_with_a_password_is_for_the_tenant_of_the_client,
     y510_a_tenant_that_the_browser_names_gives_no_roles_to_a_client_without_one,
     y511_a_tenant_that_the_browser_names_lets_nobody_in,
+    y515_a_client_that_loses_its_tenant_keeps_nobody_who_is_let_in_there_alone,
     y307_a_log_in_with_a_password_asks_who_may_sign_in,
     y308_a_client_that_has_to_ask_from_now_on_keeps_no_session_of_before,
 ];
@@ -95,6 +96,23 @@ async fn y511_a_tenant_that_the_browser_names_lets_nobody_in(site: Site) {
             is_in,
             "{tenant} {answer:?}"
         );
+        let path = format!("/api/clients/{}", client.id);
+        site.delete(path, site.admin().await).await.no_content();
+    }
+}
+
+async fn y515_a_client_that_loses_its_tenant_keeps_nobody_who_is_let_in_there_alone(site: Site) {
+    let alice = site.id_of("alice").await;
+    site.create_role("chief", &["items:read"]).await;
+    site.assign_in(&alice, "chief", "acme").await;
+    for (tenant, more) in [("acme", &[][..]), ("ask", &[("tenant", "acme")])] {
+        let members = json!({ "consent": "skip", "tenant": tenant, "who": ["chief"] });
+        let client = create_client(&site, "relying", members).await;
+        let (access, refresh) = site.alice_in(&client, more).await;
+        site.change_client(&client, json!({ "tenant": null })).await;
+        site.get("/items/", &access).await.is(401);
+        let refused = site.refresh_through(&client, &refresh).await;
+        refused.oauth_error(400, "invalid_grant");
         let path = format!("/api/clients/{}", client.id);
         site.delete(path, site.admin().await).await.no_content();
     }
