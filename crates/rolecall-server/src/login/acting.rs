@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rolecall::{Guard, Principal};
-use rolecall_core::TenantName;
+use rolecall_core::{PermissionPattern, RoleName, TenantName};
 
 use crate::{
     app::App,
@@ -34,7 +34,8 @@ pub(crate) fn is_administrator(principal: &Principal) -> bool {
 }
 
 /// Returns the caller that a token of this session would be, globally or in a tenant. The token is made and verified as any
-/// other, and never leaves this process. `None` if the account is gone, not active, or has nothing in the tenant.
+/// other, and never leaves this process. `None` if the account is gone, not active, or can have nothing in the tenant in
+/// this session: what somebody else assigns there must not keep them from what they have elsewhere.
 ///
 /// INVARIANT: everything is read from the database with each request, so that a lost role, a floor or a disabled account
 /// shows at once.
@@ -44,6 +45,20 @@ pub(crate) async fn principal(
     session: &BrowserSession,
     tenant: Option<&TenantName>,
 ) -> Result<Option<Arc<Principal>>, ApiError> {
+    match token(app, session, tenant).await {
+        Ok(Some(token)) => guard.verify(&token).map(Some).map_err(ApiError::Denied),
+        Ok(None) => Ok(None),
+        Err(TokenError::Failed(error)) => Err(error),
+        Err(_) if tenant.is_some() => Ok(None),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+async fn token(
+    app: &App,
+    session: &BrowserSession,
+    tenant: Option<&TenantName>,
+) -> Result<Option<String>, TokenError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     let subject = subject::read(&mut conn, &session.subject_id, tenant, now).await?;
@@ -63,14 +78,9 @@ pub(crate) async fn principal(
         ceiling: None,
         now,
     };
-    let granted = match grant(&holder, None) {
-        Ok(granted) => granted,
-        Err(TokenError::InvalidScope(_)) if tenant.is_some() => return Ok(None),
-        Err(error) => return Err(refusal(error)),
-    };
-    check_active(&holder, &granted).map_err(refusal)?;
-    let beside = active::check_beside_others(&mut conn, &holder, &subject.id, &granted).await;
-    beside.map_err(refusal)?;
+    let granted = grant(&holder, None)?;
+    check_active(&holder, &granted)?;
+    active::check_beside_others(&mut conn, &holder, &subject.id, &granted).await?;
     let basis = Basis {
         subject: &subject,
         client_id: FIRST_PARTY,
@@ -85,12 +95,26 @@ pub(crate) async fn principal(
         now,
     };
     let wish = Wish::Grant(None);
-    let issued = fitting::access_token(app, &mut conn, &basis, &holder, wish).await;
-    let (issued, _) = issued.map_err(refusal)?;
-    guard
-        .verify(&issued.access_token)
-        .map(Some)
-        .map_err(ApiError::Denied)
+    let (issued, _) = fitting::access_token(app, &mut conn, &basis, &holder, wish).await?;
+    Ok(Some(issued.access_token))
+}
+
+/// Returns the tenants in which a user has a role now or later that gives something of rolecall itself. No
+/// token has to be made for the others to find where somebody administrates.
+pub(crate) async fn administrated(app: &App, user: &str) -> Result<Vec<TenantName>, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let policy = app.policy().newest(&mut conn).await?;
+    let roles = assignment_store::roles_of(&mut conn, user, now).await?;
+    let gives_own = |role: &RoleName| {
+        let given = policy.patterns_of([role]);
+        role.is_reserved() || given.iter().any(PermissionPattern::is_reserved)
+    };
+    let own = roles.into_iter().filter(|(role, _)| gives_own(role));
+    let mut tenants: Vec<TenantName> = own.filter_map(|(_, tenant)| tenant).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    Ok(tenants)
 }
 
 /// Returns the tenants in which a user has a role now.

@@ -6,6 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 pub(super) const STYLE: &str = include_str!("../../assets/pages/style.css");
 pub(super) const SCRIPT: &str = include_str!("../../assets/pages/form-post.js");
 
+/// The script that sends each form once.
+pub(super) const SUBMIT: &str = include_str!("../../assets/pages/submit.js");
 pub(super) const PASSKEYS: &str = include_str!("../../assets/pages/passkeys.js");
 
 /// The style sheet that the pages for administrators have beside that of all pages.

@@ -6,7 +6,7 @@ use axum::response::Response;
 use minijinja::{Value, context};
 
 use super::{
-    assets::{ADMIN_SCRIPT, ADMIN_STYLE, PASSKEYS, SCRIPT, STYLE},
+    assets::{ADMIN_SCRIPT, ADMIN_STYLE, PASSKEYS, SCRIPT, STYLE, SUBMIT},
     brand::{Brand, PageClient},
     fault::{Fault, LookError},
     files::{Content, Files, read_font, read_picture},
@@ -29,6 +29,7 @@ pub(crate) struct Look {
     links: Value,
     script: String,
     passkeys: String,
+    submit: String,
     admin_style: String,
     admin_script: String,
     /// The version of the picture beside the title; empty without one.
@@ -64,6 +65,7 @@ impl Look {
         };
         let script = add_script("form-post.js", SCRIPT);
         let passkeys = add_script("passkeys.js", PASSKEYS);
+        let submit = add_script("submit.js", SUBMIT);
         let admin_script = add_script("admin.js", ADMIN_SCRIPT);
         let admin_style = Content::text("text/css; charset=utf-8", ADMIN_STYLE.to_owned());
         let admin_style = files.add("admin.css", admin_style);
@@ -82,6 +84,7 @@ impl Look {
             links: links(&pages.links),
             script,
             passkeys,
+            submit,
             admin_style,
             admin_script,
             favicon,
@@ -130,6 +133,7 @@ impl Look {
             style_version => style.as_str(),
             script_version => self.script.as_str(),
             passkeys_version => self.passkeys.as_str(),
+            submit_version => self.submit.as_str(),
             admin_style_version => self.admin_style.as_str(),
             admin_script_version => self.admin_script.as_str(),
             favicon_version => self.favicon.as_str(),

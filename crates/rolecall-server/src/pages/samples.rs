@@ -50,6 +50,7 @@ pub(super) fn common(languages: &Languages, language: Language) -> Value {
         style_version => "v1",
         script_version => "v1",
         passkeys_version => "v1",
+        submit_version => "v1",
         admin_style_version => "v1",
         admin_script_version => "v1",
         favicon_version => "v1",

@@ -146,5 +146,24 @@ pub(crate) async fn note(app: &App) -> Result<bool, ApiError> {
         .await
 }
 
+/// Keeps the policy in force as a version, with its descriptions as they are, unless the newest version is the same.
+pub(crate) async fn keep_present(app: &App) -> Result<(), ApiError> {
+    let mut conn = app.store().read().await?;
+    let present = read_head(&mut conn).await?.revision;
+    let (_, document) = service::read(app, &mut conn).await?;
+    drop(conn);
+    let text = document.to_toml();
+    let digest = digest_of(&text);
+    app.store()
+        .write(async |conn: &mut Conn| match store::newest(conn).await? {
+            Some(newest) if newest.digest == digest || newest.revision >= present => Ok(()),
+            _ => {
+                store::insert(conn, present, &digest, &text).await?;
+                Ok::<_, ApiError>(store::prune(conn, MOST, MOST_BYTES).await?)
+            }
+        })
+        .await
+}
+
 #[cfg(test)]
 mod tests;

@@ -176,8 +176,10 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 47",
-                    "DROP TABLE rolecall_former_addresses",
+                    "DELETE FROM rolecall_migrations WHERE version = 48",
+                    "DROP INDEX rolecall_users_by_name_with_search",
+                    "DROP INDEX rolecall_users_by_creation_with_search",
+                    "CREATE INDEX rolecall_users_by_creation ON rolecall_users (created_at, id)",
                 ] {
                     db.execute(undo).await;
                 }

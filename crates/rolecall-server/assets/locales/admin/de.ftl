@@ -113,6 +113,7 @@ admin-bulk-done = { $count ->
 admin-what-happened = Was geschah
 admin-what-will-happen = Was geschehen wird
 admin-will-assign = Bekommt die Rolle
+admin-will-change-role = Hat die Rolle mit anderen Zeiten und erhält diese
 admin-will-request = Bekommt die Rolle, wenn eine zweite Person sie bestätigt
 admin-has-role = Hat die Rolle schon
 admin-will-unassign = Verliert die Rolle; Tokens damit werden sofort abgelehnt
@@ -137,12 +138,14 @@ admin-remove-factor = Einen zweiten Faktor von { $name } entfernen
 admin-unassign-role = Die Rolle { $name } entziehen
 admin-delete-role = Die Rolle { $name } löschen
 admin-effect-signed-out = { $count ->
-    [0] Alle Tokens werden sofort abgelehnt. Es gibt keine offene Sitzung.
-    [one] Eine offene Sitzung endet, und alle Tokens werden sofort abgelehnt.
-   *[other] { $count } offene Sitzungen enden, und alle Tokens werden sofort abgelehnt.
+    [0] Jeder Browser wird abgemeldet, und alle Tokens werden sofort abgelehnt.
+    [one] Jeder Browser wird abgemeldet, eine Sitzung einer Anwendung endet, und alle Tokens werden sofort abgelehnt.
+   *[other] Jeder Browser wird abgemeldet, { $count } Sitzungen von Anwendungen enden, und alle Tokens werden sofort abgelehnt.
 }
 admin-effect-one-session = Die Sitzung { $name } endet.
 admin-effect-no-sign-in = Niemand kann sich mit dem Konto anmelden.
+admin-undo = Rückgängig machen
+admin-effect-oneself = Es ist Ihr eigenes Konto: Jemand anderes müsste es wieder freigeben.
 admin-effect-can-undo = Sie können es rückgängig machen.
 admin-effect-sign-in-again = Das Konto kann sich wieder anmelden.
 admin-effect-password-gone = Das jetzige Passwort gilt nicht mehr.
@@ -160,8 +163,9 @@ admin-effect-tokens-refused = Tokens, die darauf beruhen, werden sofort abgelehn
 admin-effect-loses-role = { $name } verliert die Rolle, und was nur sie gibt.
 admin-effect-holders-lose = { $count ->
     [0] Niemand hat die Rolle.
-    [one] Ein Konto verliert die Rolle.
-   *[other] { $count } Konten verlieren die Rolle.
+    [one] Eine Zuweisung der Rolle endet.
+    [1000] 1000 Zuweisungen der Rolle enden, oder mehr.
+   *[other] { $count } Zuweisungen der Rolle enden.
 }
 admin-effect-seniors-lose = Rollen, die sie erben, verlieren, was sie gibt: { $name }
 admin-user-created = { $name } ist angelegt
@@ -177,6 +181,7 @@ admin-go-on = Weiter
 admin-assign-role = Rolle geben
 admin-assign-lead = { $name } bekommt die Rolle, und alles, was sie gibt.
 admin-tenant-hint = Lassen Sie es leer, damit die Rolle überall gilt.
+admin-from-hint = Lassen Sie es leer, wenn die Rolle sofort gilt.
 admin-until-hint = Lassen Sie es leer, wenn die Rolle kein Ende hat.
 admin-reason = Grund
 admin-wrong-role = Der Name einer Rolle besteht aus Kleinbuchstaben, Ziffern, Punkten, Binde- und Unterstrichen.

@@ -113,6 +113,7 @@ admin-bulk-done = { $count ->
 admin-what-happened = What happened
 admin-what-will-happen = What will happen
 admin-will-assign = Gets the role
+admin-will-change-role = Has the role with other times, and gets these
 admin-will-request = Gets the role when a second person confirms it
 admin-has-role = Has the role already
 admin-will-unassign = Loses the role; tokens with it are refused at once
@@ -137,12 +138,14 @@ admin-remove-factor = Remove a second factor of { $name }
 admin-unassign-role = Take the role { $name } away
 admin-delete-role = Delete the role { $name }
 admin-effect-signed-out = { $count ->
-    [0] All tokens are refused at once. There is no open session.
-    [one] One open session ends, and all tokens are refused at once.
-   *[other] { $count } open sessions end, and all tokens are refused at once.
+    [0] Every browser is signed out, and all tokens are refused at once.
+    [one] Every browser is signed out, one session of an application ends, and all tokens are refused at once.
+   *[other] Every browser is signed out, { $count } sessions of applications end, and all tokens are refused at once.
 }
 admin-effect-one-session = The session { $name } ends.
 admin-effect-no-sign-in = Nobody can sign in with the account.
+admin-undo = Undo
+admin-effect-oneself = It is your own account: another administrator would have to enable it again.
 admin-effect-can-undo = You can undo it.
 admin-effect-sign-in-again = The user can sign in again.
 admin-effect-password-gone = The present password stops working.
@@ -160,8 +163,9 @@ admin-effect-tokens-refused = Tokens that rest on it are refused at once.
 admin-effect-loses-role = { $name } loses the role, and what only this role gives.
 admin-effect-holders-lose = { $count ->
     [0] Nobody has the role.
-    [one] One holder loses the role.
-   *[other] { $count } holders lose the role.
+    [one] One assignment of the role ends.
+    [1000] 1000 assignments of the role end, or more.
+   *[other] { $count } assignments of the role end.
 }
 admin-effect-seniors-lose = Roles that inherit it lose what it gives: { $name }
 admin-user-created = { $name } is created
@@ -177,6 +181,7 @@ admin-go-on = Go on
 admin-assign-role = Give a role
 admin-assign-lead = { $name } gets the role, and all that it gives.
 admin-tenant-hint = Leave it empty to give the role everywhere.
+admin-from-hint = Leave it empty if the role counts at once.
 admin-until-hint = Leave it empty if the role has no end.
 admin-reason = Reason
 admin-wrong-role = A role has a name of lower-case letters, digits, dots, dashes and underscores.

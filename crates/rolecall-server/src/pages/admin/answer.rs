@@ -13,6 +13,7 @@ use super::{
     },
     faults::Faults,
     links::link,
+    seen::Seen,
     views::value,
     visit::Visit,
 };
@@ -31,6 +32,17 @@ impl Visit {
         view: &impl Serialize,
         faults: &Faults,
     ) -> Response {
+        self.show_seen(template, view, faults, &Seen::default())
+    }
+
+    /// As [`show_with`](Self::show_with), for a form that keeps what it is filled in from.
+    pub(super) fn show_seen(
+        &self,
+        template: &'static str,
+        view: &impl Serialize,
+        faults: &Faults,
+        seen: &Seen,
+    ) -> Response {
         let page = Page {
             template,
             status: faults.status,
@@ -39,6 +51,7 @@ impl Visit {
                 frame => self.frame(),
                 view => value(view),
                 faults => value(&faults.list),
+                seen => seen.as_str(),
             },
             client: None,
             form_actions: Vec::new(),
@@ -50,6 +63,13 @@ impl Visit {
     #[expect(clippy::unused_self, reason = "all answers of a visit read alike")]
     pub(crate) fn done(&self, path: &str, done: &str) -> Response {
         see_other(&link(path, &[("done", done)]))
+    }
+
+    /// As [`done`](Self::done), with the address of the page that undoes it, if there is one.
+    #[expect(clippy::unused_self, reason = "all answers of a visit read alike")]
+    pub(super) fn done_and_undo(&self, path: &str, done: &str, undo: Option<&str>) -> Response {
+        let members = [("done", done), ("undo", undo.unwrap_or_default())];
+        see_other(&link(path, &members))
     }
 
     /// Answers with what a handler has made, and its error with a page.

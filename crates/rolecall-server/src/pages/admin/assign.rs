@@ -8,6 +8,7 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     links::link,
+    undo,
     views::{
         confirm::{Confirm, Effect},
         user::AssignForm,
@@ -30,14 +31,14 @@ use crate::{
 const OFFERED: i64 = 500;
 
 /// What a form says about an assignment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) role: Option<RoleName>,
+    pub(super) role: RoleName,
     pub(super) tenant: Option<TenantName>,
     pub(super) validity: Validity,
 }
 
-/// Reads a role, a tenant and the end of an assignment, or says which of them is wrong.
+/// Reads a role, a tenant and the times of an assignment, or says which of them is wrong.
 pub(super) fn read(visit: &Visit, form: &Submitted) -> Result<Wanted, Faults> {
     let role = form.get("role").trim();
     let role: RoleName = role
@@ -54,16 +55,20 @@ pub(super) fn read(visit: &Visit, form: &Submitted) -> Result<Wanted, Faults> {
             }
         },
     };
-    let expires_at = match form.get("until").trim() {
-        "" => None,
-        text => Some(parse_minute(text).ok_or_else(|| Faults::of("until", "admin-wrong-time"))?),
+    let time = |field: &'static str| match form.get(field).trim() {
+        "" => Ok(None),
+        text => match parse_time(text) {
+            Some(time) => Ok(Some(time)),
+            None => Err(Faults::of(field, "admin-wrong-time")),
+        },
     };
+    let (valid_from, expires_at) = (time("from")?, time("until")?);
     let reason = Some(form.get("reason").trim()).filter(|reason| !reason.is_empty());
     Ok(Wanted {
-        role: Some(role),
+        role,
         tenant,
         validity: Validity {
-            valid_from: None,
+            valid_from,
             expires_at,
             reason: reason.map(str::to_owned),
         },
@@ -75,9 +80,11 @@ fn is_tenant_fixed(visit: &Visit) -> bool {
     visit.tenant().is_some() && !visit.may_globally(may::WriteAssignments::NAME)
 }
 
-/// Reads a time to the minute in UTC, as browsers send it, or an RFC 3339 time.
-fn parse_minute(text: &str) -> Option<Timestamp> {
-    parse_rfc3339(&format!("{text}:00Z")).or_else(|| parse_rfc3339(text))
+/// Reads a time to the minute or second in UTC, as browsers send it, or an RFC 3339 time.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let ends = [":00Z", "Z", ""];
+    ends.iter()
+        .find_map(|end| parse_rfc3339(&format!("{text}{end}")))
 }
 
 /// Requires a fresh proof if a role gives something of rolecall itself.
@@ -112,7 +119,7 @@ pub(crate) async fn get_client_assign(
         .await
 }
 
-/// Gives a user a role (`role`, `tenant`, `until`, `reason`).
+/// Gives a user a role (`role`, `tenant`, `from`, `until`, `reason`).
 pub(crate) async fn post_assign(
     _: Public,
     visit: Visit,
@@ -122,7 +129,7 @@ pub(crate) async fn post_assign(
     assign(&visit, Assignee::User(&id), &form).await
 }
 
-/// Gives a client a role (`role`, `tenant`, `until`, `reason`).
+/// Gives a client a role (`role`, `tenant`, `from`, `until`, `reason`).
 pub(crate) async fn post_client_assign(
     _: Public,
     visit: Visit,
@@ -138,16 +145,24 @@ async fn assign(visit: &Visit, whose: Assignee<'_>, form: &Submitted) -> Respons
         Err(faults) => return visit.answer(show(visit, whose, form, &faults).await).await,
     };
     let path = path_of(whose);
-    match give(visit, whose, &wanted).await.map_err(Faults::read) {
-        Ok(Outcome::Assigned) => visit.done(&path, "assigned"),
-        Ok(Outcome::Requested(_)) => visit.done(&path, "requested"),
+    let given = async {
+        let named = (&wanted.role, wanted.tenant.as_ref());
+        let before = undo::assignment_before(visit, whose, named.0, named.1).await?;
+        let outcome = give(visit, whose, &wanted).await?;
+        Ok((outcome, undo::of_assigned(whose, named, before.as_ref())))
+    };
+    match given.await.map_err(Faults::read) {
+        Ok((Outcome::Assigned, undo)) => visit.done_and_undo(&path, "assigned", Some(&undo)),
+        Ok((Outcome::Requested(_), _)) => visit.done(&path, "requested"),
         Err(Ok(mut faults)) => {
+            faults.rename("valid_from", "from");
             faults.rename("expires_at", "until");
             visit.answer(show(visit, whose, form, &faults).await).await
         }
         Err(Err(error)) => {
             // what was entered is there again after the sign-in
-            let entered = ["role", "tenant", "until", "reason"].map(|name| (name, form.get(name)));
+            let names = ["role", "tenant", "from", "until", "reason"];
+            let entered = names.map(|name| (name, form.get(name)));
             visit.refuse_to(error, &link(&visit.path, &entered)).await
         }
     }
@@ -159,9 +174,7 @@ pub(super) async fn give(
     whose: Assignee<'_>,
     wanted: &Wanted,
 ) -> Result<Outcome, ApiError> {
-    let Some(role) = &wanted.role else {
-        return Ok(Outcome::Assigned);
-    };
+    let role = &wanted.role;
     require_fresh_for(visit, role).await?;
     let tenant = wanted.tenant.as_ref();
     assignments::assign(
@@ -189,12 +202,13 @@ async fn show(
         action: format!("{path}/assign"),
         back: path,
         role: entered.get("role").to_owned(),
-        tenant: if typed.is_empty() {
+        tenant: if typed.is_empty() || is_tenant_fixed(visit) {
             tenant.unwrap_or_default()
         } else {
             typed.to_owned()
         },
         is_tenant_fixed: is_tenant_fixed(visit),
+        from: entered.get("from").to_owned(),
         until: entered.get("until").to_owned(),
         reason: entered.get("reason").to_owned(),
         roles: offered_roles(visit).await?,
@@ -261,10 +275,12 @@ pub(crate) async fn post_client_unassign(
 async fn unassign(visit: &Visit, whose: Assignee<'_>, form: &Submitted) -> Response {
     let taken = async {
         let (role, tenant) = named(form)?;
-        assignments::unassign(&visit.app, visit.caller(), whose, &role, tenant.as_ref()).await
+        let before = undo::assignment_before(visit, whose, &role, tenant.as_ref()).await?;
+        assignments::unassign(&visit.app, visit.caller(), whose, &role, tenant.as_ref()).await?;
+        Ok(before.map(|before| undo::of_unassigned(whose, &before)))
     };
     match taken.await.map_err(Faults::read) {
-        Ok(()) => visit.done(&path_of(whose), "unassigned"),
+        Ok(undo) => visit.done_and_undo(&path_of(whose), "unassigned", undo.as_deref()),
         Err(Ok(faults)) => visit.answer(ask(visit, whose, form, &faults).await).await,
         Err(Err(error)) => visit.refuse(error).await,
     }
@@ -322,10 +338,11 @@ mod tests {
     fn a_time_is_read_as_browsers_and_clients_write_it() {
         let noon = parse_rfc3339("2030-01-02T12:00:00Z");
         assert!(noon.is_some());
-        assert_eq!(parse_minute("2030-01-02T12:00"), noon);
-        assert_eq!(parse_minute("2030-01-02T12:00:00Z"), noon);
+        assert_eq!(parse_time("2030-01-02T12:00"), noon);
+        assert_eq!(parse_time("2030-01-02T12:00:00"), noon);
+        assert_eq!(parse_time("2030-01-02T12:00:00Z"), noon);
         for wrong in ["tomorrow", "2030-01-02", "12:00", "2030-13-02T12:00"] {
-            assert_eq!(parse_minute(wrong), None, "{wrong}");
+            assert_eq!(parse_time(wrong), None, "{wrong}");
         }
     }
 }

@@ -3,11 +3,13 @@
 
 use axum::response::Response;
 use rolecall::Public;
+use rolecall_core::RoleAssignment;
 
 use super::{
     super::submitted::Submitted,
     assign::{self, Wanted, require_fresh_for},
     faults::{Fault, Faults},
+    undo,
     users::path_of,
     views::users::{ACTIONS, Bulk, BulkRow},
     visit::Visit,
@@ -28,8 +30,6 @@ use crate::{
 
 /// The most users in a selection; a page of the list has fewer.
 const MOST: usize = 100;
-/// The most assignments of one user that are looked at.
-const ASSIGNMENTS: i64 = 200;
 
 /// Shows what an action (`action`, `role`, `tenant`, `until`) will do to a selection (`user`, more than once).
 pub(crate) async fn get_bulk(_: Public, visit: Visit) -> Response {
@@ -44,7 +44,8 @@ pub(crate) async fn post_bulk(_: Public, visit: Visit, form: Submitted) -> Respo
 /// What is to be done to whom.
 struct Selection {
     action: &'static str,
-    wanted: Wanted,
+    /// The role that is given or taken away; `None` for other actions, and if something is wrong with it.
+    wanted: Option<Wanted>,
     faults: Faults,
     users: Vec<ShownUser>,
 }
@@ -54,11 +55,15 @@ async fn read(visit: &Visit, form: &Submitted) -> Result<Selection, ApiError> {
     let action = ACTIONS.iter().find(|one| **one == named);
     let action = *action.ok_or_else(|| ApiError::unknown("action", &named))?;
     let (wanted, mut faults) = if action == "disable" {
-        (Wanted::default(), Faults::default())
+        (None, Faults::default())
     } else {
         match assign::read(visit, form) {
-            Ok(wanted) => (wanted, Faults::default()),
-            Err(faults) => (Wanted::default(), faults),
+            Ok(mut wanted) => {
+                // the form has no such field
+                wanted.validity.valid_from = None;
+                (Some(wanted), Faults::default())
+            }
+            Err(faults) => (None, faults),
         }
     };
     let mut ids = form.all("user");
@@ -80,13 +85,15 @@ async fn read(visit: &Visit, form: &Submitted) -> Result<Selection, ApiError> {
 
 async fn preview(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
     let selection = read(visit, form).await?;
-    if let Some(role) = &selection.wanted.role
+    if let Some(wanted) = &selection.wanted
         && selection.action == "assign"
     {
-        require_fresh_for(visit, role).await?;
+        require_fresh_for(visit, &wanted.role).await?;
     }
     let mut rows = Vec::new();
-    for user in &selection.users {
+    let is_whole = selection.faults.list.is_empty();
+    // with a wrong role, nothing will happen to anybody
+    for user in selection.users.iter().filter(|_| is_whole) {
         let effect = effect_on(visit, &selection, user).await?;
         rows.push(row(user, effect, None));
     }
@@ -96,11 +103,7 @@ async fn preview(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> 
         .count();
     let view = Bulk {
         rows,
-        changes: if selection.faults.list.is_empty() {
-            changes
-        } else {
-            0
-        },
+        changes,
         ..bulk(&selection, form)
     };
     Ok(visit.show_with("admin_bulk.html", &view, &selection.faults))
@@ -119,27 +122,20 @@ async fn effect_on(
             "admin-will-disable"
         });
     }
-    let tenant = selection.wanted.tenant.as_ref();
-    let assignee = Assignee::User(&user.id);
-    let found = assignments::list(
-        &visit.app,
-        visit.caller(),
-        assignee,
-        ("", ""),
-        tenant,
-        ASSIGNMENTS,
-    );
-    let found = found.await?;
-    let same = |one: &&rolecall_core::RoleAssignment| {
-        Some(&one.role) == selection.wanted.role.as_ref() && one.tenant.as_ref() == tenant
+    let Some(wanted) = &selection.wanted else {
+        return Err(ApiError::unknown("action", &selection.action));
     };
-    let present = found.iter().find(same);
-    let is_kept = present.is_some_and(|one| {
-        one.expires_at == selection.wanted.validity.expires_at && one.valid_from.is_none()
-    });
+    let tenant = wanted.tenant.as_ref();
+    let assignee = Assignee::User(&user.id);
+    let present = undo::assignment_before(visit, assignee, &wanted.role, tenant).await?;
+    let is_kept = |one: &RoleAssignment| {
+        let validity = &wanted.validity;
+        one.expires_at == validity.expires_at && one.valid_from == validity.valid_from
+    };
     Ok(match (selection.action, present) {
-        ("assign", _) if is_kept => "admin-has-role",
-        ("assign", _) => "admin-will-assign",
+        ("assign", Some(present)) if is_kept(&present) => "admin-has-role",
+        ("assign", Some(_)) => "admin-will-change-role",
+        ("assign", None) => "admin-will-assign",
         (_, Some(_)) => "admin-will-unassign",
         (_, None) => "admin-lacks-role",
     })
@@ -150,10 +146,10 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
     if !selection.faults.list.is_empty() {
         return preview(visit, form).await;
     }
-    if let Some(role) = &selection.wanted.role
+    if let Some(wanted) = &selection.wanted
         && selection.action == "assign"
     {
-        require_fresh_for(visit, role).await?;
+        require_fresh_for(visit, &wanted.role).await?;
     }
     let mut rows = Vec::new();
     for user in &selection.users {
@@ -189,17 +185,17 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
 
 async fn act_on(visit: &Visit, selection: &Selection, id: &str) -> Result<&'static str, ApiError> {
     let (app, caller) = (&visit.app, visit.caller());
-    match (selection.action, &selection.wanted.role) {
-        ("assign", _) => match assign::give(visit, Assignee::User(id), &selection.wanted).await? {
+    match (selection.action, &selection.wanted) {
+        ("assign", Some(wanted)) => match assign::give(visit, Assignee::User(id), wanted).await? {
             Outcome::Assigned => Ok("admin-did"),
             Outcome::Requested(_) => Ok("admin-did-request"),
         },
-        ("unassign", Some(role)) => {
-            let tenant = selection.wanted.tenant.as_ref();
-            assignments::unassign(app, caller, Assignee::User(id), role, tenant).await?;
+        ("unassign", Some(wanted)) => {
+            let tenant = wanted.tenant.as_ref();
+            assignments::unassign(app, caller, Assignee::User(id), &wanted.role, tenant).await?;
             Ok("admin-did")
         }
-        _ => {
+        ("disable", _) => {
             let changes = Changes {
                 status: Some(Status::Disabled),
                 ..Changes::default()
@@ -207,11 +203,13 @@ async fn act_on(visit: &Visit, selection: &Selection, id: &str) -> Result<&'stat
             service::update(app, caller, id, &changes).await?;
             Ok("admin-did")
         }
+        (action, _) => Err(ApiError::unknown("action", &action)),
     }
 }
 
 fn bulk(selection: &Selection, form: &Submitted) -> Bulk {
-    let tenant = selection.wanted.tenant.as_ref();
+    let wanted = selection.wanted.as_ref();
+    let tenant = wanted.and_then(|wanted| wanted.tenant.as_ref());
     Bulk {
         action: selection.action,
         role: form.get("role").to_owned(),

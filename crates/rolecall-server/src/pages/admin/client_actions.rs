@@ -32,11 +32,8 @@ const COUNTED: i64 = 200;
 
 /// The form for a new secret.
 pub(crate) async fn get_secret(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    let made = async {
-        visit.require_fresh().await?;
-        show_secret(&visit, &id, &Faults::default()).await
-    };
-    visit.answer(made.await).await
+    let made = show_secret(&visit, &id, &Faults::default()).await;
+    visit.answer(made).await
 }
 
 async fn show_secret(visit: &Visit, id: &str, faults: &Faults) -> Result<Response, ApiError> {
@@ -75,13 +72,11 @@ pub(crate) async fn post_secret(
 }
 
 async fn end_previous(visit: &Visit, id: &str) -> Result<Response, ApiError> {
-    visit.require_fresh().await?;
     service::end_previous_secret(&visit.app, visit.caller(), id).await?;
     Ok(visit.done(&path_of(id), "client-secret-ended"))
 }
 
 async fn rotate(visit: &Visit, id: &str, overlap: &str) -> Result<Response, ApiError> {
-    visit.require_fresh().await?;
     let (app, caller) = (&visit.app, visit.caller());
     // what can fail comes first: nobody sees the secret a second time
     let client = service::get(app, caller, id).await?.client;
@@ -109,11 +104,8 @@ fn overlap_of(hours: &str) -> Duration {
 
 /// Asks whether to delete a client.
 pub(crate) async fn get_delete(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    let made = async {
-        visit.require_fresh().await?;
-        ask(&visit, &id, &Faults::default()).await
-    };
-    visit.answer(made.await).await
+    let made = ask(&visit, &id, &Faults::default()).await;
+    visit.answer(made).await
 }
 
 /// Deletes a client.
@@ -123,11 +115,8 @@ pub(crate) async fn post_delete(
     Segment(id): Segment<String>,
     _: Submitted,
 ) -> Response {
-    let deleted = async {
-        visit.require_fresh().await?;
-        service::delete(&visit.app, visit.caller(), &id).await
-    };
-    match deleted.await.map_err(Faults::read) {
+    let deleted = service::delete(&visit.app, visit.caller(), &id).await;
+    match deleted.map_err(Faults::read) {
         Ok(()) => visit.done(PATH, "client-deleted"),
         Err(Ok(faults)) => visit.answer(ask(&visit, &id, &faults).await).await,
         Err(Err(error)) => visit.refuse(error).await,

@@ -12,6 +12,7 @@ use super::{
     faults::Faults,
     links::link,
     presets::{self, Endpoints},
+    seen::{self, Seen},
     views::{client_form::ClientForm, clients::ClientSecret},
     visit::Visit,
 };
@@ -293,11 +294,8 @@ fn form_of_client(client: Client) -> ClientForm {
 
 /// The form of a client.
 pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    let made = async {
-        visit.require_fresh().await?;
-        show_edit(&visit, &id, None, &Faults::default()).await
-    };
-    visit.answer(made.await).await
+    let made = show_edit(&visit, &id, None, &Faults::default()).await;
+    visit.answer(made).await
 }
 
 /// Changes a client.
@@ -320,7 +318,11 @@ pub(crate) async fn post_edit(
 }
 
 async fn update(visit: &Visit, id: &str, form: &Submitted) -> Made<Listed> {
-    visit.require_fresh().await?;
+    let stored = async {
+        let stored = service::get(&visit.app, visit.caller(), id).await?;
+        Ok(form_of_client(stored.client))
+    };
+    seen::check(form, stored).await?;
     let wanted = match registration(form) {
         Ok(wanted) => wanted,
         Err(faults) => return Ok(Err(faults)),
@@ -368,14 +370,16 @@ async fn show_edit(
     let path = path_of(id);
     let stored = service::get(&visit.app, visit.caller(), id).await?.client;
     let is_public = stored.public;
-    let form = entered.map_or_else(|| form_of_client(stored), form_of);
+    let stored = form_of_client(stored);
+    let seen = Seen::of(&stored);
+    let form = entered.map_or(stored, form_of);
     let view = ClientForm {
         action: format!("{path}/edit"),
         back: path,
         is_public,
         ..form
     };
-    Ok(visit.show_with("admin_client_form.html", &view, faults))
+    Ok(visit.show_seen("admin_client_form.html", &view, faults, &seen))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use rolecall_core::RoleName;
 
 use super::{
     events,
-    links::{Listing, below},
+    links::{Listing, below, cut, one_more},
     names,
     presets::{self, Endpoints},
     user,
@@ -39,11 +39,9 @@ pub(crate) async fn get_clients(_: Public, visit: Visit) -> Response {
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
     let listing = Listing::read(PATH, &visit.query, &[], &["age"]);
-    let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
-    let mut found = service::list(&visit.app, visit.caller(), listing.after, limit).await?;
-    let has_more = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let last = found.last().filter(|_| has_more);
+    let mut found =
+        service::list(&visit.app, visit.caller(), listing.after, one_more(SHOWN)).await?;
+    let last = cut(&mut found, SHOWN);
     let last = last.map(|one| one.client.id.clone());
     let may_create = visit.may_globally(may::WriteClients::NAME);
     let view = Clients {

@@ -10,6 +10,8 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     links::link,
+    seen::{self, Seen},
+    undo,
     views::constraints::{ConstraintPage, Constraints, Form, Listed},
     visit::Visit,
 };
@@ -99,7 +101,9 @@ fn wanted(form: &Form) -> Result<Wanted, Faults> {
 pub(crate) async fn post_constraints(_: Public, visit: Visit, form: Submitted) -> Response {
     let form = form_of(&form);
     let faults = match create(&visit, &form).await {
-        Ok(Ok(())) => return visit.done(CONSTRAINTS, "constraint-created"),
+        Ok(Ok(undo)) => {
+            return visit.done_and_undo(CONSTRAINTS, "constraint-created", undo.as_deref());
+        }
         Ok(Err(faults)) => faults,
         Err(error) => match Faults::read(error) {
             Ok(faults) => faults,
@@ -110,7 +114,7 @@ pub(crate) async fn post_constraints(_: Public, visit: Visit, form: Submitted) -
     visit.answer(made).await
 }
 
-async fn create(visit: &Visit, form: &Form) -> Result<Result<(), Faults>, ApiError> {
+async fn create(visit: &Visit, form: &Form) -> Result<Result<Option<String>, Faults>, ApiError> {
     let Ok(name) = form.name.parse::<ConstraintName>() else {
         return Ok(Err(Faults::of("name", "admin-no-constraint-name")));
     };
@@ -130,8 +134,9 @@ async fn create(visit: &Visit, form: &Form) -> Result<Result<(), Faults>, ApiErr
         // the choice stands in the form for both kinds, and means something for one
         per: (kind == ConstraintKind::Dynamic).then_some(wanted.per),
     };
+    let undo = undo::policy_before(visit).await?;
     constraints::create(&visit.app, visit.caller(), &name, new).await?;
-    Ok(Ok(()))
+    Ok(Ok(undo))
 }
 
 /// One constraint.
@@ -152,13 +157,17 @@ async fn named(visit: &Visit) -> Result<NamedConstraint, ApiError> {
 async fn one(visit: &Visit, form: Option<Form>, faults: &Faults) -> Result<Response, ApiError> {
     let found = named(visit).await?;
     let constraint = Listed::from(&found);
+    let seen = Seen::of(&constraint);
     let view = ConstraintPage {
         form: form.unwrap_or_else(|| Form::from(&constraint)),
         constraint,
         may_edit: visit.may_globally(may::WriteRoles::NAME),
     };
-    Ok(visit.show_with("admin_constraint.html", &view, faults))
+    Ok(visit.show_seen("admin_constraint.html", &view, faults, &seen))
 }
+
+/// What was done, and the address of what undoes it.
+type Done = (&'static str, Option<String>);
 
 /// Changes a constraint, or deletes it (`step`).
 pub(crate) async fn post_constraint(_: Public, visit: Visit, form: Submitted) -> Response {
@@ -166,13 +175,21 @@ pub(crate) async fn post_constraint(_: Public, visit: Visit, form: Submitted) ->
     if let Err(error) = visit.require_fresh().await {
         return visit.refuse(error).await;
     }
+    if let Err(error) = seen::check(&form, async { Ok(Listed::from(&named(&visit).await?)) }).await
+    {
+        let made = match Faults::read(error) {
+            Ok(faults) => one(&visit, Some(form_of(&form)), &faults).await,
+            Err(error) => Err(error),
+        };
+        return visit.answer(made).await;
+    }
     let entered = form_of(&form);
     let done = match form.get("step") {
         "delete" => delete(&visit, form.get("confirm")).await,
         _ => change(&visit, &entered).await,
     };
     let faults = match done {
-        Ok(Ok(done)) => return visit.done(CONSTRAINTS, done),
+        Ok(Ok((done, undo))) => return visit.done_and_undo(CONSTRAINTS, done, undo.as_deref()),
         Ok(Err(faults)) => faults,
         Err(error) => match Faults::read(error) {
             Ok(faults) => faults,
@@ -184,7 +201,7 @@ pub(crate) async fn post_constraint(_: Public, visit: Visit, form: Submitted) ->
     visit.answer(made).await
 }
 
-async fn change(visit: &Visit, form: &Form) -> Result<Result<&'static str, Faults>, ApiError> {
+async fn change(visit: &Visit, form: &Form) -> Result<Result<Done, Faults>, ApiError> {
     let wanted = match wanted(form) {
         Ok(wanted) => wanted,
         Err(faults) => return Ok(Err(faults)),
@@ -196,17 +213,19 @@ async fn change(visit: &Visit, form: &Form) -> Result<Result<&'static str, Fault
     };
     let roles: BTreeSet<RoleName> = wanted.roles.into_iter().collect();
     let edits = constraints::edits_to(&before.constraint, &roles, wanted.at_most, per);
+    let undo = undo::policy_before(visit).await?;
     constraints::edit_all(&visit.app, visit.caller(), &before.name, &edits).await?;
-    Ok(Ok("saved"))
+    Ok(Ok(("saved", undo)))
 }
 
-async fn delete(visit: &Visit, confirmed: &str) -> Result<Result<&'static str, Faults>, ApiError> {
+async fn delete(visit: &Visit, confirmed: &str) -> Result<Result<Done, Faults>, ApiError> {
     if confirmed != "yes" {
         return Ok(Err(Faults::of("confirm", "admin-confirm-first")));
     }
     let found = named(visit).await?;
+    let undo = undo::policy_before(visit).await?;
     constraints::delete(&visit.app, visit.caller(), &found.name).await?;
-    Ok(Ok("constraint-deleted"))
+    Ok(Ok(("constraint-deleted", undo)))
 }
 
 fn per(constraint: &Constraint) -> &'static str {

@@ -2,6 +2,7 @@
 
 use minijinja::{Value, context};
 use rolecall::Principal;
+use rolecall_core::Revision;
 
 use super::table::AdminPage;
 
@@ -43,12 +44,53 @@ pub(super) fn done_named(name: &str) -> &'static str {
     known.copied().unwrap_or_default()
 }
 
+/// The last segment of the pages of a user or client that undo an action, by what is said after it.
+const OPPOSITES: &[(&str, &[&str])] = &[
+    ("assigned", &["unassign", "assign"]),
+    ("unassigned", &["assign"]),
+    ("user-disabled", &["enable"]),
+    ("user-enabled", &["disable"]),
+];
+
+/// What is said after a change of the policy that an earlier version undoes.
+const OF_POLICY: &[&str] = &[
+    "saved",
+    "policy",
+    "constraint-created",
+    "constraint-saved",
+    "constraint-deleted",
+];
+
+/// Returns the address that undoes what was done, if `address` is one; empty if it is not. An address that somebody made up
+/// leads to nothing but such a page, which first says what it will do.
+pub(super) fn undo_named<'a>(done: &str, address: &'a str) -> &'a str {
+    let path = address.split('?').next().unwrap_or_default();
+    let is_safe = |segment: &str| {
+        let may_stand = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        !segment.is_empty() && !segment.starts_with('.') && segment.chars().all(may_stand)
+    };
+    let segments: Vec<&str> = path.split('/').collect();
+    let is_opposite = match segments[..] {
+        ["", "admin", "users" | "clients", id, word] => {
+            let words = OPPOSITES.iter().find(|(one, _)| *one == done);
+            is_safe(id) && words.is_some_and(|(_, words)| words.contains(&word))
+        }
+        ["", "admin", "policy", "history", revision] => {
+            OF_POLICY.contains(&done) && revision.parse::<Revision>().is_ok()
+        }
+        _ => false,
+    };
+    if is_opposite { address } else { "" }
+}
+
 /// The parts of the frame that are alike on all pages.
 pub(super) struct Frame<'a> {
     pub(super) principal: &'a Principal,
     pub(super) tenants: &'a [String],
     pub(super) current: &'static AdminPage,
     pub(super) done: &'static str,
+    /// The address that undoes it; empty if nothing does.
+    pub(super) undo: &'a str,
 }
 
 impl Frame<'_> {
@@ -76,6 +118,7 @@ impl Frame<'_> {
             tenant => self.principal.tenant().unwrap_or_default(),
             tenants => self.tenants.to_vec(),
             done => self.done,
+            undo => self.undo,
         }
     }
 }
@@ -87,10 +130,10 @@ pub(crate) fn samples(text: &'static str) -> [Value; 2] {
     [
         context! {
             nav => vec![nav(true), nav(false)], me => text, tenant => text,
-            tenants => vec![text], done => "admin-done-saved",
+            tenants => vec![text], done => "admin-done-saved", undo => text,
         },
         context! {
-            nav => Vec::<Value>::new(), me => "alice", tenant => "", tenants => Vec::<&str>::new(), done => "",
+            nav => Vec::<Value>::new(), me => "alice", tenant => "", tenants => Vec::<&str>::new(), done => "", undo => "",
         },
     ]
 }
@@ -98,6 +141,32 @@ pub(crate) fn samples(text: &'static str) -> [Value; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_undoes_only_what_was_done() {
+        let role = "/admin/users/0197a3c8-5d52/assign?role=editor&tenant=acme";
+        assert_eq!(undo_named("unassigned", role), role);
+        let of_client = "/admin/clients/shop/unassign?role=editor";
+        assert_eq!(undo_named("assigned", of_client), of_client);
+        let version = "/admin/policy/history/17";
+        assert_eq!(undo_named("policy", version), version);
+        for (done, address) in [
+            ("", role),
+            ("user-disabled", role),
+            ("unassigned", version),
+            ("unassigned", "/admin/users/x/delete"),
+            ("unassigned", "/admin/users/../assign"),
+            ("unassigned", "/admin/users//assign"),
+            ("unassigned", "//evil.example/admin/users/x/assign"),
+            ("unassigned", "https://evil.example/admin/users/x/assign"),
+            ("unassigned", "javascript:alert(1)"),
+            ("unassigned", "/admin/users/x%2f..%2fassign/assign"),
+            ("policy", "/admin/policy/history/x"),
+            ("policy", "/admin/policy/history/17/x"),
+        ] {
+            assert_eq!(undo_named(done, address), "", "{done} {address}");
+        }
+    }
 
     #[test]
     fn only_known_texts_can_be_named_by_an_address() {

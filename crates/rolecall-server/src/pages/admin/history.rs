@@ -7,7 +7,8 @@ use rolecall_core::Revision;
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::link,
+    links::{HISTORY, cut, link, one_more},
+    undo,
     views::{
         effects::{Effects, SHOWN, lines},
         policy::{History, LONGEST, Listed, VersionPage},
@@ -23,7 +24,6 @@ use crate::{
     },
 };
 
-const HISTORY: &str = "/admin/policy/history";
 /// The versions on a page.
 const VERSIONS: usize = 25;
 
@@ -35,13 +35,10 @@ pub(crate) async fn get_history(_: Public, visit: Visit) -> Response {
 async fn list(visit: &Visit) -> Result<Response, ApiError> {
     let after = visit.query.get("after");
     let before: Revision = after.parse().unwrap_or(Revision::MAX);
-    let limit = i64::try_from(VERSIONS + 1).unwrap_or(i64::MAX);
-    let mut found = history::list(&visit.app, visit.caller(), before, limit).await?;
-    let has_more = found.len() > VERSIONS;
-    found.truncate(VERSIONS);
-    let tag = service::show(&visit.app, visit.caller()).await?.tag;
-    let last = found.last().map(|one| one.revision.to_string());
-    let next = last.filter(|_| has_more);
+    let (app, caller) = (&visit.app, visit.caller());
+    let mut found = history::list(app, caller, before, one_more(VERSIONS)).await?;
+    let next = cut(&mut found, VERSIONS).map(|last| last.revision.to_string());
+    let tag = service::show(app, caller).await?.tag;
     // only the newest can be the one in force: going back makes a new version
     let is_newest = |place: usize| place == 0 && before == Revision::MAX;
     let versions = found.into_iter().enumerate().map(|(place, one)| Listed {
@@ -70,7 +67,7 @@ pub(crate) async fn get_version(_: Public, visit: Visit) -> Response {
 /// Goes back to a version, if the policy in force is still the one that was shown (`tag`).
 pub(crate) async fn post_version(_: Public, visit: Visit, form: Submitted) -> Response {
     let error = match go_back(&visit, form.get("tag")).await {
-        Ok(()) => return visit.done(HISTORY, "policy"),
+        Ok(undo) => return visit.done_and_undo(HISTORY, "policy", undo.as_deref()),
         Err(error) => error,
     };
     match Faults::read(error) {
@@ -86,12 +83,13 @@ fn revision(visit: &Visit) -> Result<Revision, ApiError> {
     parsed.map_err(|_| ApiError::unknown("version of the policy", &named))
 }
 
-async fn go_back(visit: &Visit, tag: &str) -> Result<(), ApiError> {
+async fn go_back(visit: &Visit, tag: &str) -> Result<Option<String>, ApiError> {
     visit.require_fresh().await?;
     let old = history::document(&visit.app, visit.caller(), revision(visit)?).await?;
     let tags = IfMatch::Tags(vec![tag.to_owned()]);
+    let undo = undo::policy_before(visit).await?;
     apply::apply(&visit.app, visit.caller(), &old, &tags).await?;
-    Ok(())
+    Ok(undo)
 }
 
 async fn version(visit: &Visit, mut faults: Faults) -> Result<Response, ApiError> {
@@ -105,6 +103,11 @@ async fn version(visit: &Visit, mut faults: Faults) -> Result<Response, ApiError
         let changes = history::changes(app, caller, before.revision, Some(revision)).await?;
         let (changes, more) = lines(&changes);
         (page.changes, page.more_changes) = (Some(changes), more);
+    }
+    if text.len() > LONGEST && visit.query.get("effects") != "on" {
+        // it takes seconds, which nobody should wait for who only looks
+        page.can_show_effects = true;
+        return Ok(visit.show("admin_policy_version.html", &page));
     }
     let planned = async {
         let old = history::document(app, caller, revision).await?;

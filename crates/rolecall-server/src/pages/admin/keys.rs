@@ -7,7 +7,7 @@ use rolecall_core::Timestamp;
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::{Listing, link},
+    links::{Listing, below, cut, link, one_more},
     views::{
         confirm::{Confirm, Effect},
         keys::{Keys, Row},
@@ -41,11 +41,9 @@ pub(crate) async fn get_keys(_: Public, visit: Visit) -> Response {
 
 async fn list(visit: &Visit) -> Result<Response, ApiError> {
     let listing = Listing::read(KEYS, &visit.query, &[], &["created"]);
-    let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
-    let mut found = service::list(&visit.app, visit.caller(), listing.after, limit).await?;
-    let has_more = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let last = found.last().filter(|_| has_more);
+    let mut found =
+        service::list(&visit.app, visit.caller(), listing.after, one_more(SHOWN)).await?;
+    let last = cut(&mut found, SHOWN);
     let last = last.map(|one| one.key.kid.clone());
     let may_rotate = visit.may_globally(may::RotateKeys::NAME);
     let ring = Ring::read(visit).await?;
@@ -96,9 +94,7 @@ fn row(key: &StoredKey, now: Timestamp, may_rotate: bool) -> Row {
 }
 
 fn retire_path(kid: &str) -> String {
-    let kid: String = form_urlencoded::byte_serialize(kid.as_bytes()).collect();
-    // in a path, a plus sign stands for itself
-    format!("{KEYS}/{}/retire", kid.replace('+', "%20"))
+    format!("{}/retire", below(KEYS, kid))
 }
 
 /// The newest keys, among which are all that are in use.
@@ -192,9 +188,6 @@ async fn ask_rotate(visit: &Visit, force: bool, faults: &Faults) -> Result<Respo
 
 /// Says what happens when a key is retired.
 pub(crate) async fn get_retire(_: Public, visit: Visit, Segment(kid): Segment<String>) -> Response {
-    if let Err(error) = visit.require_fresh().await {
-        return visit.refuse(error).await;
-    }
     let made = ask_retire(&visit, &kid, &Faults::default()).await;
     visit.answer(made).await
 }
@@ -206,9 +199,6 @@ pub(crate) async fn post_retire(
     Segment(kid): Segment<String>,
     _: Submitted,
 ) -> Response {
-    if let Err(error) = visit.require_fresh().await {
-        return visit.refuse(error).await;
-    }
     let retired = service::retire(&visit.app, visit.caller(), &kid).await;
     match retired.map_err(Faults::read) {
         Ok(warning) => {

@@ -2,6 +2,9 @@
 
 use super::{super::submitted::Submitted, views::Column};
 
+/// The page of the versions of the policy, to which changes of it lead back.
+pub(super) const HISTORY: &str = "/admin/policy/history";
+
 /// Returns `path` with a query of the members that are not empty.
 pub(crate) fn link(path: &str, members: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
@@ -21,6 +24,18 @@ pub(crate) fn below(path: &str, id: &str) -> String {
     let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
     // in a path, a plus sign stands for itself
     format!("{path}/{}", id.replace('+', "%20"))
+}
+
+/// Returns the limit of a query for `shown` rows: one more, which says whether there is a next page.
+pub(super) fn one_more(shown: usize) -> i64 {
+    i64::try_from(shown + 1).unwrap_or(i64::MAX)
+}
+
+/// Leaves `shown` rows, and returns the last of them if more were found.
+pub(super) fn cut<T>(found: &mut Vec<T>, shown: usize) -> Option<&T> {
+    let has_more = found.len() > shown;
+    found.truncate(shown);
+    found.last().filter(|_| has_more)
 }
 
 /// A list as its address describes it: its filters, its order and the place from which it is shown.

@@ -6,7 +6,7 @@ use rolecall::{PermissionName as _, Public};
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::link,
+    links::{cut, link, one_more},
     views::mail::{Mails, Outcome, Row},
     visit::Visit,
 };
@@ -74,11 +74,8 @@ async fn show(visit: &Visit, mut page: Mails, faults: &Faults) -> Result<Respons
     let Counts { waiting, given_up } = service::counts(app, caller).await?;
     let state = visit.query.get("state");
     page.failed_only = state == "failed";
-    let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
-    let mut found = service::list(app, caller, page.failed_only, after, limit).await?;
-    let has_more = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let last = found.last().filter(|_| has_more);
+    let mut found = service::list(app, caller, page.failed_only, after, one_more(SHOWN)).await?;
+    let last = cut(&mut found, SHOWN);
     page.next = last.map_or_else(String::new, |last| {
         link(MAIL, &[("state", state), ("after", &last.id)])
     });

@@ -5,7 +5,7 @@ use rolecall::Public;
 use rolecall_core::SubjectKind;
 
 use super::{
-    links::Listing,
+    links::{Listing, cut, one_more},
     users::path_of,
     views::people::{People, Person},
     visit::Visit,
@@ -36,12 +36,9 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
     };
     if let Some(tenant) = visit.tenant() {
         let after = listing.after.split_once('~').unwrap_or((listing.after, ""));
-        let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
         let mut found =
-            review::in_tenant(&visit.app, visit.caller(), &tenant, after, limit).await?;
-        let has_more = found.len() > SHOWN;
-        found.truncate(SHOWN);
-        let last = found.last().filter(|_| has_more);
+            review::in_tenant(&visit.app, visit.caller(), &tenant, after, one_more(SHOWN)).await?;
+        let last = cut(&mut found, SHOWN);
         let last = last.map(|one| format!("{}~{}", one.subject, one.assignment.role));
         view.first = listing.first();
         view.next = listing.next(last.as_deref());

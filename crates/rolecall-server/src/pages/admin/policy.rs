@@ -7,6 +7,7 @@ use rolecall_core::document::{DocumentErrors, ParsedDocument};
 use super::{
     super::submitted::Submitted,
     faults::{Faults, MOST_FAULTS},
+    undo,
     views::{
         effects::{Effects, SHOWN},
         policy::{FaultyLine, LONGEST, PolicyPage},
@@ -57,7 +58,7 @@ pub(crate) async fn post_policy(_: Public, visit: Visit, form: Submitted) -> Res
     };
     if form.get("step") == "apply" {
         match put_in_force(&visit, &text, form.get("tag")).await {
-            Ok(()) => return visit.done(POLICY, "policy"),
+            Ok(undo) => return visit.done_and_undo(POLICY, "policy", undo.as_deref()),
             Err(ApiError::StepUp { .. }) => {
                 // the document must not be lost, so the sign-in opens beside this page
                 page.must_sign_in = true;
@@ -77,13 +78,14 @@ async fn parsed(visit: &Visit, purpose: Purpose, text: &str) -> Result<ParsedDoc
     read_toml(&visit.app, purpose, text.to_owned()).await
 }
 
-async fn put_in_force(visit: &Visit, text: &str, tag: &str) -> Result<(), ApiError> {
+async fn put_in_force(visit: &Visit, text: &str, tag: &str) -> Result<Option<String>, ApiError> {
     // a document can give any power to anybody
     visit.require_fresh().await?;
     let document = parsed(visit, Purpose::Change, text).await?;
     let tags = IfMatch::Tags(vec![tag.to_owned()]);
+    let undo = undo::policy_before(visit).await?;
     apply::apply(&visit.app, visit.caller(), &document, &tags).await?;
-    Ok(())
+    Ok(undo)
 }
 
 /// Shows the plan of a document, or its faults.

@@ -96,7 +96,7 @@ pub(super) static PRESETS: [Preset; 7] = [
         claims_in_id_token: true,
         place: "admin-paste-kubernetes",
         settings: "kube-apiserver --oidc-issuer-url={issuer} --oidc-client-id={client_id} \
-            --oidc-username-claim=preferred_username --oidc-groups-claim=groups\n\n\
+            --oidc-username-claim=sub --oidc-groups-claim=groups\n\n\
             kubectl config set-credentials rolecall --exec-api-version=client.authentication.k8s.io/v1 \
             --exec-interactive-mode=Never --exec-command=kubectl --exec-arg=oidc-login --exec-arg=get-token \
             --exec-arg=--oidc-issuer-url={issuer} --exec-arg=--oidc-client-id={client_id} \

@@ -6,7 +6,8 @@ use rolecall::{PermissionName as _, Public};
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::{Listing, below},
+    links::{Listing, below, cut, one_more},
+    seen::{self, Seen},
     views::{
         confirm::{Confirm, Effect},
         resources::{ResourcePage, Resources, Row},
@@ -36,11 +37,9 @@ pub(crate) async fn get_resources(_: Public, visit: Visit) -> Response {
 
 async fn list(visit: &Visit) -> Result<Response, ApiError> {
     let listing = Listing::read(PATH, &visit.query, &[], &["age"]);
-    let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
-    let mut found = service::list(&visit.app, visit.caller(), listing.after, limit).await?;
-    let has_more = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let last = found.last().filter(|_| has_more);
+    let mut found =
+        service::list(&visit.app, visit.caller(), listing.after, one_more(SHOWN)).await?;
+    let last = cut(&mut found, SHOWN);
     let last = last.map(|one| one.id.clone());
     let view = Resources {
         may_create: visit.may_globally(may::WriteResources::NAME),
@@ -161,17 +160,9 @@ async fn show(
     faults: &Faults,
 ) -> Result<Response, ApiError> {
     let stored = service::get(&visit.app, visit.caller(), id).await?;
-    let objects: Vec<String> = stored.objects.0.into_iter().collect();
-    let form = entered.map_or_else(
-        || ResourcePage {
-            name: stored.name.clone(),
-            objects: objects.join("\n"),
-            default_scope: stored.default_scope.unwrap_or_default(),
-            dynamic: stored.dynamic.as_str().to_owned(),
-            ..ResourcePage::default()
-        },
-        form_of,
-    );
+    let form = stored_form(&stored);
+    let seen = Seen::of(&form);
+    let form = entered.map_or(form, form_of);
     let view = ResourcePage {
         path: path_of(id),
         may_write: visit.may_globally(may::WriteResources::NAME),
@@ -180,7 +171,19 @@ async fn show(
         updated: Some(stored.updated_at.into()),
         ..form
     };
-    Ok(visit.show_with("admin_resource.html", &view, faults))
+    Ok(visit.show_seen("admin_resource.html", &view, faults, &seen))
+}
+
+/// Returns the form of a resource as it is stored.
+fn stored_form(stored: &Resource) -> ResourcePage {
+    let objects: Vec<&str> = stored.objects.0.iter().map(String::as_str).collect();
+    ResourcePage {
+        name: stored.name.clone(),
+        objects: objects.join("\n"),
+        default_scope: stored.default_scope.clone().unwrap_or_default(),
+        dynamic: stored.dynamic.as_str().to_owned(),
+        ..ResourcePage::default()
+    }
 }
 
 /// Changes a resource (`name`, `objects`, `default_scope`, `dynamic`).
@@ -191,6 +194,11 @@ pub(crate) async fn post_resource(
     form: Submitted,
 ) -> Response {
     let updated = async {
+        let stored = async {
+            let stored = service::get(&visit.app, visit.caller(), &id).await?;
+            Ok(stored_form(&stored))
+        };
+        seen::check(&form, stored).await.map_err(Ok)?;
         let wanted = wanted(&form).map_err(Err)?;
         let changes = ResourceChanges {
             name: Some(wanted.name),

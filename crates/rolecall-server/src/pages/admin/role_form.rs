@@ -10,6 +10,8 @@ use super::{
     faults::Faults,
     links::link,
     roles::{PATH, named, path_of},
+    seen::{self, Seen},
+    undo,
     views::{
         confirm::{Confirm, Effect},
         roles::{Contents, RoleForm},
@@ -20,6 +22,7 @@ use crate::{
     error::ApiError,
     roles::{
         definition::{self, NewRole, RoleChanges},
+        details::RoleDetails,
         permissions,
         review::{self, After},
         service,
@@ -109,28 +112,30 @@ pub(crate) async fn post_edit(
     Segment(role): Segment<String>,
     form: Submitted,
 ) -> Response {
-    let acr = match acr(&form) {
-        Ok(acr) => acr,
-        Err(faults) => {
-            return visit
-                .answer(show_edit(&visit, &role, Some(&form), &faults).await)
-                .await;
-        }
-    };
     let changed = async {
         let name = named(&role)?;
+        let stored = async {
+            let stored = service::get(&visit.app, visit.caller(), &name).await?;
+            Ok(stored_form(&stored))
+        };
+        seen::check(&form, stored).await?;
+        let acr = match acr(&form) {
+            Ok(acr) => acr,
+            Err(faults) => return Ok(Err(faults)),
+        };
         let changes = RoleChanges {
             description: Some(form.get("description").trim()),
             approval: Some(form.get("approval") == "on"),
             by_name: Some(form.get("by_name") == "on"),
             acr: Some(acr),
         };
+        let undo = undo::policy_before(&visit).await?;
         definition::update(&visit.app, visit.caller(), &name, changes).await?;
-        Ok(path_of(&name))
+        Ok(Ok((path_of(&name), undo)))
     };
     match changed.await.map_err(Faults::read) {
-        Ok(path) => visit.done(&path, "saved"),
-        Err(Ok(faults)) => {
+        Ok(Ok((path, undo))) => visit.done_and_undo(&path, "saved", undo.as_deref()),
+        Ok(Err(faults)) | Err(Ok(faults)) => {
             visit
                 .answer(show_edit(&visit, &role, Some(&form), &faults).await)
                 .await
@@ -147,16 +152,9 @@ async fn show_edit(
 ) -> Result<Response, ApiError> {
     let name = named(role)?;
     let stored = service::get(&visit.app, visit.caller(), &name).await?;
-    let form = match entered {
-        Some(entered) => form_of(entered),
-        None => RoleForm {
-            description: stored.role.description,
-            approval: stored.approval,
-            by_name: stored.by_name,
-            acr: stored.acr.as_str().to_owned(),
-            ..RoleForm::default()
-        },
-    };
+    let stored = stored_form(&stored);
+    let seen = Seen::of(&stored);
+    let form = entered.map_or(stored, form_of);
     let path = path_of(&name);
     let view = RoleForm {
         action: format!("{path}/edit"),
@@ -164,7 +162,18 @@ async fn show_edit(
         name: role.to_owned(),
         ..form
     };
-    Ok(visit.show_with("admin_role_form.html", &view, faults))
+    Ok(visit.show_seen("admin_role_form.html", &view, faults, &seen))
+}
+
+/// Returns the form of a role as it is stored.
+fn stored_form(stored: &RoleDetails) -> RoleForm {
+    RoleForm {
+        description: stored.role.description.clone(),
+        approval: stored.approval,
+        by_name: stored.by_name,
+        acr: stored.acr.as_str().to_owned(),
+        ..RoleForm::default()
+    }
 }
 
 /// The form for what a role gives.
@@ -189,7 +198,7 @@ pub(crate) async fn post_contents(
         .await
         .map_err(Faults::read)
     {
-        Ok(path) => visit.done(&path, "saved"),
+        Ok((path, undo)) => visit.done_and_undo(&path, "saved", undo.as_deref()),
         Err(Ok(faults)) => {
             visit
                 .answer(show_contents(&visit, &role, &form, &faults).await)
@@ -202,8 +211,14 @@ pub(crate) async fn post_contents(
     }
 }
 
-async fn change_contents(visit: &Visit, role: &str, form: &Submitted) -> Result<String, ApiError> {
+/// Changes what a role gives, and returns the page to go to and the address that undoes it.
+async fn change_contents(
+    visit: &Visit,
+    role: &str,
+    form: &Submitted,
+) -> Result<(String, Option<String>), ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
+    let undo = undo::policy_before(visit).await?;
     let removes = form.get("remove") == "yes";
     let (permission, junior) = (form.get("permission").trim(), form.get("junior").trim());
     if !permission.is_empty() {
@@ -226,7 +241,7 @@ async fn change_contents(visit: &Visit, role: &str, form: &Submitted) -> Result<
             service::inherit(app, caller, &name, &junior).await?;
         }
     }
-    Ok(format!("{}/contents", path_of(&name)))
+    Ok((format!("{}/contents", path_of(&name)), undo))
 }
 
 async fn show_contents(

@@ -6,7 +6,7 @@ use rolecall_core::{RoleName, SubjectKind};
 
 use super::{
     clients,
-    links::Listing,
+    links::{Listing, cut, one_more},
     users,
     views::roles::{Holder, RolePage, Roles, Row},
     visit::Visit,
@@ -35,10 +35,9 @@ pub(crate) async fn get_roles(_: Public, visit: Visit) -> Response {
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
     let listing = Listing::read(PATH, &visit.query, &[], &["name"]);
-    let mut found = service::list(&visit.app, visit.caller(), listing.after, limit()).await?;
-    let has_more = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let last = found.last().filter(|_| has_more);
+    let mut found =
+        service::list(&visit.app, visit.caller(), listing.after, one_more(SHOWN)).await?;
+    let last = cut(&mut found, SHOWN);
     let last = last.map(|role| role.role.name.to_string());
     let view = Roles {
         may_create: visit.may_globally(may::WriteRoles::NAME),
@@ -47,10 +46,6 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         rows: found.iter().map(row).collect(),
     };
     Ok(visit.show("admin_roles.html", &view))
-}
-
-fn limit() -> i64 {
-    i64::try_from(SHOWN + 1).unwrap_or(i64::MAX)
 }
 
 fn row(role: &RoleDetails) -> Row {
@@ -100,11 +95,9 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
             subject: place(),
             tenant: place(),
         };
-        holders = review::holders(app, caller, &name, true, after, limit()).await?;
+        holders = review::holders(app, caller, &name, true, after, one_more(SHOWN)).await?;
     }
-    let has_more = holders.len() > SHOWN;
-    holders.truncate(SHOWN);
-    let last = holders.last().filter(|_| has_more).map(place_of);
+    let last = cut(&mut holders, SHOWN).map(place_of);
     let names = |roles: &[RoleName]| roles.iter().map(ToString::to_string).collect();
     let view = RolePage {
         description: details.role.description.clone(),

@@ -85,8 +85,8 @@ admin_pages! {
     "/admin/clients", Global("rolecall.clients:read"), Some("admin-nav-clients"), "OAuth clients.", clients::get_clients;
     "/admin/clients/new", Global("rolecall.clients:write"), None, "Register a client, also for a program that is known.", client_form::get_new, client_form::post_new;
     "/admin/clients/{id}", Global("rolecall.clients:read"), None, "A client, with what to enter in the program.", clients::get_client;
-    "/admin/clients/{id}/edit", Global("rolecall.clients:write"), None, "Change a client.", client_form::get_edit, client_form::post_edit;
-    "/admin/clients/{id}/secret", Global("rolecall.clients:write"), None, "Put a new secret in force, or end the one before.", client_actions::get_secret, client_actions::post_secret;
+    "/admin/clients/{id}/edit", Freshly("rolecall.clients:write"), None, "Change a client.", client_form::get_edit, client_form::post_edit;
+    "/admin/clients/{id}/secret", Freshly("rolecall.clients:write"), None, "Put a new secret in force, or end the one before.", client_actions::get_secret, client_actions::post_secret;
     "/admin/clients/{id}/assign", Anywhere("rolecall.assignments:write"), None, "Give a client a role.", assign::get_client_assign, assign::post_client_assign;
     "/admin/clients/{id}/unassign", Anywhere("rolecall.assignments:write"), None, "Take a role from a client.", assign::get_client_unassign, assign::post_client_unassign;
     "/admin/clients/{id}/test", Global("rolecall.clients:read"), None, "What the tokens of a sign-in to a client would say.", client_test::get_test;
@@ -100,7 +100,7 @@ admin_pages! {
     "/admin/audit/verify", Global("rolecall.audit:read"), None, "Verify the audit log.", audit_verify::get_verify, audit_verify::post_verify;
     "/admin/audit/{entry}", Global("rolecall.audit:read"), None, "An entry or an event of the audit log.", audit::get_entry;
     "/admin/keys", Global("rolecall.keys:read"), Some("admin-nav-keys"), "The signing keys.", keys::get_keys;
-    "/admin/keys/rotate", Freshly("rolecall.keys:rotate"), None, "Rotate the signing keys.", keys::get_rotate, keys::post_rotate;
+    "/admin/keys/rotate", Global("rolecall.keys:rotate"), None, "Rotate the signing keys.", keys::get_rotate, keys::post_rotate;
     "/admin/keys/{kid}/retire", Freshly("rolecall.keys:rotate"), None, "Retire a signing key.", keys::get_retire, keys::post_retire;
     "/admin/mail", Global("rolecall.users:read"), Some("admin-nav-mail"), "Mails that wait or failed, and a test message.", mail::get_mail, mail::post_mail;
     "/admin/settings", Global("rolecall.keys:rotate"), Some("admin-nav-settings"), "The settings, and where each comes from.", settings::get_settings;

@@ -145,15 +145,26 @@ async fn key_ages(visit: &Visit) -> Result<Vec<KeyAge>, ApiError> {
     Ok(ages.collect())
 }
 
-/// Describes an entry of the audit log by the first of its changes.
+/// Describes an entry of the audit log by its actions, each once with its number.
 fn recent(entry: &Entry, names: &names::Names) -> Recent {
     let changes: Vec<Json> = serde_json::from_str(&entry.changes).unwrap_or_default();
-    let actions = changes
+    let mut actions: Vec<(&str, usize)> = Vec::new();
+    let named = changes
         .iter()
         .filter_map(|one| one.get("action").and_then(Json::as_str));
+    for action in named {
+        match actions.iter_mut().find(|(known, _)| *known == action) {
+            Some((_, count)) => *count += 1,
+            None => actions.push((action, 1)),
+        }
+    }
+    let shown = actions.iter().map(|(action, count)| match count {
+        1 => (*action).to_owned(),
+        count => format!("{action} ({count})"),
+    });
     Recent {
         href: format!("/admin/audit/{}", entry.revision),
-        action: actions.collect::<Vec<_>>().join(", "),
+        action: shown.collect::<Vec<_>>().join(", "),
         actor: names::shown(names, &entry.actor),
         at: entry.at.into(),
     }

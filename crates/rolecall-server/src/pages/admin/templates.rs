@@ -136,7 +136,7 @@ mod tests {
                         let common = samples::common(languages, language);
                         let values = context! {
                             trial => true, frame => frame.clone(), view => view.clone(),
-                            faults => views::value(faults), ..common
+                            faults => views::value(faults), seen => TEXT, ..common
                         };
                         let page = compiled.render(values);
                         let page =

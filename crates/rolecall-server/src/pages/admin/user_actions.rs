@@ -14,10 +14,12 @@ use crate::{
     accounts::{
         mailed_reset, reset,
         service::{self, Changes},
+        shown::ShownUser,
     },
     authority::{may, subject::Status},
     error::ApiError,
     factors::service as factors,
+    roles::{assigning::Assignee, assignments},
     sessions::service as sessions,
     web::params::Segment,
 };
@@ -143,11 +145,13 @@ async fn perform(visit: &Visit, id: &str, action: Action) -> Result<Response, Ap
     match action {
         Action::Disable => {
             set(Status::Disabled).await?;
-            Ok(visit.done(&path_of(id), "user-disabled"))
+            let undo = format!("{}/enable", path_of(id));
+            Ok(visit.done_and_undo(&path_of(id), "user-disabled", Some(&undo)))
         }
         Action::Enable => {
             set(Status::Active).await?;
-            Ok(visit.done(&path_of(id), "user-enabled"))
+            let undo = format!("{}/disable", path_of(id));
+            Ok(visit.done_and_undo(&path_of(id), "user-enabled", Some(&undo)))
         }
         Action::Delete => {
             service::delete(app, caller, id).await?;
@@ -183,15 +187,45 @@ async fn ask(
     let user = service::get(app, caller, id).await?;
     let open = sessions::list(app, caller, id, "", COUNTED).await?.len();
     let path = path_of(id);
-    let effects = match action {
-        Action::Disable => vec![
-            Effect::on("admin-effect-signed-out", open),
-            Effect::of("admin-effect-no-sign-in", ""),
-            Effect::of("admin-effect-can-undo", ""),
-        ],
+    let effects = effects(visit, &user, action, open).await?;
+    let view = Confirm {
+        title: action.title(),
+        name: user.username.clone(),
+        effects,
+        is_final: action == Action::Delete,
+        action: format!("{path}/{}", action.word()),
+        fields: Vec::new(),
+        back: path,
+    };
+    Ok(visit.show_with("admin_confirm.html", &view, faults))
+}
+
+/// Returns what an action does to a user who has `open` sessions of applications.
+async fn effects(
+    visit: &Visit,
+    user: &ShownUser,
+    action: Action,
+    open: usize,
+) -> Result<Vec<Effect>, ApiError> {
+    Ok(match action {
+        Action::Disable => {
+            let is_oneself = visit.session.subject_id == user.id;
+            vec![
+                Effect::on("admin-effect-signed-out", open),
+                Effect::of("admin-effect-no-sign-in", ""),
+                Effect::of(
+                    if is_oneself {
+                        "admin-effect-oneself"
+                    } else {
+                        "admin-effect-can-undo"
+                    },
+                    "",
+                ),
+            ]
+        }
         Action::Enable => vec![Effect::of("admin-effect-sign-in-again", "")],
         Action::Reset => {
-            let is_mailed = app.settings().mail.is_some() && user.proven_email().is_some();
+            let is_mailed = visit.app.settings().mail.is_some() && user.proven_email().is_some();
             vec![
                 Effect::on("admin-effect-signed-out", open),
                 Effect::of("admin-effect-password-gone", ""),
@@ -205,23 +239,19 @@ async fn ask(
                 ),
             ]
         }
-        Action::Delete => vec![
-            Effect::on("admin-effect-signed-out", open),
-            Effect::on("admin-effect-roles-gone", user.roles.len()),
-            Effect::of("admin-effect-account-gone", ""),
-            Effect::of("admin-effect-audit-stays", ""),
-        ],
-    };
-    let view = Confirm {
-        title: action.title(),
-        name: user.username.clone(),
-        effects,
-        is_final: action == Action::Delete,
-        action: format!("{path}/{}", action.word()),
-        fields: Vec::new(),
-        back: path,
-    };
-    Ok(visit.show_with("admin_confirm.html", &view, faults))
+        Action::Delete => {
+            let mut effects = vec![Effect::on("admin-effect-signed-out", open)];
+            if visit.may_globally(may::ReadAssignments::NAME) {
+                let (app, caller) = (&visit.app, visit.caller());
+                let own = Assignee::User(&user.id);
+                let held = assignments::list(app, caller, own, ("", ""), None, COUNTED).await?;
+                effects.push(Effect::on("admin-effect-roles-gone", held.len()));
+            }
+            effects.push(Effect::of("admin-effect-account-gone", ""));
+            effects.push(Effect::of("admin-effect-audit-stays", ""));
+            effects
+        }
+    })
 }
 
 /// Asks whether to end a session (`session`), or all.

@@ -9,6 +9,7 @@ use super::{
     assign::{offered_roles, require_fresh_for},
     faults::Faults,
     links::link,
+    seen::{self, Seen},
     users::{PATH, path_of},
     views::{confirm::Secret, user::UserForm},
     visit::Visit,
@@ -17,6 +18,7 @@ use crate::{
     accounts::{
         registration::{self, NewAccount},
         service::{self, Changes},
+        shown::ShownUser,
     },
     authority::may,
     error::ApiError,
@@ -179,8 +181,16 @@ pub(crate) async fn post_edit(
         },
         ..Changes::default()
     };
-    let outcome = service::update(&visit.app, visit.caller(), &id, &changes).await;
-    match outcome.map_err(Faults::read) {
+    let (app, caller) = (&visit.app, visit.caller());
+    let outcome = async {
+        let stored = async {
+            let stored = service::get(app, caller, &id).await?;
+            Ok(shown_in_form(&stored))
+        };
+        seen::check(&form, stored).await?;
+        service::update(app, caller, &id, &changes).await
+    };
+    match outcome.await.map_err(Faults::read) {
         Ok(_) => visit.done(&path_of(&id), "saved"),
         Err(Ok(faults)) => {
             visit
@@ -198,21 +208,28 @@ async fn show_edit(
     faults: &Faults,
 ) -> Result<Response, ApiError> {
     let user = service::get(&visit.app, visit.caller(), id).await?;
-    let stored = (
-        user.username.as_str(),
-        user.email.as_deref().unwrap_or_default(),
-    );
+    let stored = shown_in_form(&user);
+    let seen = Seen::of(&stored);
     let (username, email) = match entered {
-        Some(entered) => (entered.get("username"), entered.get("email")),
+        Some(entered) => (
+            entered.get("username").to_owned(),
+            entered.get("email").to_owned(),
+        ),
         None => stored,
     };
     let path = path_of(id);
     let view = UserForm {
         action: format!("{path}/edit"),
         back: path,
-        username: username.to_owned(),
-        email: email.to_owned(),
+        username,
+        email,
         ..UserForm::default()
     };
-    Ok(visit.show_with("admin_user_form.html", &view, faults))
+    Ok(visit.show_seen("admin_user_form.html", &view, faults, &seen))
+}
+
+/// Returns the name and the address of a user, as the form shows them.
+fn shown_in_form(user: &ShownUser) -> (String, String) {
+    let email = user.email.clone();
+    (user.username.clone(), email.unwrap_or_default())
 }

@@ -4,7 +4,7 @@ use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
 
 use super::{
-    links::{Listing, below},
+    links::{Listing, below, cut, one_more},
     views::{
         Time,
         users::{ACTIONS, Row, Users},
@@ -50,11 +50,8 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         is_descending: listing.is_descending,
         after: (id, time.parse().unwrap_or_default()),
     };
-    let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
-    let mut found = search::search(&visit.app, visit.caller(), &wanted, limit).await?;
-    let has_more = found.len() > SHOWN;
-    found.truncate(SHOWN);
-    let last = found.last().filter(|_| has_more);
+    let mut found = search::search(&visit.app, visit.caller(), &wanted, one_more(SHOWN)).await?;
+    let last = cut(&mut found, SHOWN);
     let last = last.map(|one| match wanted.order {
         Order::Name => one.more.folded_username.clone(),
         Order::Creation => format!("{}~{}", one.more.created_at.micros(), one.more.id),

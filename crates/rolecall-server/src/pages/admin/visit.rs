@@ -87,6 +87,7 @@ impl Visit {
             tenants: &self.tenants,
             current: self.page,
             done: frame::done_named(self.query.get("done")),
+            undo: frame::undo_named(self.query.get("done"), self.query.get("undo")),
         };
         frame.values()
     }
@@ -202,7 +203,10 @@ impl FromRequestParts<App> for Visit {
             let request = AuthorizationRequest::own(&address);
             return Err(begin(app, &browser, language, request).await);
         };
-        let acting = act(app, &guard, &session, browser.admin_tenant(app)).await;
+        // a form was filled in for the chosen tenant, and is for no other place; the choice itself can always be changed
+        let is_form = !parts.method.is_safe() && page.path != "/admin/tenant";
+        let chosen = (browser.admin_tenant(app), is_form);
+        let acting = act(app, &guard, &session, chosen).await;
         let Some((principal, tenants)) = acting.map_err(fail)? else {
             let request = AuthorizationRequest::own(&address);
             return Err(begin(app, &browser, language, request).await);
@@ -236,13 +240,16 @@ async fn act(
     app: &App,
     guard: &Guard,
     session: &BrowserSession,
-    chosen: Option<&str>,
+    (chosen, is_form): (Option<&str>, bool),
 ) -> Result<Option<(Arc<Principal>, Vec<String>)>, ApiError> {
     let tenants = acting::tenants(app, &session.subject_id).await?;
     let chosen = tenants.iter().find(|one| Some(one.as_str()) == chosen);
     let mut principal = None;
     if let Some(tenant) = chosen {
         principal = acting::principal(app, guard, session, Some(tenant)).await?;
+        if principal.is_none() && is_form {
+            return Err(ApiError::Stale);
+        }
     }
     if principal.is_none() {
         principal = acting::principal(app, guard, session, None).await?;
@@ -251,7 +258,7 @@ async fn act(
         return Ok(None);
     };
     if !acting::is_administrator(&principal) {
-        for tenant in &tenants {
+        for tenant in &acting::administrated(app, &session.subject_id).await? {
             let there = acting::principal(app, guard, session, Some(tenant)).await?;
             if let Some(there) = there.filter(|there| acting::is_administrator(there)) {
                 principal = there;

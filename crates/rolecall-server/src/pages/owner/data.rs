@@ -68,8 +68,16 @@ fn shown(event: &Event) -> Value {
         "mail_code_proven" => "event-mail-code-proven",
         "password_proven" => "event-password-proven",
         "password_changed" => "event-password-changed",
-        "reset_refused" => "event-reset-refused",
+        "reset_refused" | "reset_by_creator" | "reset_unconfirmed" => "event-reset-refused",
         "refresh_replayed" | "code_replayed" => "event-replayed",
+        "refresh_grace" => "event-refresh-grace",
+        "code_refused" => "event-code-refused",
+        "factor_added" => "event-factor-added",
+        "factor_removed" => "event-factor-removed",
+        "second_factor_failed" => "event-second-factor-failed",
+        "passkey_went_back" => "event-passkey-copied",
+        "recovery_codes_made" => "event-recovery-made",
+        "recovery_code_used" => "event-recovery-used",
         _ => "",
     };
     context! {

@@ -218,4 +218,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "former addresses",
         include_str!("../../../migrations/0047_former_addresses.sql"),
     ),
+    (
+        48,
+        "user search",
+        include_str!("../../../migrations/0048_user_search.sql"),
+    ),
 ];

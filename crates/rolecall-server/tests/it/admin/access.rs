@@ -15,6 +15,7 @@ on_both![
     y462_a_lost_role_counts_from_the_next_request_on,
     y463_forms_of_other_sites_change_nothing,
     y464_a_tenant_administrator_acts_in_the_tenant_and_nowhere_else,
+    y516_what_others_assign_in_a_tenant_keeps_nobody_from_another,
     y465_a_role_that_needs_a_second_factor_asks_for_it,
     y466_deleting_a_user_needs_a_fresh_proof,
     y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_entered,
@@ -170,6 +171,32 @@ async fn y463_forms_of_other_sites_change_nothing(app: TestApp) {
     let shown = app.get(format!("/api/users/{id}"), app.admin().await).await;
     assert_eq!(shown.is(200).text("status"), "active");
     assert!(shown.texts("roles").is_empty());
+}
+
+async fn y516_what_others_assign_in_a_tenant_keeps_nobody_from_another(app: TestApp) {
+    let permissions = ["rolecall.assignments:read", "rolecall.assignments:write"];
+    app.create_role("chief", &permissions).await;
+    app.create_role("strong", &["items:read"]).await;
+    let change = json!({ "acr": "aal2" });
+    let changed = app.patch("/api/roles/strong", app.admin().await, change);
+    changed.await.is(200);
+    let boss = app.create_user("boss", &[]).await;
+    app.assign_in(&boss, "chief", "beta").await;
+    // sorts before the other
+    app.assign_in(&boss, "strong", "acme").await;
+    let mut browser = signed_in(&app, "boss").await;
+    let text = page(&browser.open("/admin").await, 200);
+    assert!(text.contains("Tenant beta"), "{text}");
+    // whoever has chosen it gets back
+    let root = app.id_of("admin").await;
+    app.assign_in(&root, "strong", "acme").await;
+    let mut browser = signed_in(&app, "admin").await;
+    let chosen = browser.submit("/admin/tenant", &[("tenant", "acme")]).await;
+    chosen.is(303);
+    browser.open("/admin/users").await.is(200);
+    let left = browser.submit("/admin/tenant", &[("tenant", "")]).await;
+    left.is(303);
+    browser.open("/admin/users").await.is(200);
 }
 
 async fn y464_a_tenant_administrator_acts_in_the_tenant_and_nowhere_else(app: TestApp) {

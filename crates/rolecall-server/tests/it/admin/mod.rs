@@ -4,8 +4,10 @@ mod access;
 mod clients;
 mod resources;
 mod roles;
+mod stale;
 mod start;
 mod trial;
+mod undo;
 mod users;
 
 use crate::support::{Browser, PASSWORD, Response, TestApp};
@@ -34,11 +36,12 @@ fn page(response: &Response, status: u16) -> String {
     text.replace("&#x2f;", "/")
 }
 
-/// Asserts that an action leads to `path` with the word for what was done.
+/// Asserts that an action leads to `path` with the word for what was done, and maybe what undoes it.
 #[track_caller]
 fn is_done(response: &Response, path: &str, done: &str) {
-    let wanted = format!("{path}?done={done}");
-    assert_eq!(response.is(303).header("location"), Some(&*wanted));
+    let location = response.is(303).header("location").unwrap();
+    let shown = location.split("&undo=").next();
+    assert_eq!(shown, Some(&*format!("{path}?done={done}")));
 }
 
 /// Returns the part of a page between `begin` and `end`.

@@ -69,7 +69,7 @@ async fn a_role_is_created_filled_given_and_deleted(app: TestApp) {
     assert!(stored.texts("permissions").is_empty() && stored.texts("juniors").is_empty());
     let id = app.create_user("alice", &["editor"]).await;
     let text = page(&browser.open("/admin/roles/editor/delete").await, 200);
-    assert!(text.contains("One holder loses the role."), "{text}");
+    assert!(text.contains("One assignment of the role ends."), "{text}");
     is_done(
         &browser.submit("/admin/roles/editor/delete", &[]).await,
         "/admin/roles",

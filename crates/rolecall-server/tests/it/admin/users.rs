@@ -266,7 +266,7 @@ async fn a_user_is_disabled_and_enabled_and_sessions_end(app: TestApp) {
     let mut browser = signed_in(&app, "admin").await;
     let text = page(&browser.open(&format!("{path}/disable")).await, 200);
     assert!(
-        text.contains("Disable alice") && text.contains("One open session ends"),
+        text.contains("Disable alice") && text.contains("one session of an application ends"),
         "{text}"
     );
     is_done(

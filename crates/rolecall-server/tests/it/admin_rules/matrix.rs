@@ -138,13 +138,10 @@ async fn an_old_page_changes_nothing(app: TestApp) {
         ("c", "0.0"),
     ];
     let refused = page(&browser.submit("/admin/matrix", &form).await, 422);
-    has(
-        &refused,
-        &["Somebody else has changed the policy", "items:print"],
-    );
+    has(&refused, &["Somebody else has changed it", "items:print"]);
     let grant = [("tag", &*old), ("grant", "editor items:write")];
     let refused = page(&browser.submit("/admin/matrix/preview", &grant).await, 422);
-    has(&refused, &["Somebody else has changed the policy"]);
+    has(&refused, &["Somebody else has changed it"]);
     assert!(permissions_of(&app, "editor").await.is_empty());
 }
 

@@ -121,10 +121,7 @@ async fn a_policy_that_has_changed_meanwhile_is_planned_again(app: TestApp) {
     let again = page(&browser.submit(POLICY, &form).await, 409);
     has(
         &again,
-        &[
-            "Somebody else has changed the policy",
-            "permission items:print",
-        ],
+        &["Somebody else has changed it", "permission items:print"],
     );
     assert!(hidden(&again, "tag") != old);
     assert!(permissions_of_viewer(&app).await.is_empty());
@@ -231,7 +228,7 @@ async fn somebody_goes_back_to_an_earlier_policy(app: TestApp) {
     browser.open("/admin/policy/history/123456").await.is(404);
     browser.open("/admin/policy/history/x").await.is(404);
     let refused = page(&browser.submit(&found[0], &[("tag", "x")]).await, 409);
-    has(&refused, &["Somebody else has changed the policy"]);
+    has(&refused, &["Somebody else has changed it"]);
 }
 
 async fn going_back_needs_a_fresh_proof_and_the_permission(app: TestApp) {

@@ -65,6 +65,8 @@ pub(crate) struct VersionPage {
     pub(crate) more_changes: usize,
     /// The effects of going back to it.
     pub(crate) effects: Option<Effects>,
+    /// What going back would do is shown on demand.
+    pub(crate) can_show_effects: bool,
     pub(crate) tag: String,
     pub(crate) may_go_back: bool,
     /// Empty if it is too long to be shown.
@@ -129,6 +131,7 @@ pub(in super::super) fn versions() -> Vec<Value> {
         changes: Some(vec![change("added"), change("removed")]),
         more_changes: 3,
         effects: Some(Effects::sample()),
+        can_show_effects: true,
         tag: TEXT.to_owned(),
         may_go_back: true,
         document: TEXT.to_owned(),

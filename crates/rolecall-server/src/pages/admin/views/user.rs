@@ -253,6 +253,7 @@ pub(crate) struct AssignForm {
     pub(crate) tenant: String,
     /// The caller acts in this tenant and can give roles nowhere else.
     pub(crate) is_tenant_fixed: bool,
+    pub(crate) from: String,
     pub(crate) until: String,
     pub(crate) reason: String,
     /// The roles to choose from, if the caller may read them.
@@ -268,6 +269,7 @@ pub(in super::super) fn assign_samples() -> Vec<Value> {
         role: TEXT.to_owned(),
         tenant: TEXT.to_owned(),
         is_tenant_fixed: true,
+        from: TEXT.to_owned(),
         until: TEXT.to_owned(),
         reason: TEXT.to_owned(),
         roles: vec![TEXT.to_owned()],
