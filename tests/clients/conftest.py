@@ -3,8 +3,10 @@
 import pytest
 
 import api
+import browsers
 import oauth
 import programs
+import services
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +65,37 @@ def plain_http(monkeypatch):
     """Authlib and oauthlib refuse URLs without TLS; the servers under test are on this machine."""
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """A browser for the tests of one file."""
+    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
+    driver.set_script_timeout(30)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(driver):
+    """A browser of nobody, with scripts, at a desk."""
+    browsers.set_scripts(driver, True)
+    browsers.set_look(driver)
+    driver.get("about:blank")
+    browsers.clear_cookies(driver)
+    driver.get_log("browser")
+    return driver
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
+def either(browser, request):
+    """The same, with scripts and without."""
+    browsers.set_scripts(browser, request.param)
+    return browser
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The script that checks a page for accessibility."""
+    services.require_node_package("axe-core")
+    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()

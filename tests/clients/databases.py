@@ -1,5 +1,6 @@
 """A PostgreSQL server for the tests, in a folder of its own."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,6 +17,9 @@ def open_parents(folder):
     for parent in folder.parents[:3]:
         if parent != Path("/tmp"):
             parent.chmod(0o755)
+
+
+KINDS = ["sqlite", "postgres"]
 
 
 class Postgres:
@@ -62,6 +66,19 @@ class Postgres:
     def __exit__(self, *_):
         self.server.send_signal(signal.SIGINT)
         self.server.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def administered(database, folder, **settings):
+    """A server with the administrator `admin`: `rolecall dev` on SQLite, and `serve` on PostgreSQL."""
+    if database == "sqlite":
+        with programs.dev(**settings) as server:
+            yield server
+        return
+    with Postgres(folder) as postgres, \
+            programs.serve(ROLECALL_REGISTRATION__MODE="open", **node_settings(postgres.url()), **settings) as server:
+        server.add_user("admin", "rolecall.admin", password=programs.PASSWORD)
+        yield server
 
 
 def node_settings(url):

@@ -9,8 +9,8 @@ from selenium.webdriver.common.by import By
 
 import api
 import browsers
+import databases
 import programs
-import services
 from browsers import fill, press, violations
 
 LOOKS = {
@@ -20,35 +20,15 @@ LOOKS = {
 HOSTILE = "\"'><script>document.title = 'broken'</script>&"
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(driver):
-    browsers.set_scripts(driver, True)
-    browsers.set_look(driver)
-    driver.get("about:blank")
-    browsers.clear_cookies(driver)
-    driver.get_log("browser")
-    return driver
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
-def either(browser, request):
-    """The same, with scripts and without."""
-    browsers.set_scripts(browser, request.param)
-    return browser
+@pytest.fixture(scope="module", params=databases.KINDS)
+def server(request, tmp_path_factory):
+    with databases.administered(request.param, tmp_path_factory.mktemp("database")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def axe():
-    services.require_node_package("axe-core")
-    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
+def admin(server):
+    return api.login(server.url, "admin")
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +82,13 @@ def assert_no_violation_of_the_policy(browser):
     assert complaints == []
 
 
-def test_somebody_with_only_the_address_runs_it(either, dev, admin):
+def test_somebody_with_only_the_address_runs_it(either, server, admin):
     """Creates a user, gives a role until tomorrow, sees why the user may do something, and takes the role away."""
     name = api.unique_name("newcomer")
     admin.post("/api/permissions", json={"name": "lamps:read"})
     admin.post("/api/roles", json={"name": "lamplighter"})
     admin.put("/api/roles/lamplighter/permissions/lamps:read")
-    sign_in(either, dev.url)
+    sign_in(either, server.url)
     assert heading(either) == "Start"
     link = either.find_element(By.XPATH, '//nav//a[text()="Users"]')
     link.click()
@@ -119,7 +99,7 @@ def test_somebody_with_only_the_address_runs_it(either, dev, admin):
     assert heading(either) == f"{name} is created"
     code = either.find_element(By.CSS_SELECTOR, "code.code").text
     assert code not in either.current_url
-    response = requests.post(f"{dev.url}/password", timeout=30, json={
+    response = requests.post(f"{server.url}/password", timeout=30, json={
         "username": name, "current_password": code, "new_password": programs.PASS_PHRASE})
     assert response.status_code in (204, 409), response.text
     follow(either, "Go on")
@@ -137,6 +117,14 @@ def test_somebody_with_only_the_address_runs_it(either, dev, admin):
     follow(either, "Take away")
     press(either, "Do it")
     assert "The role is taken away." in text(either) and "lamps:read" not in text(either)
+    follow(either, "Undo")
+    assert either.find_element(By.NAME, "role").get_attribute("value") == "lamplighter"
+    assert either.find_element(By.NAME, "until").get_attribute("value") == tomorrow
+    press(either, "Give a role")
+    assert "lamps:read" in text(either)
+    follow(either, "Undo")
+    press(either, "Do it")
+    assert "The role is taken away." in text(either) and "lamps:read" not in text(either)
     assert_no_violation_of_the_policy(either)
 
 
@@ -152,8 +140,8 @@ def set_value(browser, field, value):
         browser.execute_script("arguments[0].value = arguments[1]", field, value)
 
 
-def test_faults_are_linked_to_their_fields_and_read_first(browser, dev, furnished):
-    sign_in(browser, dev.url, f"/admin/users/{furnished[2]['id']}/assign")
+def test_faults_are_linked_to_their_fields_and_read_first(browser, server, furnished):
+    sign_in(browser, server.url, f"/admin/users/{furnished[2]['id']}/assign")
     fill(browser, role="No Role")
     press(browser, "Give a role")
     alert = browser.find_element(By.CSS_SELECTOR, "[role=alert]")
@@ -163,10 +151,10 @@ def test_faults_are_linked_to_their_fields_and_read_first(browser, dev, furnishe
     assert browser.find_element(By.ID, "role").get_attribute("value") == "No Role"
 
 
-def test_a_selection_is_previewed_and_changed(either, dev, furnished, admin):
+def test_a_selection_is_previewed_and_changed(either, server, furnished, admin):
     name = api.unique_name("chosen")
     chosen = admin.post("/api/users", json={"username": name, "password": programs.PASS_PHRASE}).json()
-    sign_in(either, dev.url, f"/admin/users?q={name}")
+    sign_in(either, server.url, f"/admin/users?q={name}")
     for box in either.find_elements(By.CSS_SELECTOR, 'tbody input[type="checkbox"]'):
         box.click()
     either.find_element(By.ID, "bulk-role").send_keys("reader")
@@ -177,19 +165,19 @@ def test_a_selection_is_previewed_and_changed(either, dev, furnished, admin):
     assert admin.get(f"/api/users/{chosen['id']}").json()["roles"] == ["reader"]
 
 
-def test_hostile_names_stay_text(browser, dev, admin):
+def test_hostile_names_stay_text(browser, server, admin):
     admin.post("/api/roles", json={"name": "hostile", "description": HOSTILE})
-    sign_in(browser, dev.url)
+    sign_in(browser, server.url)
     for path in ("/admin/roles", "/admin/roles/hostile", "/admin/roles/hostile/edit", "/admin/roles/hostile/delete"):
-        browser.get(f"{dev.url}{path}")
+        browser.get(f"{server.url}{path}")
         assert browser.title != "broken"
     assert_no_violation_of_the_policy(browser)
     admin.delete("/api/roles/hostile")
 
 
-def test_times_are_in_the_zone_of_the_reader(browser, dev, furnished):
+def test_times_are_in_the_zone_of_the_reader(browser, server, furnished):
     browsers.command(browser, "Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
-    sign_in(browser, dev.url, f"/admin/users/{furnished[0]['id']}")
+    sign_in(browser, server.url, f"/admin/users/{furnished[0]['id']}")
     shown = browser.find_element(By.CSS_SELECTOR, "time[datetime]")
     exact = datetime.datetime.fromisoformat(shown.get_attribute("datetime").replace("Z", "+00:00"))
     there = exact.astimezone(datetime.timezone(datetime.timedelta(hours=9)))
@@ -203,15 +191,15 @@ def links_of(browser, url):
     return {one[len(url):] for one in links if one.startswith(f"{url}/admin")}
 
 
-def test_every_link_leads_to_a_page(browser, dev, furnished):
-    sign_in(browser, dev.url)
+def test_every_link_leads_to_a_page(browser, server, furnished):
+    sign_in(browser, server.url)
     seen, due = set(), {"/admin"}
     while due and len(seen) < 60:
         path = due.pop()
         seen.add(path)
-        browser.get(f"{dev.url}{path}")
+        browser.get(f"{server.url}{path}")
         assert heading(browser) not in ("Not found", "Not permitted", "Sign in"), path
-        due |= links_of(browser, dev.url) - seen
+        due |= links_of(browser, server.url) - seen
     assert len(seen) > 20
 
 
@@ -227,13 +215,13 @@ def pages(furnished):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_pages_are_for_everybody(browser, dev, furnished, axe, look):
+def test_pages_are_for_everybody(browser, server, furnished, axe, look):
     folder = programs.OUTPUT / "admin"
     folder.mkdir(parents=True, exist_ok=True)
-    sign_in(browser, dev.url)
+    sign_in(browser, server.url)
     browsers.set_look(browser, **LOOKS[look])
     for name, path in pages(furnished).items():
-        browser.get(f"{dev.url}{path}")
+        browser.get(f"{server.url}{path}")
         width = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1], (name, width)
         shot = browsers.command(browser, "Page.captureScreenshot", captureBeyondViewport=True)
@@ -241,12 +229,12 @@ def test_pages_are_for_everybody(browser, dev, furnished, axe, look):
         assert violations(browser, axe) == [], (name, look)
 
 
-def test_no_page_with_its_files_is_large(browser, dev, furnished):
-    sign_in(browser, dev.url)
+def test_no_page_with_its_files_is_large(browser, server, furnished):
+    sign_in(browser, server.url)
     cookies = {one["name"]: one["value"] for one in browser.get_cookies()}
     for name, path in pages(furnished).items():
-        page = requests.get(f"{dev.url}{path}", cookies=cookies, timeout=30)
+        page = requests.get(f"{server.url}{path}", cookies=cookies, timeout=30)
         total = len(page.content)
         for file in ("style.css", "admin.css", "admin.js"):
-            total += len(requests.get(f"{dev.url}/pages/{file}", timeout=30).content)
+            total += len(requests.get(f"{server.url}/pages/{file}", timeout=30).content)
         assert total < 120 * 1024, (name, total)

@@ -29,7 +29,7 @@ ROLES = {
 MOST = 300
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=databases.KINDS)
 def site(request, tmp_path_factory):
     """A server with something on each page, and people who may see different parts of it."""
     if request.param == "sqlite":

@@ -7,9 +7,9 @@ from selenium.webdriver.common.by import By
 
 import api
 import browsers
+import databases
 import mails
 import programs
-import services
 from browsers import fill, press, violations
 
 LOOKS = {
@@ -19,46 +19,16 @@ LOOKS = {
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(driver):
-    browsers.set_scripts(driver, True)
-    browsers.set_look(driver)
-    driver.get("about:blank")
-    browsers.clear_cookies(driver)
-    driver.get_log("browser")
-    return driver
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
-def either(browser, request):
-    """The same, with scripts and without."""
-    browsers.set_scripts(browser, request.param)
-    return browser
-
-
-@pytest.fixture(scope="module")
-def axe():
-    services.require_node_package("axe-core")
-    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
-@pytest.fixture(scope="module")
 def inbox():
     with mails.Inbox() as inbox:
         yield inbox
 
 
-@pytest.fixture(scope="module")
-def server(inbox):
+@pytest.fixture(scope="module", params=databases.KINDS)
+def server(request, tmp_path_factory, inbox):
     """A server that sends mails, and whose keys these tests rotate."""
-    with programs.dev(**inbox.settings(), ROLECALL_TOKENS__ACCESS_TTL="7m", ROLECALL_LOGIN__MFA="off") as running:
+    settings = inbox.settings() | {"ROLECALL_TOKENS__ACCESS_TTL": "7m", "ROLECALL_LOGIN__MFA": "off"}
+    with databases.administered(request.param, tmp_path_factory.mktemp("database"), **settings) as running:
         yield running
 
 

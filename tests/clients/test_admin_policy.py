@@ -7,8 +7,8 @@ from selenium.webdriver.common.by import By
 
 import api
 import browsers
+import databases
 import programs
-import services
 from browsers import fill, press, violations
 
 LOOKS = {
@@ -47,41 +47,10 @@ juniors = ["librarian", "buyer"]
 """
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(driver):
-    browsers.set_scripts(driver, True)
-    browsers.set_look(driver)
-    driver.get("about:blank")
-    browsers.clear_cookies(driver)
-    driver.get_log("browser")
-    return driver
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
-def either(browser, request):
-    """The same, with scripts and without."""
-    browsers.set_scripts(browser, request.param)
-    return browser
-
-
-@pytest.fixture(scope="module")
-def axe():
-    services.require_node_package("axe-core")
-    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def server():
+@pytest.fixture(scope="module", params=databases.KINDS)
+def server(request, tmp_path_factory):
     """A server whose whole policy these tests replace."""
-    with programs.dev() as running:
+    with databases.administered(request.param, tmp_path_factory.mktemp("database")) as running:
         yield running
 
 

@@ -76,23 +76,6 @@ def branded(landing):
         yield server
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(driver):
-    browsers.set_look(driver)
-    driver.get("about:blank")
-    browsers.clear_cookies(driver)
-    driver.get_log("browser")
-    return driver
-
-
 def text(browser, selector):
     return browser.find_element(By.CSS_SELECTOR, selector).text
 

@@ -35,13 +35,6 @@ def shop(dev):
         yield running
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def browser(driver):
     driver.get("about:blank")

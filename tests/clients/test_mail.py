@@ -7,7 +7,6 @@ import api
 import browsers
 import mails
 import programs
-import services
 from browsers import fill, press
 
 NEW = "another horse battery staple"
@@ -27,28 +26,6 @@ def server(inbox):
         server.add_user("alice", "user")
         server.check_output("user", "email", "alice", "alice@mail.example", "--verified")
         yield server
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(driver):
-    browsers.set_look(driver)
-    driver.get("about:blank")
-    browsers.clear_cookies(driver)
-    return driver
-
-
-@pytest.fixture(scope="module")
-def axe():
-    services.require_node_package("axe-core")
-    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 def text(browser):

@@ -50,14 +50,6 @@ def user(admin):
     return sign_in.create_user(admin)
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def browser(driver):
     """A browser of nobody, with a device that keeps passkeys and checks its user."""

@@ -20,24 +20,6 @@ __all__ = ["axe"]
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(driver):
-    browsers.set_scripts(driver, True)
-    browsers.set_look(driver)
-    driver.get("about:blank")
-    browsers.clear_cookies(driver)
-    driver.get_log("browser")
-    return driver
-
-
-@pytest.fixture(scope="module")
 def landing():
     with receivers.Receiver() as receiver:
         yield receiver

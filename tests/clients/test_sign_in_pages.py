@@ -8,19 +8,10 @@ import api
 import browsers
 import programs
 import receivers
-import services
 import sign_in
 from browsers import fill, press
 
 LOOKS = {"desk": {}, "phone": {"width": 360}, "dark": {"dark": True}, "dark-phone": {"width": 360, "dark": True}}
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
@@ -34,19 +25,6 @@ def browser(driver):
     browsers.clear_cookies(driver)
     driver.get_log("browser")
     return driver
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
-def either(browser, request):
-    """The same, with scripts and without."""
-    browsers.set_scripts(browser, request.param)
-    return browser
-
-
-@pytest.fixture(scope="module")
-def axe():
-    services.require_node_package("axe-core")
-    return (services.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture(scope="module")

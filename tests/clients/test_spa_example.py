@@ -36,13 +36,6 @@ def page(dev):
         yield running
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def browser(driver, page):
     # of the same origin, and without the script that would sign in again

@@ -65,14 +65,6 @@ def raise_admin(page):
     oauth.expect(page.root.patch("/api/roles/admin", json={"acr": "aal2"}), 200)
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    driver = browsers.chromium(tmp_path_factory.mktemp("chromium"))
-    driver.set_script_timeout(30)
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def browser(driver):
     browsers.set_look(driver)
