@@ -49,9 +49,11 @@ pub(crate) fn asks_to_sign_in(response: &Response) {
     assert!(location.starts_with("/login?flow="), "{location}");
 }
 
+/// Asserts that an answer leads to `location`, maybe with what undoes the action.
 #[track_caller]
 pub(crate) fn leads_to(response: &Response, location: &str) {
-    assert_eq!(response.is(303).header("location"), Some(location));
+    let found = response.is(303).header("location").unwrap();
+    assert_eq!(found.split("&undo=").next(), Some(location));
 }
 
 /// Returns the value of the hidden field `name` of a page.
