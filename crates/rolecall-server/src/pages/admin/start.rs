@@ -149,10 +149,10 @@ async fn key_ages(visit: &Visit) -> Result<Vec<KeyAge>, ApiError> {
 fn recent(entry: &Entry, names: &names::Names) -> Recent {
     let changes: Vec<Json> = serde_json::from_str(&entry.changes).unwrap_or_default();
     let mut actions: Vec<(&str, usize)> = Vec::new();
-    let named = changes
+    let each = changes
         .iter()
         .filter_map(|one| one.get("action").and_then(Json::as_str));
-    for action in named {
+    for action in each {
         match actions.iter_mut().find(|(known, _)| *known == action) {
             Some((_, count)) => *count += 1,
             None => actions.push((action, 1)),
