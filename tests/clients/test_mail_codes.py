@@ -8,9 +8,9 @@ import browsers
 import mails
 import programs
 from browsers import fill, press
-from test_mail import LOOKS, axe, browser, driver, inbox, text
+from test_mail import LOOKS, inbox, text
 
-__all__ = ["axe", "browser", "driver", "inbox"]
+__all__ = ["inbox"]
 
 
 @pytest.fixture(scope="module")

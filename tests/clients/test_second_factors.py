@@ -14,9 +14,7 @@ import programs
 import receivers
 import sign_in
 from browsers import fill, press
-from test_sign_in_pages import LOOKS, assert_no_violation_of_the_policy, axe, heading, layout_problems, text
-
-__all__ = ["axe"]
+from test_sign_in_pages import LOOKS, assert_no_violation_of_the_policy, heading, layout_problems, text
 
 
 @pytest.fixture(scope="module")

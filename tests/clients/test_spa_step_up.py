@@ -19,10 +19,8 @@ import sign_in
 from browsers import click, fill, press
 from programs import wait_until
 from test_second_factors import Phone, enrol
-from test_sign_in_pages import LOOKS, axe, heading, layout_problems
+from test_sign_in_pages import LOOKS, heading, layout_problems
 from test_spa_example import answer, press_for_answer, start
-
-__all__ = ["axe"]
 
 EXAMPLE = services.EXAMPLES / "spa"
 DELETED = "The items are deleted."

@@ -177,9 +177,9 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 // what the newest version has made
                 for undo in [
                     "DELETE FROM rolecall_migrations WHERE version = 48",
-                    "DROP INDEX rolecall_users_by_name_with_search",
-                    "DROP INDEX rolecall_users_by_creation_with_search",
-                    "CREATE INDEX rolecall_users_by_creation ON rolecall_users (created_at, id)",
+                    "DROP INDEX users_by_name_with_search",
+                    "DROP INDEX users_by_creation_with_search",
+                    "CREATE INDEX users_by_creation ON users (created_at, id)",
                 ] {
                     db.execute(undo).await;
                 }
