@@ -1,21 +1,22 @@
 //! The token of a browser session: what somebody may do on the pages is what this token may do.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall::{Guard, Principal};
-use rolecall_core::{PermissionPattern, RoleName, TenantName};
+use rolecall_core::{Policy, RoleName, TenantName, Timestamp};
 
 use crate::{
     app::App,
     authority::{
         assurance::{self, acr_of},
-        subject,
+        subject::{self, Assigned, Subject},
     },
     error::ApiError,
     login::browser::store::BrowserSession,
     oauth::client_auth::FIRST_PARTY,
-    roles::assignment_store,
+    roles::{assignment_store, hierarchy::is_own},
     sessions::active,
+    store::Conn,
     tokens::{
         access_token::{Basis, InSession, Limits},
         error::TokenError,
@@ -62,59 +63,92 @@ async fn token(
     let now = app.now();
     let mut conn = app.store().read().await?;
     let subject = subject::read(&mut conn, &session.subject_id, tenant, now).await?;
-    let Some(subject) = subject.filter(subject::Subject::is_active_user) else {
+    let Some(subject) = subject.filter(Subject::is_active_user) else {
         return Ok(None);
     };
     let policy = subject.policy(app.policy(), &mut conn).await?;
     let acr = acr_of(&session.amr);
     let reach = assurance::reach(&policy, &mut conn, &subject, acr).await?;
+    let mut assigned = subject.assigned.clone();
+    first_in_turn(&mut assigned, &policy);
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
-        assigned: &subject.assigned,
+        assigned: &assigned,
         lifetime: app.settings().access_ttl,
         tenant,
         own_audience: true,
         ceiling: None,
         now,
     };
-    let granted = grant(&holder, None)?;
-    check_active(&holder, &granted)?;
-    active::check_beside_others(&mut conn, &holder, &subject.id, &granted).await?;
+    let made = issue(app, &mut conn, session, &subject, &holder).await;
+    if !matches!(made, Err(TokenError::ChooseRoles(_))) {
+        return made.map(Some);
+    }
+    // what is active in another application must not close the pages
+    let mut own = assigned.clone();
+    own.retain(|one| is_own(&policy, &one.role));
+    let holder = TokenSubject {
+        assigned: &own,
+        ..holder
+    };
+    issue(app, &mut conn, session, &subject, &holder)
+        .await
+        .map(Some)
+}
+
+/// Puts the roles that give something of rolecall itself before all others, so that the others are left out where a
+/// constraint or the length of the token does not allow all.
+fn first_in_turn(assigned: &mut [Assigned], policy: &Policy) {
+    for one in assigned {
+        if is_own(policy, &one.role) {
+            one.since = Timestamp::from_seconds(0);
+        }
+    }
+}
+
+/// Makes the token, unless its roles cannot be active together or beside those of other sessions.
+async fn issue(
+    app: &App,
+    conn: &mut Conn,
+    session: &BrowserSession,
+    subject: &Subject,
+    holder: &TokenSubject<'_>,
+) -> Result<String, TokenError> {
+    let granted = grant(holder, None)?;
+    check_active(holder, &granted)?;
+    active::check_beside_others(conn, holder, &subject.id, &granted).await?;
     let basis = Basis {
-        subject: &subject,
+        subject,
         client_id: FIRST_PARTY,
         audience: &app.settings().issuer,
         granted: &granted,
-        limits: Limits::NONE,
+        limits: Limits {
+            // in a tenant, guards derive no permission of rolecall itself
+            needs_scope: holder.tenant.is_some(),
+            ..Limits::NONE
+        },
         session: Some(InSession {
             id: &session.id,
             auth_time: session.auth_time,
             amr: &session.amr,
         }),
-        now,
+        now: holder.now,
     };
     let wish = Wish::Grant(None);
-    let (issued, _) = fitting::access_token(app, &mut conn, &basis, &holder, wish).await?;
-    Ok(Some(issued.access_token))
+    let (issued, _) = fitting::access_token(app, conn, &basis, holder, wish).await?;
+    Ok(issued.access_token)
 }
 
-/// Returns the tenants in which a user has a role now or later that gives something of rolecall itself. No
-/// token has to be made for the others to find where somebody administrates.
+/// Returns the tenants in which a user has a role, now or later, that gives something of rolecall itself. No token has to be
+/// made for the other tenants to learn where somebody administers.
 pub(crate) async fn administrated(app: &App, user: &str) -> Result<Vec<TenantName>, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     let roles = assignment_store::roles_of(&mut conn, user, now).await?;
-    let gives_own = |role: &RoleName| {
-        let given = policy.patterns_of([role]);
-        role.is_reserved() || given.iter().any(PermissionPattern::is_reserved)
-    };
-    let own = roles.into_iter().filter(|(role, _)| gives_own(role));
-    let mut tenants: Vec<TenantName> = own.filter_map(|(_, tenant)| tenant).collect();
-    tenants.sort_unstable();
-    tenants.dedup();
-    Ok(tenants)
+    let own = roles.into_iter().filter(|(role, _)| is_own(&policy, role));
+    Ok(tenants_of(own))
 }
 
 /// Returns the tenants in which a user has a role now.
@@ -122,10 +156,13 @@ pub(crate) async fn tenants(app: &App, user: &str) -> Result<Vec<TenantName>, Ap
     let now = app.now();
     let mut conn = app.store().read().await?;
     let roles = assignment_store::roles_of(&mut conn, user, now).await?;
-    let mut tenants: Vec<TenantName> = roles.into_iter().filter_map(|(_, tenant)| tenant).collect();
-    tenants.sort_unstable();
-    tenants.dedup();
-    Ok(tenants)
+    Ok(tenants_of(roles.into_iter()))
+}
+
+/// Returns the tenants of roles, each once, in their order.
+fn tenants_of(roles: impl Iterator<Item = (RoleName, Option<TenantName>)>) -> Vec<TenantName> {
+    let tenants: BTreeSet<TenantName> = roles.filter_map(|(_, tenant)| tenant).collect();
+    tenants.into_iter().collect()
 }
 
 fn refusal(error: TokenError) -> ApiError {

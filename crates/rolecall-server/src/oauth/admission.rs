@@ -61,6 +61,7 @@ impl Admission {
         Limits {
             until: self.until,
             for_others: !self.carries_own(),
+            ..Limits::NONE
         }
     }
 }

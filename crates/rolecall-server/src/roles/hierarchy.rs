@@ -24,6 +24,11 @@ pub(crate) async fn policy(app: &App, caller: Caller<'_>) -> Result<Arc<Policy>,
 pub(crate) async fn gives_own(app: &App, role: &RoleName) -> Result<bool, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
+    Ok(is_own(&policy, role))
+}
+
+/// Returns true if a role gives something of rolecall itself under a policy.
+pub(crate) fn is_own(policy: &Policy, role: &RoleName) -> bool {
     let given = policy.patterns_of([role]);
-    Ok(role.is_reserved() || given.iter().any(PermissionPattern::is_reserved))
+    role.is_reserved() || given.iter().any(PermissionPattern::is_reserved)
 }

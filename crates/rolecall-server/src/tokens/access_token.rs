@@ -36,12 +36,15 @@ pub(crate) struct Limits {
     pub(crate) until: Timestamp,
     /// The token is for less than the whole account, whatever was granted: an application of somebody else has it.
     pub(crate) for_others: bool,
+    /// The token must state its permissions: guards cannot derive all of them, and roles are left out before that.
+    pub(crate) needs_scope: bool,
 }
 
 impl Limits {
     pub(crate) const NONE: Self = Self {
         until: Timestamp::MAX,
         for_others: false,
+        needs_scope: false,
     };
 }
 
@@ -85,7 +88,7 @@ pub(crate) async fn access_token(
     let claims = claims(app, basis, other)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {
-        access_token: sign(app, claims)?,
+        access_token: sign(app, claims, basis.limits)?,
         lifetime,
         scope: basis.granted.answer.clone(),
         tenant: basis.granted.tenant.clone(),
@@ -166,7 +169,7 @@ fn claims(
 
 /// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
 /// from the roles.
-fn sign(app: &App, mut claims: AccessClaims) -> Result<String, TokenError> {
+fn sign(app: &App, mut claims: AccessClaims, limits: Limits) -> Result<String, TokenError> {
     let signing = app.parts().keys.signing();
     let longest = app.settings().max_token_bytes;
     // far too long a token is not even signed
@@ -178,7 +181,7 @@ fn sign(app: &App, mut claims: AccessClaims) -> Result<String, TokenError> {
     if let Some(token) = fitting(&claims)? {
         return Ok(token);
     }
-    if claims.narrowed {
+    if claims.narrowed || limits.needs_scope {
         return Err(TokenError::TooLong);
     }
     claims.scope = None;

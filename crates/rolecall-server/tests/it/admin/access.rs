@@ -16,6 +16,8 @@ on_both![
     y463_forms_of_other_sites_change_nothing,
     y464_a_tenant_administrator_acts_in_the_tenant_and_nowhere_else,
     y516_what_others_assign_in_a_tenant_keeps_nobody_from_another,
+    y519_many_roles_of_others_keep_no_administrator_out,
+    y520_a_role_that_is_active_elsewhere_keeps_no_administrator_out,
     y465_a_role_that_needs_a_second_factor_asks_for_it,
     y466_deleting_a_user_needs_a_fresh_proof,
     y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_entered,
@@ -197,6 +199,39 @@ async fn y516_what_others_assign_in_a_tenant_keeps_nobody_from_another(app: Test
     let left = browser.submit("/admin/tenant", &[("tenant", "")]).await;
     left.is(303);
     browser.open("/admin/users").await.is(200);
+}
+
+async fn y519_many_roles_of_others_keep_no_administrator_out(app: TestApp) {
+    let boss = app.create_user("boss", &[]).await;
+    for number in 0..60 {
+        let role = format!("{}{number:02}", "r".repeat(60));
+        app.create_plain_role(&role, &[]).await;
+        app.assign_in(&boss, &role, "acme").await;
+    }
+    let permissions = ["rolecall.assignments:read", "rolecall.assignments:write"];
+    app.create_role("chief", &permissions).await;
+    app.assign_in(&boss, "chief", "acme").await;
+    let mut browser = signed_in(&app, "boss").await;
+    let text = page(&browser.open("/admin/people").await, 200);
+    assert!(text.contains(&boss), "{text}");
+}
+
+async fn y520_a_role_that_is_active_elsewhere_keeps_no_administrator_out(app: TestApp) {
+    for role in ["payer", "approver"] {
+        app.create_role(role, &[]).await;
+    }
+    let constraint = json!({
+        "name": "payments", "kind": "dynamic", "per": "subject", "roles": ["payer", "approver"], "at_most": 1,
+    });
+    app.post("/api/constraints", app.admin().await, constraint)
+        .await
+        .is(201);
+    app.create_user("boss", &["payer", "approver", "rolecall.admin"])
+        .await;
+    let approving = app.log_in_with_scope("boss", "role:approver").await;
+    let mut browser = signed_in(&app, "boss").await;
+    browser.open("/admin/users").await.is(200);
+    app.get("/api/me", &approving).await.is(200);
 }
 
 async fn y464_a_tenant_administrator_acts_in_the_tenant_and_nowhere_else(app: TestApp) {
