@@ -164,7 +164,7 @@ impl<'a> Owner<'a> {
         }
         let amr = self.sureness(app, conn).await?.map(|one| one.amr);
         let amr = amr.unwrap_or_default();
-        // whoever has just removed the last factor has proven more than the password, with it or with a recovery code
+        // an owner who has just removed the last factor used it, or a recovery code, to sign in
         if Acr::of_methods(amr.split(' ')) >= Acr::Aal2 {
             return Ok(false);
         }

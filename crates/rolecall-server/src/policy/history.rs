@@ -146,7 +146,8 @@ pub(crate) async fn note(app: &App) -> Result<bool, ApiError> {
         .await
 }
 
-/// Keeps the policy in force as a version, with its descriptions as they are, unless the newest version is the same.
+/// Keeps the policy in force as a version, unless the newest version is the same. Unlike [`note`], which looks at rules, it
+/// notices changed descriptions.
 pub(crate) async fn keep_present(app: &App) -> Result<(), ApiError> {
     let mut conn = app.store().read().await?;
     let present = read_head(&mut conn).await?.revision;

@@ -36,8 +36,8 @@ pub(crate) async fn end(
     Ok(delete.execute(change.conn()).await? > 0)
 }
 
-/// Forgets in every sign-in of a subject that they have proven who they are, and returns the number of these sign-ins. One
-/// that comes to its end just now has opened a browser session, so that whoever ends these calls this first: it waits.
+/// Forgets the proofs in every sign-in of a subject, and returns the number of these sign-ins. Call it before browser
+/// sessions are ended: it waits for a sign-in that is opening one.
 pub(crate) async fn forget_proofs(
     change: &mut Change<'_>,
     subject: &str,

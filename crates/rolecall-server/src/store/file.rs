@@ -150,14 +150,16 @@ pub(crate) fn write_whole(to: &Path, text: &str, options: &OpenOptions) -> std::
 pub(crate) fn claim(path: &Path) -> std::io::Result<Option<File>> {
     if fs::symlink_metadata(path).is_ok_and(|left| left.is_file()) {
         let left = unfollowed(OpenOptions::new().read(true)).open(path)?;
-        match left.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(error)) => return Err(error),
-            Ok(()) => {}
+        if locked(left)?.is_none() {
+            return Ok(None);
         }
     }
     remove_if_exists(path)?;
-    let file = owner_only_new().open(path)?;
+    locked(owner_only_new().open(path)?)
+}
+
+/// Locks a file for this process alone; `None` if another process has locked it.
+fn locked(file: File) -> std::io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -322,11 +324,7 @@ pub(super) async fn lock_opening(path: &Path) -> Result<File, OpenError> {
 pub(crate) fn lock_exclusively(path: &Path) -> Result<Option<File>, OpenError> {
     let mark = beside(path, ".in-use");
     let file = open_mark(&mark, path).map_err(failed(&mark))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(failed(&mark)(error)),
-    }
+    locked(file).map_err(failed(&mark))
 }
 
 /// Returns options that open a file for reading and writing, and create it readable by its owner only.

@@ -318,7 +318,7 @@ fn finish<'a>(
         } else {
             Quota::SignIns
         };
-        // whoever knows the password alone takes nothing from the sign-ins with a factor, or from those of its owner's device
+        // sign-ins with the password alone take nothing from those with a factor or from a remembered device
         let by = if flow.proofs.have_factor() {
             " by factor"
         } else if flow.proofs.remembered().is_some() {

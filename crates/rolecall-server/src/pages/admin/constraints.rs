@@ -9,7 +9,7 @@ use rolecall_core::{Constraint, ConstraintKind, ConstraintName, ConstraintScope,
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::link,
+    links::{cut, link, one_more},
     seen::{self, Seen},
     undo,
     views::constraints::{ConstraintPage, Constraints, Form, Listed},
@@ -33,14 +33,10 @@ pub(crate) async fn get_constraints(_: Public, visit: Visit) -> Response {
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
     let after = visit.query.get("after");
-    let limit = i64::try_from(ON_PAGE + 1).unwrap_or(i64::MAX);
-    let found = constraints::list(&visit.app, visit.caller(), after, limit).await?;
-    let has_more = found.len() > ON_PAGE;
-    let shown: Vec<Listed> = found.iter().take(ON_PAGE).map(Listed::from).collect();
-    let last = shown
-        .last()
-        .map(|one| one.name.clone())
-        .filter(|_| has_more);
+    let (app, caller) = (&visit.app, visit.caller());
+    let mut found = constraints::list(app, caller, after, one_more(ON_PAGE)).await?;
+    let last = cut(&mut found, ON_PAGE).map(|one| one.name.to_string());
+    let shown: Vec<Listed> = found.iter().map(Listed::from).collect();
     let view = Constraints {
         constraints: shown,
         first: if after.is_empty() {
@@ -166,7 +162,7 @@ async fn one(visit: &Visit, form: Option<Form>, faults: &Faults) -> Result<Respo
     Ok(visit.show_seen("admin_constraint.html", &view, faults, &seen))
 }
 
-/// What was done, and the address of what undoes it.
+/// The word for what was done, and the address of the page that undoes it.
 type Done = (&'static str, Option<String>);
 
 /// Changes a constraint, or deletes it (`step`).
@@ -175,20 +171,15 @@ pub(crate) async fn post_constraint(_: Public, visit: Visit, form: Submitted) ->
     if let Err(error) = visit.require_fresh().await {
         return visit.refuse(error).await;
     }
-    if let Err(error) = seen::check(&form, async { Ok(Listed::from(&named(&visit).await?)) }).await
-    {
-        let made = match Faults::read(error) {
-            Ok(faults) => one(&visit, Some(form_of(&form)), &faults).await,
-            Err(error) => Err(error),
-        };
-        return visit.answer(made).await;
-    }
     let entered = form_of(&form);
-    let done = match form.get("step") {
-        "delete" => delete(&visit, form.get("confirm")).await,
-        _ => change(&visit, &entered).await,
+    let done = async {
+        seen::check(&form, async { Ok(Listed::from(&named(&visit).await?)) }).await?;
+        match form.get("step") {
+            "delete" => delete(&visit, form.get("confirm")).await,
+            _ => change(&visit, &entered).await,
+        }
     };
-    let faults = match done {
+    let faults = match done.await {
         Ok(Ok((done, undo))) => return visit.done_and_undo(CONSTRAINTS, done, undo.as_deref()),
         Ok(Err(faults)) => faults,
         Err(error) => match Faults::read(error) {

@@ -1,6 +1,10 @@
 //! The events of a user or client, newest first.
 
-use super::{links::link, views::user::Happened, visit::Visit};
+use super::{
+    links::{cut, link, one_more},
+    views::user::Happened,
+    visit::Visit,
+};
 use crate::{audit::service as audit, error::ApiError};
 
 /// The events on a page.
@@ -18,15 +22,11 @@ pub(super) async fn of(
     path: &str,
 ) -> Result<(Vec<Happened>, String), ApiError> {
     let before = visit.query.get("events");
-    let limit = i64::try_from(EVENTS + 1).unwrap_or(i64::MAX);
-    let caller = visit.caller();
-    let mut events = audit::list_events_of(&visit.app, caller, subject, before, limit).await?;
-    let mut older = String::new();
-    if events.len() > EVENTS {
-        events.truncate(EVENTS);
-        let last = events.last().map_or("", |event| event.id.as_str());
-        older = format!("{}#events", link(path, &[("events", last)]));
-    }
+    let (app, caller) = (&visit.app, visit.caller());
+    let mut events = audit::list_events_of(app, caller, subject, before, one_more(EVENTS)).await?;
+    let older = cut(&mut events, EVENTS).map_or_else(String::new, |last| {
+        format!("{}#events", link(path, &[("events", &last.id)]))
+    });
     let events = events.into_iter().map(|event| Happened {
         kind: event.kind,
         address: event.address,

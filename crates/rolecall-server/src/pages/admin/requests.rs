@@ -8,7 +8,7 @@ use super::{
     super::submitted::Submitted,
     assign::require_fresh_for,
     faults::Faults,
-    links::link,
+    links::{cut, link, one_more},
     names::{self, Names},
     views::requests::{Form, Request, Requests},
     visit::Visit,
@@ -39,16 +39,14 @@ pub(crate) async fn get_requests(_: Public, visit: Visit) -> Response {
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
     let (after, tenant) = (visit.query.get("after"), visit.tenant());
-    let limit = i64::try_from(ON_PAGE + 1).unwrap_or(i64::MAX);
-    let found = requests::list(&visit.app, visit.caller(), after, tenant.as_ref(), limit).await?;
-    let has_more = found.len() > ON_PAGE;
-    let found = found.get(..ON_PAGE).unwrap_or(&found);
-    let names = names_of(visit, found).await?;
+    let (app, caller) = (&visit.app, visit.caller());
+    let mut found = requests::list(app, caller, after, tenant.as_ref(), one_more(ON_PAGE)).await?;
+    let last = cut(&mut found, ON_PAGE).map(|one| one.id.clone());
+    let names = names_of(visit, &found).await?;
     let shown: Vec<Request> = found
         .iter()
         .map(|one| described(visit, &names, one))
         .collect();
-    let last = shown.last().map(|one| one.id.clone()).filter(|_| has_more);
     let view = Requests {
         requests: shown,
         first: if after.is_empty() {

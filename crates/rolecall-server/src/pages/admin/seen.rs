@@ -1,4 +1,4 @@
-//! What a form was filled in from: whoever saves it must not undo, unseen, what somebody else has changed since.
+//! A mark of the state that a form shows, so that saving an old form does not silently undo a newer change.
 
 use serde::Serialize;
 

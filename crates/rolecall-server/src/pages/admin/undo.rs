@@ -1,4 +1,4 @@
-//! What undoes an action: the address of the page that does the opposite, with its form filled in.
+//! Addresses of pages that undo an action: they do the opposite, with the form filled in.
 
 use http::StatusCode;
 use rolecall::PermissionName as _;

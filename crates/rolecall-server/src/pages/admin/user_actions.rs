@@ -209,18 +209,15 @@ async fn effects(
 ) -> Result<Vec<Effect>, ApiError> {
     Ok(match action {
         Action::Disable => {
-            let is_oneself = visit.session.subject_id == user.id;
+            let way_back = if visit.session.subject_id == user.id {
+                "admin-effect-oneself"
+            } else {
+                "admin-effect-can-undo"
+            };
             vec![
                 Effect::on("admin-effect-signed-out", open),
                 Effect::of("admin-effect-no-sign-in", ""),
-                Effect::of(
-                    if is_oneself {
-                        "admin-effect-oneself"
-                    } else {
-                        "admin-effect-can-undo"
-                    },
-                    "",
-                ),
+                Effect::of(way_back, ""),
             ]
         }
         Action::Enable => vec![Effect::of("admin-effect-sign-in-again", "")],

@@ -65,7 +65,7 @@ pub(crate) struct VersionPage {
     pub(crate) more_changes: usize,
     /// The effects of going back to it.
     pub(crate) effects: Option<Effects>,
-    /// What going back would do is shown on demand.
+    /// True if the effects of going back are shown only on request.
     pub(crate) can_show_effects: bool,
     pub(crate) tag: String,
     pub(crate) may_go_back: bool,
