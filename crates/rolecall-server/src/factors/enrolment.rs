@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     app::App,
+    authority::caller::Caller,
     config::Mfa,
     error::{ApiError, FieldError},
     ids,
@@ -168,6 +169,25 @@ pub(super) async fn make_codes(
     change.record(json!({ "action": "recovery_codes.made", "subject": subject }));
     notify(change.conn(), app, (subject, address), notice, "").await?;
     Ok(codes)
+}
+
+/// Makes recovery codes again, in place of those that came with the first factor a moment ago and that nobody has seen.
+/// `None` if one of them was used.
+pub(crate) async fn codes_again(
+    app: &App,
+    owner: (&str, &str),
+) -> Result<Option<Vec<String>>, ApiError> {
+    let caller = Caller::As { user_id: owner.0 };
+    app.change_as(caller, async |change: &mut Change<'_>| {
+        gate::hold(change.conn(), owner.0).await?;
+        let left = store::count_codes(change.conn(), owner.0).await?;
+        if usize::try_from(left) != Ok(recovery_codes::COUNT) {
+            return Ok(None);
+        }
+        let notice = FactorNotice::RecoveryCodesReplaced;
+        make_codes(app, change, owner, notice).await.map(Some)
+    })
+    .await
 }
 
 fn wrong_code() -> ApiError {

@@ -1,5 +1,9 @@
 //! The step in which somebody who has no second factor adds one, since one is asked for.
 
+use std::time::Duration;
+
+use rolecall_core::Timestamp;
+
 use super::{
     kept::{find, page_of, write_step},
     owed::Due,
@@ -24,6 +28,9 @@ use crate::{
     login::browser::service as browsers,
     store::{Change, gate},
 };
+
+/// The time within which the same form is sent again by an impatient person rather than for another reason.
+const SENT_AGAIN: Duration = Duration::from_mins(1);
 
 /// What follows the first code of an application.
 #[derive(Debug)]
@@ -76,10 +83,62 @@ pub(crate) async fn confirm(
     visitor: &Visitor<'_>,
     code: &str,
 ) -> Result<Enrolled, FlowError> {
-    let mut flow = find(app, id, visitor).await?;
+    let flow = find(app, id, visitor).await?;
     if due(app, &flow).await? != Due::Enrolment {
-        return go_on(app, flow, visitor).await.map(Enrolled::Next);
+        return confirmed(app, flow, visitor, code).await;
     }
+    match confirm_first(app, flow, visitor, code).await {
+        // the same form was sent twice at once, and the other one was faster
+        Err(FlowError::Ended) => {
+            let flow = find(app, id, visitor).await?;
+            if has_just_added(app, &flow) {
+                confirmed(app, flow, visitor, code).await
+            } else {
+                Err(FlowError::Ended)
+            }
+        }
+        answer => answer,
+    }
+}
+
+/// Goes on where no first factor is due. A form that is sent again gets new codes: its browser shows this answer, and never
+/// the first one.
+async fn confirmed(
+    app: &App,
+    flow: Flow,
+    visitor: &Visitor<'_>,
+    code: &str,
+) -> Result<Enrolled, FlowError> {
+    // the button that goes on sends none
+    if !code.trim().is_empty() && has_just_added(app, &flow) {
+        let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+        let owner = (subject, visitor.origin.address);
+        if let Some(codes) = enrolment::codes_again(app, owner).await? {
+            return Ok(Enrolled::Codes(codes));
+        }
+    }
+    go_on(app, flow, visitor).await.map(Enrolled::Next)
+}
+
+/// Returns true if this sign-in has added the application a moment ago.
+fn has_just_added(app: &App, flow: &Flow) -> bool {
+    let Some(enrolment) = &flow.enrolment else {
+        return false;
+    };
+    let now = app.now();
+    let is_recent = |at: Timestamp| now.since(at) <= SENT_AGAIN && now.plus(SENT_AGAIN) >= at;
+    flow.proofs.all().iter().any(|proof| {
+        matches!(proof, Proof::Totp { factor, at_micros }
+            if factor == enrolment && is_recent(Timestamp::from_micros(*at_micros)))
+    })
+}
+
+async fn confirm_first(
+    app: &App,
+    mut flow: Flow,
+    visitor: &Visitor<'_>,
+    code: &str,
+) -> Result<Enrolled, FlowError> {
     let subject = flow.subject_id.clone().ok_or(FlowError::Ended)?;
     let Some(enrolment) = flow.enrolment.clone() else {
         return page_of(&flow, visitor).map(Enrolled::Next);

@@ -10,6 +10,8 @@ use crate::support::{Browser, Database, Fixture, PASSWORD, Phone, TestApp, claim
 
 on_both![
     i082_whoever_has_none_adds_one_at_the_sign_in,
+    a_form_that_is_sent_twice_loses_no_recovery_codes,
+    a_form_that_is_sent_twice_at_once_shows_codes_both_times,
     i082_an_enrolment_in_a_sign_in_belongs_to_it_alone,
     y444_of_two_first_factors_at_once_one_is_added,
     a_required_factor_is_asked_of_sign_ins_from_before,
@@ -96,6 +98,49 @@ async fn i082_whoever_has_none_adds_one_at_the_sign_in(world: Required) {
     page(&other.second(&flow, &code).await, 401);
     code_of(&other.second(&flow, &codes[3]).await);
     world.pass_time(STEP);
+}
+
+async fn a_form_that_is_sent_twice_loses_no_recovery_codes(world: Required) {
+    let mut browser = Browser::new(&world);
+    let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let link = format!("/login?flow={flow}");
+    let phone = scanned(&page(&browser.open(&link).await, 200));
+    let code = world.code(&phone);
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    let sent = browser.submit("/login/enrol", &form).await;
+    let lost = codes_in(&page(&sent, 200));
+    let sent = browser.submit("/login/enrol", &form).await;
+    let seen = codes_in(&page(&sent, 200));
+    assert_eq!(seen.len(), 10);
+    assert_eq!(world.db.count("recovery_codes").await, 10);
+    assert_eq!(world.db.count("factors").await, 1);
+    world.pass_time(Duration::from_mins(2));
+    // later it is no second press
+    code_of(&browser.submit("/login/enrol", &form).await);
+    let mut other = Browser::new(&world);
+    let flow = other.begin(&world.first, REDIRECT, &[]).await;
+    leads_to_page(&other.log_in(&flow, "alice", PASSWORD).await, &flow);
+    page(&other.second(&flow, &lost[0]).await, 401);
+}
+
+async fn a_form_that_is_sent_twice_at_once_shows_codes_both_times(world: Required) {
+    let mut browser = Browser::new(&world);
+    let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let link = format!("/login?flow={flow}");
+    let phone = scanned(&page(&browser.open(&link).await, 200));
+    let code = world.code(&phone);
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    let mut again = browser.clone();
+    let (one, two) = tokio::join!(
+        browser.submit("/login/enrol", &form),
+        again.submit("/login/enrol", &form)
+    );
+    for sent in [one, two] {
+        assert_eq!(codes_in(&page(&sent, 200)).len(), 10);
+    }
+    assert_eq!(world.db.count("factors").await, 1);
 }
 
 async fn i082_an_enrolment_in_a_sign_in_belongs_to_it_alone(world: Required) {

@@ -11,6 +11,7 @@ pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A browser with its cookies.
+#[derive(Clone)]
 pub(crate) struct Browser<'a> {
     node: &'a Node,
     cookies: BTreeMap<String, String>,
