@@ -69,3 +69,21 @@ def test_a_server_on_all_addresses_answers_over_ipv4_and_ipv6():
         server.check_output("health")
         second = server.run("serve")
         assert second.returncode != 0 and f"[::]:{port} is used by another program" in second.stderr
+
+
+def test_the_first_administrator_is_made_with_the_code_of_the_log():
+    with programs.serve() as server:
+        code = re.search(r"/admin/setup with this one-time code.*?:\n\n\s+(\S+)\n", server.log.read_text(), re.DOTALL)[1]
+        browser = requests.Session()
+        browser.headers["Origin"] = server.url
+        # nobody could sign in yet
+        page = browser.get(f"{server.url}/admin", timeout=30)
+        assert page.url == f"{server.url}/admin/setup"
+        assert 'name="code"' in page.text
+        form = {"code": code, "username": "root", "password": PASS_PHRASE, "again": PASS_PHRASE}
+        page = browser.post(page.url, data=form, timeout=30)
+        assert "/login?flow=" in page.url
+        assert api.login(server.url, "root", PASS_PHRASE).get("/api/users").status_code == 200
+        # the page is gone, and the address leads to the sign-in from now on
+        assert browser.get(f"{server.url}/admin/setup", timeout=30).status_code == 404
+        assert "/login?flow=" in requests.get(f"{server.url}/admin", timeout=30).url

@@ -30,6 +30,22 @@ pub(crate) async fn list(
     Ok(store::list_permissions(&mut conn, after, limit).await?)
 }
 
+/// Returns a permission.
+///
+/// # Errors
+///
+/// [`ApiError::Unknown`] if it does not exist.
+pub(crate) async fn get(
+    app: &App,
+    caller: Caller<'_>,
+    name: &Permission,
+) -> Result<PermissionRow, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
+    let mut conn = app.store().read().await?;
+    let found = store::find_permission(&mut conn, name).await?;
+    found.ok_or_else(|| ApiError::unknown("permission", name))
+}
+
 /// Creates a permission. A role that holds the wildcard of its object gains it.
 ///
 /// # Errors

@@ -137,6 +137,9 @@ admin-end-sessions = Sitzungen von { $name } beenden
 admin-remove-factor = Einen zweiten Faktor von { $name } entfernen
 admin-unassign-role = Die Rolle { $name } entziehen
 admin-delete-role = Die Rolle { $name } löschen
+admin-let-any-sign-in = Jede Anmeldung für die Rolle { $name } genügen lassen
+admin-require-factor = Zweiten Faktor für die Rolle { $name } verlangen
+admin-require-passkey = Passkey für die Rolle { $name } verlangen
 admin-effect-signed-out = { $count ->
     [0] Jeder Browser wird abgemeldet, und alle Tokens werden sofort abgelehnt.
     [one] Jeder Browser wird abgemeldet, eine Sitzung einer Anwendung endet, und alle Tokens werden sofort abgelehnt.
@@ -167,6 +170,14 @@ admin-effect-holders-lose = { $count ->
     [1000] 1000 Zuweisungen der Rolle enden, oder mehr.
    *[other] { $count } Zuweisungen der Rolle enden.
 }
+admin-effect-holders-of-acr = { $count ->
+    [0] Niemand hat die Rolle, auch nicht über eine Rolle, die sie erbt.
+    [one] Eine Zuweisung gibt die Rolle, direkt oder über eine Rolle, die sie erbt.
+   *[other] { $count } Zuweisungen geben die Rolle, direkt oder über eine Rolle, die sie erbt.
+}
+admin-effect-needs-acr = Was sie gibt, gilt nur nach einer solchen Anmeldung. Tokens ohne sie werden sofort abgelehnt, und wer sie hat, muss sich neu anmelden. Wer noch keinen solchen Faktor hat, fügt ihn dabei hinzu.
+admin-effect-needs-no-acr = Was sie gibt, gilt nach jeder Anmeldung, auch mit dem Passwort allein.
+admin-effect-no-password-grant = Programme, die das Passwort selbst senden, melden niemanden mehr an, der die Rolle hat.
 admin-effect-seniors-lose = Rollen, die sie erben, verlieren, was sie gibt: { $name }
 admin-user-created = { $name } ist angelegt
 admin-user-created-lead = Geben Sie diesen Einmalcode weiter; damit wird auf der Anmeldeseite ein Passwort gewählt. Er wird nicht noch einmal gezeigt.

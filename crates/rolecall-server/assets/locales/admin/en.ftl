@@ -137,6 +137,9 @@ admin-end-sessions = End sessions of { $name }
 admin-remove-factor = Remove a second factor of { $name }
 admin-unassign-role = Take the role { $name } away
 admin-delete-role = Delete the role { $name }
+admin-let-any-sign-in = Let any sign-in have the role { $name }
+admin-require-factor = Require a second factor for the role { $name }
+admin-require-passkey = Require a passkey for the role { $name }
 admin-effect-signed-out = { $count ->
     [0] Every browser is signed out, and all tokens are refused at once.
     [one] Every browser is signed out, one session of an application ends, and all tokens are refused at once.
@@ -167,6 +170,14 @@ admin-effect-holders-lose = { $count ->
     [1000] 1000 assignments of the role end, or more.
    *[other] { $count } assignments of the role end.
 }
+admin-effect-holders-of-acr = { $count ->
+    [0] Nobody has the role, and no role that somebody has inherits it.
+    [one] One assignment gives the role, directly or by a role that inherits it.
+   *[other] { $count } assignments give the role, directly or by a role that inherits it.
+}
+admin-effect-needs-acr = What it gives counts only after such a sign-in. Tokens without it are refused at once, and their holders are asked to sign in again. Whoever has no such factor yet adds one then.
+admin-effect-needs-no-acr = What it gives counts after any sign-in, with a password alone, too.
+admin-effect-no-password-grant = Programs that send the password themselves sign its holders in no more.
 admin-effect-seniors-lose = Roles that inherit it lose what it gives: { $name }
 admin-user-created = { $name } is created
 admin-user-created-lead = Give this one-time code to the user, who chooses a password with it on the sign-in page. It is not shown again.

@@ -1,17 +1,12 @@
-//! The audit log: searched by who, what and when, entry by entry, and as a file.
+//! The audit log: searched by who, what and when, and entry by entry.
 
-use axum::{
-    Json,
-    response::{IntoResponse as _, Response},
-};
-use http::{HeaderValue, header};
+use axum::response::Response;
 use rolecall::Public;
 use rolecall_core::Revision;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    super::{render, submitted::Submitted},
+    super::submitted::Submitted,
     faults::Faults,
     links::link,
     names::{self, Names},
@@ -23,18 +18,16 @@ use super::{
 use crate::{
     audit::{
         filter::Filter,
-        handlers::{EntryView, EventView},
         lines::change_line,
         search::{self, Found},
         store::Event,
     },
     error::ApiError,
-    http::NoCors,
     store::{self, Entry},
 };
 
 const AUDIT: &str = "/admin/audit";
-const EXPORT: &str = "/admin/audit/export";
+pub(super) const EXPORT: &str = "/admin/audit/export";
 /// The changes of an entry in the list.
 const LINES: usize = 3;
 /// The letters of a change in the list.
@@ -47,18 +40,13 @@ pub(crate) async fn get_audit(_: Public, visit: Visit) -> Response {
     visit.answer(list(&visit).await).await
 }
 
-/// The log as a file.
-pub(crate) async fn get_export(_: Public, visit: Visit) -> Response {
-    visit.answer(export(&visit).await).await
-}
-
 /// An entry, or an event.
 pub(crate) async fn get_entry(_: Public, visit: Visit) -> Response {
     visit.answer(one(&visit).await).await
 }
 
 impl Form {
-    fn read(query: &Submitted) -> Self {
+    pub(super) fn read(query: &Submitted) -> Self {
         let text = |name: &str| query.get(name).trim().to_owned();
         Self {
             kind: text("kind"),
@@ -70,12 +58,12 @@ impl Form {
         }
     }
 
-    fn is_of_events(&self) -> bool {
+    pub(super) fn is_of_events(&self) -> bool {
         self.kind == "events"
     }
 
     /// Returns the address of the list or the file with the same filter.
-    fn address(&self, path: &str, kind: &str, after: &str) -> String {
+    pub(super) fn address(&self, path: &str, kind: &str, after: &str) -> String {
         let members = [
             ("kind", kind),
             ("who", &self.who),
@@ -96,7 +84,7 @@ impl Form {
 }
 
 /// Returns the filter that a form describes. People are found by their name or id.
-async fn filter(visit: &Visit, form: &Form) -> Result<Result<Filter, Faults>, ApiError> {
+pub(super) async fn filter(visit: &Visit, form: &Form) -> Result<Result<Filter, Faults>, ApiError> {
     let (Some(from), Some(end)) = (until(&form.from), until(&form.until)) else {
         let field = if until(&form.from).is_none() {
             "from"
@@ -129,13 +117,13 @@ async fn filter(visit: &Visit, form: &Form) -> Result<Result<Filter, Faults>, Ap
 }
 
 /// A part of the log: changes or events.
-enum Part {
+pub(super) enum Part {
     Changes(Found<Entry, Revision>),
     Events(Found<Event, String>),
 }
 
 impl Part {
-    async fn read(
+    pub(super) async fn read(
         visit: &Visit,
         form: &Form,
         filter: &Filter,
@@ -150,7 +138,7 @@ impl Part {
         Ok(Self::Changes(found))
     }
 
-    fn next(&self) -> Option<String> {
+    pub(super) fn next(&self) -> Option<String> {
         match self {
             Self::Changes(found) => found.next.map(|next| next.to_string()),
             Self::Events(found) => found.next.clone(),
@@ -158,7 +146,7 @@ impl Part {
     }
 }
 
-async fn list(visit: &Visit) -> Result<Response, ApiError> {
+pub(super) async fn list(visit: &Visit) -> Result<Response, ApiError> {
     let form = Form::read(&visit.query);
     let kind = form.kind.clone();
     let mut page = Audit {
@@ -192,9 +180,15 @@ async fn list(visit: &Visit) -> Result<Response, ApiError> {
 async fn rows(visit: &Visit, part: &Part) -> Result<Vec<Row>, ApiError> {
     match part {
         Part::Changes(found) => {
-            let actors = found.rows.iter().map(|entry| entry.actor.as_str());
-            let names = names::of_actors(visit, actors).await?;
-            Ok(found.rows.iter().map(|entry| row(entry, &names)).collect())
+            let changes: Vec<Vec<Value>> = found.rows.iter().map(changes_of).collect();
+            let actors = found.rows.iter().map(|entry| entry.actor.clone());
+            let listed = changes.iter().flat_map(|all| all.iter().take(LINES));
+            let people: Vec<String> = actors.chain(listed.filter_map(subject_of)).collect();
+            let names = names::of_actors(visit, people.iter().map(String::as_str)).await?;
+            let rows = found.rows.iter().zip(&changes);
+            Ok(rows
+                .map(|(entry, changes)| row(entry, changes, &names))
+                .collect())
         }
         Part::Events(found) => {
             let subjects = found.rows.iter().filter_map(as_actor);
@@ -229,11 +223,29 @@ fn subject(event: &Event, names: &Names) -> Actor {
     as_actor(event).map_or_else(Actor::default, |text| actor(&text, names))
 }
 
-fn row(entry: &Entry, names: &Names) -> Row {
-    let changes: Vec<Value> = serde_json::from_str(&entry.changes).unwrap_or_default();
+fn changes_of(entry: &Entry) -> Vec<Value> {
+    serde_json::from_str(&entry.changes).unwrap_or_default()
+}
+
+/// Returns whom a change is about, as an actor.
+fn subject_of(change: &Value) -> Option<String> {
+    let id = change.get("subject")?.as_str()?;
+    Some(store::Actor::User(id.to_owned()).to_string())
+}
+
+/// Returns the name of the user whom a change is about, if the caller may see it.
+fn name_in<'a>(change: &Value, names: &'a Names) -> Option<&'a str> {
+    let id = change.get("subject")?.as_str()?;
+    names.get(id).map(String::as_str)
+}
+
+fn row(entry: &Entry, changes: &[Value], names: &Names) -> Row {
     let lines = changes.iter().take(LINES).map(|change| {
-        let line = change_line(change);
-        line.chars().take(LINE).collect()
+        let line: String = change_line(change).chars().take(LINE).collect();
+        match name_in(change, names) {
+            Some(name) => format!("{line} ({name})"),
+            None => line,
+        }
     });
     Row {
         href: format!("{AUDIT}/{}", entry.revision),
@@ -270,11 +282,15 @@ async fn one(visit: &Visit) -> Result<Response, ApiError> {
 async fn entry_page(visit: &Visit, revision: Revision) -> Result<EntryPage, ApiError> {
     let (app, caller) = (&visit.app, visit.caller());
     let (entry, beside, count) = search::entry(app, caller, revision, CHANGES).await?;
-    let names = names::of_actors(visit, [entry.actor.as_str()].into_iter()).await?;
-    let changes: Vec<Value> = serde_json::from_str(&entry.changes).unwrap_or_default();
+    let changes = changes_of(&entry);
     let all = changes.len() + count;
-    let changes = changes.iter().chain(&beside).take(CHANGES).map(members);
-    let changes: Vec<Vec<Member>> = changes.collect();
+    let changes = || changes.iter().chain(&beside).take(CHANGES);
+    let people = changes().filter_map(subject_of).take(CHANGES - 1);
+    let people: Vec<String> = people.collect();
+    let people = people.iter().map(String::as_str);
+    let people = people.chain([entry.actor.as_str()]);
+    let names = names::of_actors(visit, people).await?;
+    let changes: Vec<Vec<Member>> = changes().map(|one| members(one, &names)).collect();
     Ok(EntryPage {
         title: revision.to_string(),
         is_event: false,
@@ -287,14 +303,21 @@ async fn entry_page(visit: &Visit, revision: Revision) -> Result<EntryPage, ApiE
 }
 
 /// Returns all members of a change, its action first.
-fn members(change: &Value) -> Vec<Member> {
+fn members(change: &Value, names: &Names) -> Vec<Member> {
+    let user = name_in(change, names);
+    let shown = |name: &str, value: &Value| {
+        let text = value.as_str();
+        let text = text.map_or_else(|| value.to_string(), str::to_owned);
+        match user.filter(|_| name == "subject") {
+            Some(user) => format!("{text} ({user})"),
+            None => text,
+        }
+    };
     let members = change.as_object().into_iter().flatten();
     let mut members: Vec<Member> = members
         .map(|(name, value)| Member {
             name: name.clone(),
-            value: value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned),
+            value: shown(name, value),
         })
         .collect();
     members.sort_by_key(|member| member.name != "action");
@@ -321,45 +344,4 @@ async fn event_page(visit: &Visit, id: &str) -> Result<EntryPage, ApiError> {
         ]],
         ..EntryPage::default()
     })
-}
-
-/// A file with a part of the log, in the form of the API.
-#[derive(Serialize)]
-struct File<T> {
-    items: Vec<T>,
-    /// The address of what follows; null if nothing does.
-    next: Option<String>,
-}
-
-async fn export(visit: &Visit) -> Result<Response, ApiError> {
-    let form = Form::read(&visit.query);
-    let Ok(filter) = filter(visit, &form).await? else {
-        // the list says what is wrong
-        return list(visit).await;
-    };
-    let part = Part::read(visit, &form, &filter, search::EXPORT).await?;
-    let next = part.next();
-    let next = next.map(|next| form.address(EXPORT, &form.kind, &next));
-    let file = match part {
-        Part::Changes(found) => json!(File {
-            items: found.rows.into_iter().map(EntryView::from).collect(),
-            next,
-        }),
-        Part::Events(found) => json!(File {
-            items: found.rows.into_iter().map(EventView::from).collect(),
-            next,
-        }),
-    };
-    let mut response = Json(file).into_response();
-    response.extensions_mut().insert(NoCors);
-    render::protect(response.headers_mut(), "default-src 'none'", "no-referrer");
-    let name = if form.is_of_events() {
-        HeaderValue::from_static("attachment; filename=\"audit-events.json\"")
-    } else {
-        HeaderValue::from_static("attachment; filename=\"audit.json\"")
-    };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
 }

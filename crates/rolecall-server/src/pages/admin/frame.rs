@@ -21,6 +21,8 @@ pub(crate) const DONE: &[&str] = &[
     "admin-done-bulk",
     "admin-done-role-created",
     "admin-done-role-deleted",
+    "admin-done-permission-created",
+    "admin-done-permission-deleted",
     "admin-done-policy",
     "admin-done-constraint-created",
     "admin-done-constraint-deleted",
@@ -52,10 +54,12 @@ const OPPOSITES: &[(&str, &[&str])] = &[
     ("user-enabled", &["disable"]),
 ];
 
-/// What is said after a change of the policy that an earlier version undoes.
+/// The words after a change of the policy: an earlier version undoes it.
 const OF_POLICY: &[&str] = &[
     "saved",
     "policy",
+    "permission-created",
+    "permission-deleted",
     "constraint-created",
     "constraint-saved",
     "constraint-deleted",

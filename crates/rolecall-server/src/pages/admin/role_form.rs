@@ -1,8 +1,8 @@
-//! Creating, changing and deleting a role, and what it gives.
+//! Creating and deleting a role, and what it gives.
 
 use axum::response::Response;
-use rolecall::Public;
-use rolecall_core::{Acr, PermissionPattern};
+use rolecall::{PermissionName as _, Public};
+use rolecall_core::{Acr, PermissionPattern, RoleName};
 
 use super::{
     super::submitted::Submitted,
@@ -10,7 +10,6 @@ use super::{
     faults::Faults,
     links::link,
     roles::{PATH, named, path_of},
-    seen::{self, Seen},
     undo,
     views::{
         confirm::{Confirm, Effect},
@@ -19,10 +18,10 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    authority::may,
     error::ApiError,
     roles::{
-        definition::{self, NewRole, RoleChanges},
-        details::RoleDetails,
+        definition::{self, NewRole},
         permissions,
         review::{self, After},
         service,
@@ -82,7 +81,7 @@ fn new_form(entered: &Submitted) -> RoleForm {
     }
 }
 
-fn form_of(entered: &Submitted) -> RoleForm {
+pub(super) fn form_of(entered: &Submitted) -> RoleForm {
     RoleForm {
         description: entered.get("description").to_owned(),
         approval: entered.get("approval") == "on",
@@ -92,88 +91,10 @@ fn form_of(entered: &Submitted) -> RoleForm {
     }
 }
 
-fn acr(form: &Submitted) -> Result<Acr, Faults> {
+pub(super) fn acr(form: &Submitted) -> Result<Acr, Faults> {
     form.get("acr")
         .parse()
         .map_err(|_| Faults::of("acr", "admin-wrong-acr"))
-}
-
-/// The form of a role.
-pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(role): Segment<String>) -> Response {
-    visit
-        .answer(show_edit(&visit, &role, None, &Faults::default()).await)
-        .await
-}
-
-/// Changes a role (`description`, `approval`, `by_name`, `acr`).
-pub(crate) async fn post_edit(
-    _: Public,
-    visit: Visit,
-    Segment(role): Segment<String>,
-    form: Submitted,
-) -> Response {
-    let changed = async {
-        let name = named(&role)?;
-        let stored = async {
-            let stored = service::get(&visit.app, visit.caller(), &name).await?;
-            Ok(stored_form(&stored))
-        };
-        seen::check(&form, stored).await?;
-        let acr = match acr(&form) {
-            Ok(acr) => acr,
-            Err(faults) => return Ok(Err(faults)),
-        };
-        let changes = RoleChanges {
-            description: Some(form.get("description").trim()),
-            approval: Some(form.get("approval") == "on"),
-            by_name: Some(form.get("by_name") == "on"),
-            acr: Some(acr),
-        };
-        let undo = undo::policy_before(&visit).await?;
-        definition::update(&visit.app, visit.caller(), &name, changes).await?;
-        Ok(Ok((path_of(&name), undo)))
-    };
-    match changed.await.map_err(Faults::read) {
-        Ok(Ok((path, undo))) => visit.done_and_undo(&path, "saved", undo.as_deref()),
-        Ok(Err(faults)) | Err(Ok(faults)) => {
-            visit
-                .answer(show_edit(&visit, &role, Some(&form), &faults).await)
-                .await
-        }
-        Err(Err(error)) => visit.refuse(error).await,
-    }
-}
-
-async fn show_edit(
-    visit: &Visit,
-    role: &str,
-    entered: Option<&Submitted>,
-    faults: &Faults,
-) -> Result<Response, ApiError> {
-    let name = named(role)?;
-    let stored = service::get(&visit.app, visit.caller(), &name).await?;
-    let stored = stored_form(&stored);
-    let seen = Seen::of(&stored);
-    let form = entered.map_or(stored, form_of);
-    let path = path_of(&name);
-    let view = RoleForm {
-        action: format!("{path}/edit"),
-        back: path,
-        name: role.to_owned(),
-        ..form
-    };
-    Ok(visit.show_seen("admin_role_form.html", &view, faults, &seen))
-}
-
-/// Returns the form of a role as it is stored.
-fn stored_form(stored: &RoleDetails) -> RoleForm {
-    RoleForm {
-        description: stored.role.description.clone(),
-        approval: stored.approval,
-        by_name: stored.by_name,
-        acr: stored.acr.as_str().to_owned(),
-        ..RoleForm::default()
-    }
 }
 
 /// The form for what a role gives.
@@ -299,13 +220,24 @@ pub(crate) async fn post_delete(
     }
 }
 
+/// Counts the assignments of a role; with `inherited` also those of the roles that inherit it.
+pub(super) async fn holders(
+    visit: &Visit,
+    role: &RoleName,
+    inherited: bool,
+) -> Result<usize, ApiError> {
+    let (app, caller, all) = (&visit.app, visit.caller(), After::default());
+    let held = review::holders(app, caller, role, inherited, all, COUNTED).await?;
+    Ok(held.len())
+}
+
 async fn ask(visit: &Visit, role: &str, faults: &Faults) -> Result<Response, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
     service::get(app, caller, &name).await?;
     let mut effects = Vec::new();
-    if visit.may_globally("rolecall.assignments:read") {
-        let held = review::holders(app, caller, &name, false, After::default(), COUNTED).await?;
-        effects.push(Effect::on("admin-effect-holders-lose", held.len()));
+    if visit.may_globally(may::ReadAssignments::NAME) {
+        let held = holders(visit, &name, false).await?;
+        effects.push(Effect::on("admin-effect-holders-lose", held));
     }
     let seniors = review::reach(app, caller, &name).await?.seniors;
     if !seniors.is_empty() {

@@ -6,9 +6,9 @@ use http::Method;
 use rolecall::GuardedArgs;
 
 use super::{
-    assign, audit, audit_verify, bulk, client_actions, client_form, client_test, clients,
-    constraints, decisions, hierarchy, history, keys, mail, matrix, people, policy, requests,
-    resources, role_form, roles, settings, setup, start,
+    assign, audit, audit_export, audit_verify, bulk, client_actions, client_form, client_test,
+    clients, constraints, decisions, hierarchy, history, keys, mail, matrix, people, permissions,
+    policy, requests, resources, role_edit, role_form, roles, settings, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -66,9 +66,11 @@ admin_pages! {
     "/admin/roles", Global("rolecall.roles:read"), Some("admin-nav-roles"), "The roles.", roles::get_roles;
     "/admin/roles/new", Global("rolecall.roles:write"), None, "Create a role.", role_form::get_new, role_form::post_new;
     "/admin/roles/{role}", Global("rolecall.roles:read"), None, "A role.", roles::get_role;
-    "/admin/roles/{role}/edit", Freshly("rolecall.roles:write"), None, "Change a role.", role_form::get_edit, role_form::post_edit;
+    "/admin/roles/{role}/edit", Freshly("rolecall.roles:write"), None, "Change a role.", role_edit::get_edit, role_edit::post_edit;
     "/admin/roles/{role}/contents", Global("rolecall.roles:write"), None, "Change what a role gives.", role_form::get_contents, role_form::post_contents;
     "/admin/roles/{role}/delete", Freshly("rolecall.roles:write"), None, "Delete a role.", role_form::get_delete, role_form::post_delete;
+    "/admin/permissions", Global("rolecall.roles:read"), None, "Permissions, and a new one.", permissions::get_permissions, permissions::post_permissions;
+    "/admin/permissions/{permission}", Global("rolecall.roles:read"), None, "A permission with the roles that give it, and its deletion.", permissions::get_permission, permissions::post_permission;
     "/admin/people", Anywhere("rolecall.assignments:read"), None, "Everybody with a role in the tenant.", people::get_people;
     "/admin/tenant", AnyOwn, None, "Act in another tenant.", tenant::get_tenant, tenant::post_tenant;
     "/admin/matrix", Global("rolecall.policy:read"), Some("admin-nav-matrix"), "Which role holds which permission, and an edit of it.", matrix::get_matrix, matrix::post_matrix;
@@ -96,7 +98,7 @@ admin_pages! {
     "/admin/resources/{id}", Global("rolecall.resources:read"), None, "A resource, and a change of it.", resources::get_resource, resources::post_resource;
     "/admin/resources/{id}/delete", Freshly("rolecall.resources:write"), None, "Delete a resource.", resources::get_delete, resources::post_delete;
     "/admin/audit", Global("rolecall.audit:read"), Some("admin-nav-audit"), "The audit log, searched by who, what and when.", audit::get_audit;
-    "/admin/audit/export", Global("rolecall.audit:read"), None, "A part of the audit log as a file.", audit::get_export;
+    "/admin/audit/export", Global("rolecall.audit:read"), None, "A part of the audit log as a file.", audit_export::get_export;
     "/admin/audit/verify", Global("rolecall.audit:read"), None, "Verify the audit log.", audit_verify::get_verify, audit_verify::post_verify;
     "/admin/audit/{entry}", Global("rolecall.audit:read"), None, "An entry or an event of the audit log.", audit::get_entry;
     "/admin/keys", Global("rolecall.keys:read"), Some("admin-nav-keys"), "The signing keys.", keys::get_keys;

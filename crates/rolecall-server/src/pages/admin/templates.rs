@@ -6,8 +6,8 @@ use super::{
     super::sample_values::TEXT,
     views::{
         self, audit, client_form, client_test, clients, confirm, constraints, decisions, hierarchy,
-        keys, mail, matrix, people, policy, requests, resources, roles, settings, start, user,
-        users,
+        keys, mail, matrix, people, permissions, policy, requests, resources, roles, settings,
+        start, user, users,
     },
 };
 
@@ -70,6 +70,8 @@ templates! {
     "admin_constraint_scope.html", "constraint_scope.html", part;
     "admin_constraints.html", "constraints.html", constraints::samples;
     "admin_constraint.html", "constraint.html", constraints::pages;
+    "admin_permissions.html", "permissions.html", permissions::samples;
+    "admin_permission.html", "permission.html", permissions::pages;
     "admin_requests.html", "requests.html", requests::samples;
     "admin_request.html", "request.html", requests::pages;
     "admin_assignments.html", "assignments.html", part;

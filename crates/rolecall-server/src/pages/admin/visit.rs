@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        answers::{failed, go, message, refuse},
+        answers::{failed, go, message, refuse, see_other},
         languages::Language,
         submitted::{Browser, Submitted},
     },
@@ -18,6 +18,7 @@ use super::{
     table::{AdminPage, Needs},
 };
 use crate::{
+    accounts::first_run,
     app::App,
     authority::{assurance::acr_of, caller::Caller},
     error::ApiError,
@@ -200,6 +201,10 @@ impl FromRequestParts<App> for Visit {
         let fail = |error| failed(app, language, error);
         let current = account::current(app, browser.visitor(app).session).await;
         let Some(session) = current.map_err(fail)? else {
+            // nobody could sign in here yet
+            if page.path == "/admin" && first_run::is_offered(app).await.map_err(fail)? {
+                return Err(see_other("/admin/setup"));
+            }
             let request = AuthorizationRequest::own(&address);
             return Err(begin(app, &browser, language, request).await);
         };

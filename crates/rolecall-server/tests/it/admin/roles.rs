@@ -8,6 +8,7 @@ use crate::support::{TestApp, on_both};
 on_both![
     a_role_is_created_filled_given_and_deleted,
     what_a_role_gives_and_who_has_it_is_shown,
+    another_assurance_is_saved_after_its_effects_are_shown,
     roles_are_listed_page_by_page,
     what_is_wrong_with_a_role_is_said,
     y461_a_reader_of_roles_changes_none,
@@ -58,7 +59,12 @@ async fn a_role_is_created_filled_given_and_deleted(app: TestApp) {
         let form = [("remove", "yes"), (name, value)];
         is_done(&browser.submit(contents, &form).await, contents, "saved");
     }
-    let form = [("description", "Other"), ("by_name", "on"), ("acr", "aal1")];
+    let form = [
+        ("description", "Other"),
+        ("by_name", "on"),
+        ("acr", "aal1"),
+        ("confirmed", "aal1"),
+    ];
     is_done(
         &browser.submit("/admin/roles/editor/edit", &form).await,
         "/admin/roles/editor",
@@ -103,6 +109,54 @@ async fn what_a_role_gives_and_who_has_it_is_shown(app: TestApp) {
     let text = page(&browser.open("/admin/roles/editor").await, 200);
     assert!(text.contains("items:read") && text.contains("items:write"));
     assert!(text.contains("href=\"/admin/roles/viewer\""));
+}
+
+async fn another_assurance_is_saved_after_its_effects_are_shown(app: TestApp) {
+    app.create_role("editor", &[]).await;
+    app.create_role("chief", &[]).await;
+    let juniors = app.put("/api/roles/chief/juniors/editor", app.admin().await);
+    juniors.await.no_content();
+    app.create_user("alice", &["editor"]).await;
+    app.create_user("bob", &["chief"]).await;
+    let mut browser = signed_in(&app, "admin").await;
+    let edit = "/admin/roles/editor/edit";
+    let form = [("description", "Edits"), ("by_name", "on"), ("acr", "aal2")];
+    let asked = browser.submit(edit, &form).await;
+    let text = page(&asked, 200);
+    for part in [
+        "Require a second factor for the role editor",
+        "2 assignments give the role",
+        "refused at once",
+        "name=\"confirmed\" value=\"aal2\"",
+        "name=\"description\" value=\"Edits\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let stored = app.get("/api/roles/editor", app.admin().await).await;
+    assert_eq!(stored.text("acr"), "aal1", "not saved yet");
+    let agreed = [&form[..], &[("confirmed", "aal2")]].concat();
+    is_done(
+        &browser.submit(edit, &agreed).await,
+        "/admin/roles/editor",
+        "saved",
+    );
+    let stored = app.get("/api/roles/editor", app.admin().await).await;
+    assert_eq!(stored.text("acr"), "aal2");
+    assert_eq!(stored.text("description"), "Edits");
+    // somebody has agreed to another one
+    let lower = [("acr", "phr"), ("confirmed", "aal2")];
+    let text = page(&browser.submit(edit, &lower).await, 200);
+    assert!(text.contains("Require a passkey"), "{text}");
+    // whoever may not read assignments is not shown how many there are
+    app.create_role("keeper", &["rolecall.roles:read", "rolecall.roles:write"])
+        .await;
+    app.create_user("keeper", &["keeper"]).await;
+    let mut browser = signed_in(&app, "keeper").await;
+    let text = page(&browser.submit(edit, &[("acr", "aal1")]).await, 200);
+    assert!(
+        text.contains("after any sign-in") && !text.contains("assignments give"),
+        "{text}"
+    );
 }
 
 async fn roles_are_listed_page_by_page(app: TestApp) {

@@ -126,10 +126,15 @@ async fn the_log_is_searched_by_who_what_about_and_when(app: TestApp) {
 }
 
 async fn people_are_links_and_a_wrong_time_is_named(app: TestApp) {
-    let (_, second) = furnish(&app).await;
+    let (alice, second) = furnish(&app).await;
     let mut browser = signed_in(&app, "admin").await;
     let shown = page(&browser.open(AUDIT).await, 200);
     has(&shown, &[">second</a>", &format!("/admin/users/{second}")]);
+    // whom it is about has a name, too
+    has(
+        &shown,
+        &["role.unassigned", &format!("subject={alice} (alice)")],
+    );
     let wrong = page(&browser.open(&format!("{AUDIT}?from=noon")).await, 422);
     has(&wrong, &["href=\"#from\"", "value=\"noon\""]);
 }
@@ -256,7 +261,7 @@ async fn an_entry_shows_all_its_members_and_those_beside_it(app: TestApp) {
     has(
         &shown,
         &[
-            &alice,
+            &format!("{alice} (alice)"),
             "role.assigned",
             "user.created",
             entry["mark"].as_str().unwrap(),
@@ -340,7 +345,7 @@ async fn the_log_is_for_those_who_may_read_it(app: TestApp) {
     for path in &pages {
         let shown = auditor.open(path).await;
         // names of users are for those who may read users
-        lacks(&page(&shown, 200), &["/admin/users", ">alice<"]);
+        lacks(&page(&shown, 200), &["/admin/users", ">alice<", "(alice)"]);
     }
     auditor.submit(&pages[3], &[]).await.is(200);
     has(

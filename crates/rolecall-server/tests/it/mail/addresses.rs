@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{ADDRESS, Mailing, create, shows};
+use super::{ADDRESS, Mailing, TO_ACCOUNT, create, shows};
 use crate::support::{
     Browser, Credentials, Database, NEW_PASSWORD, PASSWORD, ReceivedMail, SignInAnswer, WRONG,
     on_both,
@@ -84,6 +84,7 @@ async fn i061_a_new_address_takes_effect_when_it_is_proven_and_the_old_one_hears
     shows(&page, 200, NEW);
     let done = browser.submit("/verify", &[("token", &mail.token())]).await;
     assert_eq!(done.is(303).header("location"), Some("/verify?done=1"));
+    shows(&browser.open("/verify?done=1").await, 200, TO_ACCOUNT);
     assert_eq!(address_of(&site, &site.alice).await, (NEW.to_owned(), true));
     let notice = newest(&site.server.count(2).await, ADDRESS);
     assert_eq!(notice.header("subject"), "Your address was changed");

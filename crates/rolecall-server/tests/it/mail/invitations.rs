@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Mailing, shows};
+use super::{Mailing, TO_ACCOUNT, shows};
 use crate::support::{Browser, Database, PASSWORD, Response, TestApp, on_both, run, run_failing};
 
 on_both![
@@ -64,6 +64,8 @@ async fn i064_an_invitation_makes_one_account_with_its_address_and_roles(site: M
     let done = Browser::new(&site.app).submit("/invite", &form).await;
     assert_eq!(done.is(303).header("location"), Some("/invite?done=1"));
     assert_eq!(done.header("set-cookie"), None, "nobody is signed in");
+    let page = Browser::new(&site.app).open("/invite?done=1").await;
+    shows(&page, 200, TO_ACCOUNT);
     shows(&accept(&site.app, &token, "guest2").await, 400, ENDED);
     let id = site.id_of("guest").await;
     let user = site

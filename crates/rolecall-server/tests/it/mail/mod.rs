@@ -22,6 +22,8 @@ use crate::support::{
     Browser, Database, Fixture, MailServer, Node, PASSWORD, Response, TestApp, eventually,
 };
 
+/// The way on from the end of what a link leads to.
+const TO_ACCOUNT: &str = "<a href=\"/account\">";
 const ADDRESS: &str = "Alice@mail.example";
 /// Makes the sessions those of sign-ins with a code by mail: the password alone adds no first factor where mails are sent.
 pub(crate) const BY_CODE: &str = "UPDATE sessions SET amr = 'otp'";

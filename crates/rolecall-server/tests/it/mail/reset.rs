@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::{ADDRESS, Mailing, create, shows};
+use super::{ADDRESS, Mailing, TO_ACCOUNT, create, shows};
 use crate::support::{
     Browser, Database, ISSUER, NEW_PASSWORD, PASSWORD, TestApp, WRONG, claims, on_both,
 };
@@ -40,6 +40,8 @@ async fn i050_i063_a_link_changes_the_password_ends_everything_and_signs_nobody_
     let done = site.choose(&token, NEW_PASSWORD).await;
     assert_eq!(done.is(303).header("location"), Some("/reset?done=1"));
     assert_eq!(done.header("set-cookie"), None, "nobody is signed in");
+    let page = Browser::new(&site).open("/reset?done=1").await;
+    shows(&page, 200, TO_ACCOUNT);
     site.get("/api/me", &tokens.access).await.is(401);
     site.refresh(&tokens.refresh).await.is(400);
     site.password_grant("alice", PASSWORD).await.is(401);

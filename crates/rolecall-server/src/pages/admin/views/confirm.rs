@@ -54,7 +54,7 @@ pub(crate) struct Confirm {
 }
 
 /// The headings of the pages.
-pub(crate) const TITLES: [&str; 12] = [
+pub(crate) const TITLES: [&str; 15] = [
     "admin-disable-user",
     "admin-enable-user",
     "admin-reset-user",
@@ -63,6 +63,9 @@ pub(crate) const TITLES: [&str; 12] = [
     "admin-remove-factor",
     "admin-unassign-role",
     "admin-delete-role",
+    "admin-let-any-sign-in",
+    "admin-require-factor",
+    "admin-require-passkey",
     "admin-delete-client",
     "admin-delete-resource",
     "admin-rotate-keys",
@@ -70,7 +73,7 @@ pub(crate) const TITLES: [&str; 12] = [
 ];
 
 /// The texts of what can happen.
-pub(crate) const EFFECTS: [&str; 30] = [
+pub(crate) const EFFECTS: [&str; 34] = [
     "admin-effect-signed-out",
     "admin-effect-one-session",
     "admin-effect-no-sign-in",
@@ -87,6 +90,10 @@ pub(crate) const EFFECTS: [&str; 30] = [
     "admin-effect-loses-role",
     "admin-effect-holders-lose",
     "admin-effect-seniors-lose",
+    "admin-effect-holders-of-acr",
+    "admin-effect-needs-acr",
+    "admin-effect-needs-no-acr",
+    "admin-effect-no-password-grant",
     "admin-effect-client-tokens",
     "admin-effect-client-consents",
     "admin-effect-client-secret",

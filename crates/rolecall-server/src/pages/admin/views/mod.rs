@@ -13,6 +13,7 @@ pub(crate) mod keys;
 pub(crate) mod mail;
 pub(crate) mod matrix;
 pub(crate) mod people;
+pub(crate) mod permissions;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod resources;
