@@ -207,6 +207,7 @@ def pages(furnished):
     user, role = furnished[0]["id"], "writer"
     return {
         "start": "/admin", "users": "/admin/users", "users-filtered": "/admin/users?q=zzz", "user": f"/admin/users/{user}",
+        "invitations": "/admin/invitations",
         "user-new": "/admin/users/new", "user-assign": f"/admin/users/{user}/assign", "user-edit": f"/admin/users/{user}/edit",
         "user-delete": f"/admin/users/{user}/delete", "bulk": f"/admin/users/bulk?action=assign&role=reader&user={user}",
         "roles": "/admin/roles", "role": f"/admin/roles/{role}", "role-new": "/admin/roles/new",

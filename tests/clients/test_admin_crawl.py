@@ -12,10 +12,10 @@ import sign_in
 
 # the section of each entry in the navigation, and the call of the API that needs the same permission
 SECTIONS = {
-    "/admin/users": "/api/users", "/admin/roles": "/api/roles", "/admin/matrix": "/api/policy",
-    "/admin/hierarchy": "/api/roles", "/admin/constraints": "/api/constraints", "/admin/policy": "/api/policy",
-    "/admin/clients": "/api/clients", "/admin/resources": "/api/resources", "/admin/audit": "/api/audit",
-    "/admin/keys": "/api/keys",
+    "/admin/users": "/api/users", "/admin/invitations": "/api/invitations", "/admin/roles": "/api/roles",
+    "/admin/matrix": "/api/policy", "/admin/hierarchy": "/api/roles", "/admin/constraints": "/api/constraints",
+    "/admin/policy": "/api/policy", "/admin/clients": "/api/clients", "/admin/resources": "/api/resources",
+    "/admin/audit": "/api/audit", "/admin/keys": "/api/keys",
 }
 PEOPLE = {
     "root": ["rolecall.admin"], "reader": ["people-reader"], "auditor": ["log-reader"], "operator": ["key-keeper"],
@@ -46,6 +46,7 @@ def site(request, tmp_path_factory):
 def furnish(server):
     server.add_user("root", "rolecall.admin")
     server.add_user("alice")
+    server.check_output("invitation", "create", "guest@example.org")
     admin = api.login(server.url, "root", programs.PASS_PHRASE)
     for role, permissions in ROLES.items():
         admin.post("/api/roles", json={"name": role})

@@ -17,6 +17,7 @@ use super::{
     explain::ExplainOptions,
     globals::GlobalFlags,
     import::ImportCommand,
+    invitations::InvitationCommand,
     keys::KeyCommand,
     mail::MailCommand,
     output::write_out,
@@ -52,6 +53,11 @@ pub(super) enum Command {
     User {
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// Invite people, and list and withdraw invitations that were not accepted yet.
+    Invitation {
+        #[command(subcommand)]
+        command: InvitationCommand,
     },
     /// Manage roles, their permissions and the roles that they inherit.
     Role {

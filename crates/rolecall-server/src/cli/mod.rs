@@ -17,6 +17,7 @@ mod factors;
 mod globals;
 mod health;
 mod import;
+mod invitations;
 mod keys;
 mod mail;
 mod output;
@@ -168,6 +169,7 @@ fn acts_for_a_user(command: &Command) -> bool {
 async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCode, CliError> {
     match command {
         Command::User { command } => users::run(context, command).await?,
+        Command::Invitation { command } => invitations::run(context, command).await?,
         Command::Role { command } => roles::run(context, command).await?,
         Command::Permission { command } => permissions::run(context, command).await?,
         Command::Constraint { command } => constraints::run(context, command).await?,

@@ -1,13 +1,14 @@
 //! `user`: manages users.
 
 use clap::Subcommand;
-use rolecall_core::{RoleName, TenantName};
+use rolecall_core::RoleName;
 use serde_json::json;
 
 use super::{
     context::Context,
     error::CliError,
     factors,
+    invitations::{self, InviteOptions},
     output::{print_done, print_json, print_table, printable, write_out},
     pages,
     prompt::new_password,
@@ -25,9 +26,7 @@ use crate::{
     },
     authority::subject::Status,
     error::ApiError,
-    invitations::service::{self as invitations, NewInvitation},
     patch::Patch,
-    times::rfc3339,
 };
 
 #[derive(Subcommand)]
@@ -109,16 +108,7 @@ pub(super) enum UserCommand {
         reset: String,
     },
     /// Invite the owner of an e-mail address, who chooses name and password; prints the link if no mail is sent.
-    Invite {
-        /// The address.
-        address: String,
-        /// A role that the user gets; can be repeated.
-        #[arg(long = "role", value_name = "ROLE")]
-        roles: Vec<RoleName>,
-        /// Give the roles in this tenant.
-        #[arg(long, requires = "roles")]
-        tenant: Option<TenantName>,
-    },
+    Invite(InviteOptions),
     /// List a user's second factors.
     Factors {
         /// The user's name.
@@ -199,11 +189,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         UserCommand::ConfirmReset { name, reset } => {
             user_resets::confirm(context, name, reset).await
         }
-        UserCommand::Invite {
-            address,
-            roles,
-            tenant,
-        } => invite(context, address, roles, tenant.as_ref()).await,
+        UserCommand::Invite(options) => invitations::create(context, options).await,
         UserCommand::Factors { name } => factors::list(context, name).await,
         UserCommand::RemoveFactor { name, id } => factors::remove(context, name, id).await,
         UserCommand::Disable { name } => set_status(context, name, Status::Disabled).await,
@@ -224,40 +210,6 @@ async fn set_password(context: &Context, name: &str, from_stdin: bool) -> Result
         context.json,
         &format!("password of `{}` set; all sessions ended", printable(name)),
     )
-}
-
-async fn invite(
-    context: &Context,
-    address: &str,
-    roles: &[RoleName],
-    tenant: Option<&TenantName>,
-) -> Result<(), CliError> {
-    context.require_roles(roles).await?;
-    let wanted = NewInvitation {
-        address,
-        roles,
-        tenant,
-        language: "",
-    };
-    let invited = invitations::create(&context.app, context.caller(), &wanted).await?;
-    let settings = context.app.settings();
-    let until = rfc3339(invited.invitation.expires_at);
-    let link = format!("{}{}", settings.public_url, invited.link);
-    // a mail has it, and nobody else needs it
-    let link = settings.mail.is_none().then_some(link);
-    if context.json {
-        let id = &invited.invitation.id;
-        return print_json(&json!({ "id": id, "link": link, "expires_at": until }));
-    }
-    let address = printable(address);
-    write_out(&match link {
-        Some(link) => format!(
-            "{link}\n\nPass this link on to the owner of {address}. It makes one account, until {until}.\n"
-        ),
-        None => {
-            format!("invited {address}: the link in the mail makes one account, until {until}\n")
-        }
-    })
 }
 
 async fn rename(context: &Context, name: &str, new_name: &str) -> Result<(), CliError> {

@@ -131,6 +131,7 @@ pub(crate) async fn delete_invitation(
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
+    // deleting it twice is no error
     service::end(&app, Caller::Token(&caller), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -193,14 +193,27 @@ pub(crate) async fn list(
     Ok(store::list(&mut conn, after, app.database_now(), limit).await?)
 }
 
-/// Ends an invitation. One that does not exist counts as ended.
-pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+/// Returns an invitation that was not accepted yet.
+///
+/// # Errors
+///
+/// [`ApiError::Unknown`] also for one that was accepted, has expired or was withdrawn.
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<Invitation, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    let mut conn = app.store().read().await?;
+    let found = store::find_by_id(&mut conn, id, app.database_now()).await?;
+    found.ok_or_else(|| ApiError::unknown("invitation", &id))
+}
+
+/// Ends an invitation; returns false if there is none with this id.
+pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-        if store::end(change, id).await? {
+        let is_ended = store::end(change, id).await?;
+        if is_ended {
             change.record(json!({ "action": "invitation.ended", "invitation": id }));
         }
-        Ok(())
+        Ok(is_ended)
     })
     .await
 }

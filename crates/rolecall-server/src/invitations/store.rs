@@ -14,6 +14,8 @@ queries! {
         WHERE id > $1 AND expires_at > $2 AND created_at <= $4 AND invited_by <> 'system' ORDER BY id LIMIT $3";
     LIST_TO = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
         WHERE address_key = $1 AND expires_at > $2 AND created_at <= $4 ORDER BY id LIMIT $3";
+    FIND_BY_ID = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
+        WHERE id = $1 AND expires_at > $2 AND created_at <= $3 AND invited_by <> 'system'";
     FIND = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
         WHERE hash = $1 AND expires_at > $2 AND created_at <= $3";
     SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 AND created_at <= $3 \
@@ -115,6 +117,16 @@ pub(crate) async fn list_to(
     let list = query(LIST_TO).bind(address_key).bind(now).bind(limit);
     let list = list.bind(now.plus(CLOCKS_APART));
     list.fetch_all(conn).await
+}
+
+/// Finds an invitation by a person that can be accepted.
+pub(crate) async fn find_by_id(
+    conn: &mut Conn,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Invitation>, StoreError> {
+    let find = query(FIND_BY_ID).bind(id).bind(now);
+    find.bind(now.plus(CLOCKS_APART)).fetch_optional(conn).await
 }
 
 /// Finds an invitation that can be accepted, and leaves it as it is.

@@ -19,6 +19,7 @@ pub(crate) const DONE: &[&str] = &[
     "admin-done-ended",
     "admin-done-mailed",
     "admin-done-bulk",
+    "admin-done-invitation-withdrawn",
     "admin-done-role-created",
     "admin-done-role-deleted",
     "admin-done-permission-created",

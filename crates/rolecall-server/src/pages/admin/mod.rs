@@ -21,6 +21,7 @@ mod faults;
 mod frame;
 mod hierarchy;
 mod history;
+mod invitations;
 mod keys;
 pub(crate) mod links;
 mod mail;

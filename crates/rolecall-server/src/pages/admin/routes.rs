@@ -7,8 +7,8 @@ use rolecall::GuardedArgs;
 
 use super::{
     assign, audit, audit_export, audit_verify, bulk, client_actions, client_form, client_test,
-    clients, constraints, decisions, hierarchy, history, keys, mail, matrix, people, permissions,
-    policy, requests, resources, role_edit, role_form, roles, settings, setup, start,
+    clients, constraints, decisions, hierarchy, history, invitations, keys, mail, matrix, people,
+    permissions, policy, requests, resources, role_edit, role_form, roles, settings, setup, start,
     table::{AdminPage, Needs},
     tenant, user, user_actions, user_form, users,
 };
@@ -63,6 +63,8 @@ admin_pages! {
     "/admin/users/{id}/delete", Freshly("rolecall.users:write"), None, "Delete a user.", user_actions::get_delete, user_actions::post_delete;
     "/admin/users/{id}/sessions", Global("rolecall.sessions:revoke"), None, "End sessions of a user.", user_actions::get_sessions, user_actions::post_sessions;
     "/admin/users/{id}/factors", Freshly("rolecall.users:write"), None, "Remove a second factor of a user.", user_actions::get_factors, user_actions::post_factors;
+    "/admin/invitations", Global("rolecall.users:read"), Some("admin-nav-invitations"), "Invitations that were not accepted yet.", invitations::get_invitations;
+    "/admin/invitations/{invitation}", Global("rolecall.users:read"), None, "An invitation, and its withdrawal.", invitations::get_invitation, invitations::post_invitation;
     "/admin/roles", Global("rolecall.roles:read"), Some("admin-nav-roles"), "The roles.", roles::get_roles;
     "/admin/roles/new", Global("rolecall.roles:write"), None, "Create a role.", role_form::get_new, role_form::post_new;
     "/admin/roles/{role}", Global("rolecall.roles:read"), None, "A role.", roles::get_role;

@@ -6,8 +6,8 @@ use super::{
     super::sample_values::TEXT,
     views::{
         self, audit, client_form, client_test, clients, confirm, constraints, decisions, hierarchy,
-        keys, mail, matrix, people, permissions, policy, requests, resources, roles, settings,
-        start, user, users,
+        invitations, keys, mail, matrix, people, permissions, policy, requests, resources, roles,
+        settings, start, user, users,
     },
 };
 
@@ -51,6 +51,8 @@ templates! {
     "admin_user.html", "user.html", user::samples;
     "admin_assign.html", "assign.html", user::assign_samples;
     "admin_user_form.html", "user_form.html", user::form_samples;
+    "admin_invitations.html", "invitations.html", invitations::samples;
+    "admin_invitation.html", "invitation.html", invitations::pages;
     "admin_people.html", "people.html", people::samples;
     "admin_roles.html", "roles.html", roles::samples;
     "admin_role.html", "role.html", roles::role_samples;

@@ -8,6 +8,7 @@ use super::{
     super::submitted::Submitted,
     assign::{offered_roles, require_fresh_for},
     faults::Faults,
+    invitations::PATH as INVITATIONS,
     links::link,
     seen::{self, Seen},
     users::{PATH, path_of},
@@ -129,7 +130,7 @@ async fn invite(
         secret,
         until: Some(invited.invitation.expires_at.into()),
         is_unconfirmed: false,
-        next: PATH.to_owned(),
+        next: INVITATIONS.to_owned(),
     };
     Ok(visit.show("admin_secret.html", &view))
 }

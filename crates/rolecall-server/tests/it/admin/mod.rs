@@ -2,6 +2,7 @@
 
 mod access;
 mod clients;
+mod invitations;
 mod permissions;
 mod resources;
 mod roles;

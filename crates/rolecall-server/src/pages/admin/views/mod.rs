@@ -9,6 +9,7 @@ pub(crate) mod constraints;
 pub(crate) mod decisions;
 pub(crate) mod effects;
 pub(crate) mod hierarchy;
+pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod mail;
 pub(crate) mod matrix;
