@@ -211,7 +211,8 @@ def pages(furnished):
         "user-new": "/admin/users/new", "user-assign": f"/admin/users/{user}/assign", "user-edit": f"/admin/users/{user}/edit",
         "user-delete": f"/admin/users/{user}/delete", "bulk": f"/admin/users/bulk?action=assign&role=reader&user={user}",
         "roles": "/admin/roles", "role": f"/admin/roles/{role}", "role-new": "/admin/roles/new",
-        "role-contents": f"/admin/roles/{role}/contents", "unknown": "/admin/users/nobody",
+        "role-contents": f"/admin/roles/{role}/contents", "permissions": "/admin/permissions",
+        "permission": "/admin/permissions/rolecall.users%3Aread", "unknown": "/admin/users/nobody",
     }
 
 

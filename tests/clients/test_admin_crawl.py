@@ -94,6 +94,7 @@ def shape(address):
     """The kind of a page: its path without ids and numbers, and the names of its parameters."""
     path, _, query = address.partition("?")
     path = re.sub(r"/([0-9a-f-]{36}|[0-9]+)(?=/|$)", "/ID", path)
+    path = re.sub(r"^/admin/permissions/[^/]+", "/admin/permissions/NAME", path)
     return path, tuple(sorted(part.split("=")[0] for part in query.split("&") if part))
 
 
