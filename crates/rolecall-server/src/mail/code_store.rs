@@ -5,18 +5,26 @@ use rolecall_core::Timestamp;
 use crate::store::{Conn, StoreError, queries, query, rows};
 
 queries! {
-    // the tries stay: another code is no more of them
+    // the tries stay: another code is no more of them. So does the code before, since the mail with the next one may never be
+    // sent; but not for another account, nor if its clock was ahead: no later code could replace it
     ASK = "INSERT INTO rolecall_mail_codes (flow_id, purpose, account, tries, asked_at, typed) VALUES ($1, $2, $3, 0, $4, $5) \
-        ON CONFLICT (flow_id, purpose) DO UPDATE SET account = excluded.account, subject_id = NULL, address = NULL, \
-        hash = NULL, asked_at = excluded.asked_at, typed = excluded.typed";
-    // a later request has a code of its own
-    FILL = "UPDATE rolecall_mail_codes SET subject_id = $4, address = $5, hash = $6 \
-        WHERE flow_id = $1 AND purpose = $2 AND asked_at = $3 AND hash IS NULL";
-    FIND = "SELECT account, subject_id, address, hash, tries, asked_at, typed FROM rolecall_mail_codes \
+        ON CONFLICT (flow_id, purpose) DO UPDATE SET account = excluded.account, asked_at = excluded.asked_at, typed = excluded.typed, \
+        subject_id = CASE WHEN rolecall_mail_codes.account = excluded.account AND rolecall_mail_codes.made_at <= excluded.asked_at \
+        THEN rolecall_mail_codes.subject_id END, \
+        address = CASE WHEN rolecall_mail_codes.account = excluded.account AND rolecall_mail_codes.made_at <= excluded.asked_at \
+        THEN rolecall_mail_codes.address END, \
+        hash = CASE WHEN rolecall_mail_codes.account = excluded.account AND rolecall_mail_codes.made_at <= excluded.asked_at \
+        THEN rolecall_mail_codes.hash END, \
+        made_at = CASE WHEN rolecall_mail_codes.account = excluded.account AND rolecall_mail_codes.made_at <= excluded.asked_at \
+        THEN rolecall_mail_codes.made_at END";
+    // the newest request whose mail is sent has the code that works
+    FILL = "UPDATE rolecall_mail_codes SET subject_id = $4, address = $5, hash = $6, made_at = $3 \
+        WHERE flow_id = $1 AND purpose = $2 AND account = $7 AND asked_at >= $3 AND (made_at IS NULL OR made_at <= $3)";
+    FIND = "SELECT account, subject_id, address, hash, tries, made_at, typed FROM rolecall_mail_codes \
         WHERE flow_id = $1 AND purpose = $2";
     // counted before the code is compared, so that no number of requests at once gets more of them
     TRY = "UPDATE rolecall_mail_codes SET tries = tries + 1 WHERE flow_id = $1 AND purpose = $2 AND tries < $3 \
-        RETURNING account, subject_id, address, hash, tries, asked_at, typed";
+        RETURNING account, subject_id, address, hash, tries, made_at, typed";
     SPEND = "DELETE FROM rolecall_mail_codes WHERE flow_id = $1 AND purpose = $2 AND hash = $3 RETURNING hash";
 }
 
@@ -52,13 +60,14 @@ rows! {
         pub(crate) hash: Option<String>,
         /// The codes that were typed, right and wrong ones.
         pub(crate) tries: i64,
-        pub(crate) asked_at: Timestamp,
+        /// When the code was asked for that works; another one may have been asked for since.
+        pub(crate) made_at: Option<Timestamp>,
         /// The name that was typed to get it, encrypted.
         pub(crate) typed: Option<String>,
     }
 }
 
-/// Notes that a code is asked for, in place of the one before.
+/// Notes that a code is asked for. The one before works until [`fill`] replaces it.
 pub(crate) async fn ask(
     conn: &mut Conn,
     (flow, purpose): (&str, Purpose),
@@ -71,11 +80,12 @@ pub(crate) async fn ask(
     Ok(())
 }
 
-/// Writes the code that was asked for at a time; false if there is no such request any more.
+/// Writes the code that was asked for at a time, in place of the one before; false if a later request has a code, or asks
+/// for another account.
 pub(crate) async fn fill(
     conn: &mut Conn,
     (flow, purpose): (&str, Purpose),
-    asked_at: Timestamp,
+    (account, asked_at): (&str, Timestamp),
     (subject, address): (&str, &str),
     hash: &str,
 ) -> Result<bool, StoreError> {
@@ -85,7 +95,8 @@ pub(crate) async fn fill(
         .bind(asked_at)
         .bind(subject)
         .bind(address)
-        .bind(hash);
+        .bind(hash)
+        .bind(account);
     Ok(fill.execute(conn).await? == 1)
 }
 
@@ -117,4 +128,87 @@ pub(crate) async fn spend(
     let spend = query(SPEND).bind(flow).bind(purpose.as_str()).bind(hash);
     let taken: Option<String> = spend.fetch_optional(conn).await?;
     Ok(taken.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, testing::postgres_database};
+
+    const OF: (&str, Purpose) = ("flow", Purpose::SignIn);
+
+    async fn with_flow(url: &str) -> Store {
+        let store = Store::open(url).await.unwrap();
+        let insert = async |conn: &mut Conn| {
+            for sql in [
+                "INSERT INTO subjects (id, kind) VALUES ('alice', 'user')",
+                "INSERT INTO users (id, username, disabled, must_change_password, created_at, updated_at) \
+                 VALUES ('alice', 'alice', FALSE, FALSE, 0, 0)",
+                "INSERT INTO sign_in_flows (id, secret_hash, era, request, proofs, choice, consented, stays, version, \
+                 created_at, last_used_at) VALUES ('flow', 'h', 'e', '{}', '', '{}', FALSE, FALSE, 0, 0, 0)",
+            ] {
+                query(sql).execute(conn).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        store.write(insert).await.unwrap();
+        store
+    }
+
+    async fn asks(store: &Store, account: &str, at: i64) {
+        let at = Timestamp::from_micros(at);
+        let asked = async |conn: &mut Conn| ask(conn, OF, (account, None), at).await;
+        store.write(asked).await.unwrap();
+    }
+
+    async fn fills(store: &Store, account: &str, at: i64) -> bool {
+        let (hash, at) = (format!("{account} {at}"), Timestamp::from_micros(at));
+        let to = ("alice", "alice@mail.example");
+        let filled = async |conn: &mut Conn| fill(conn, OF, (account, at), to, &hash).await;
+        store.write(filled).await.unwrap()
+    }
+
+    async fn hash_of(store: &Store) -> Option<String> {
+        let found = find(&mut store.read().await.unwrap(), OF).await.unwrap();
+        let found = found.unwrap();
+        assert_eq!(found.hash.is_some(), found.made_at.is_some());
+        assert_eq!(found.hash.is_some(), found.subject_id.is_some());
+        found.hash
+    }
+
+    async fn the_newest_code_works_whatever_is_asked_for_later(url: &str) {
+        let store = with_flow(url).await;
+        asks(&store, "a", 10).await;
+        asks(&store, "a", 20).await;
+        // the mails are written in any order
+        assert!(fills(&store, "a", 10).await);
+        assert_eq!(hash_of(&store).await.as_deref(), Some("a 10"));
+        asks(&store, "a", 30).await;
+        assert_eq!(hash_of(&store).await.as_deref(), Some("a 10"));
+        assert!(fills(&store, "a", 30).await && !fills(&store, "a", 20).await);
+        assert_eq!(hash_of(&store).await.as_deref(), Some("a 30"));
+        // the code of a clock that was ahead works no more
+        asks(&store, "a", 25).await;
+        assert_eq!(hash_of(&store).await, None);
+        assert!(fills(&store, "a", 25).await);
+        // nor does one for another account
+        asks(&store, "b", 40).await;
+        assert_eq!(hash_of(&store).await, None);
+        assert!(!fills(&store, "a", 40).await && fills(&store, "b", 40).await);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn the_newest_code_works_whatever_is_asked_for_later_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        the_newest_code_works_whatever_is_asked_for_later(&url).await;
+    }
+
+    #[tokio::test]
+    async fn the_newest_code_works_whatever_is_asked_for_later_on_postgresql() {
+        if let Some(url) = postgres_database("mail_codes").await {
+            the_newest_code_works_whatever_is_asked_for_later(&url).await;
+        }
+    }
 }

@@ -121,7 +121,7 @@ pub(crate) async fn send_to_verify(
     let hash = hash(app, of, &code).unwrap_or_default();
     let account = app.account_of(&user.username);
     store::ask(conn, of, (&account, None), asked_at).await?;
-    store::fill(conn, of, asked_at, (&user.id, address), &hash).await?;
+    store::fill(conn, of, (&account, asked_at), (&user.id, address), &hash).await?;
     // nobody sends strangers a text of their own, such as a name, in our mails
     let name = Some(&user.username).filter(|_| user.proven_email() == Some(address));
     let values = Values {
@@ -191,10 +191,11 @@ async fn make(app: &App, conn: &mut Conn, asked: &Values) -> Result<Option<Made>
     let Some(hash) = hash(app, of, &code) else {
         return Ok(None);
     };
-    let asked_at = Timestamp::from_micros(asked.asked_at);
+    let account = app.account_of(&user.username);
+    let asked = (account.as_str(), Timestamp::from_micros(asked.asked_at));
     let to = (user.id.as_str(), address.as_str());
-    // the sign-in may have ended, or asked for another one
-    let is_awaited = store::fill(conn, of, asked_at, to, &hash).await?;
+    // the sign-in may have ended, or got a later code
+    let is_awaited = store::fill(conn, of, asked, to, &hash).await?;
     Ok(is_awaited.then_some(Made {
         subject: user.id,
         username: user.username,
@@ -245,8 +246,9 @@ pub(crate) fn check(
     let typed = hash(app, of, typed)?;
     let (subject, address, hash) = (asked.subject_id?, asked.address?, asked.hash?);
     let is_same = bool::from(hash.as_bytes().ct_eq(typed.as_bytes()));
+    let made_at = asked.made_at?;
     // a clock set back must not make it last longer
-    let is_live = now < asked.asked_at.plus(LIFETIME) && now.plus(CLOCKS_APART) >= asked.asked_at;
+    let is_live = now < made_at.plus(LIFETIME) && now.plus(CLOCKS_APART) >= made_at;
     (is_same && is_live).then_some(RightCode {
         subject,
         address,

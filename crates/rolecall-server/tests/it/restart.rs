@@ -176,10 +176,9 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                 let newest = db.number(versions).await;
                 // what the newest version has made
                 for undo in [
-                    "DELETE FROM rolecall_migrations WHERE version = 48",
-                    "DROP INDEX users_by_name_with_search",
-                    "DROP INDEX users_by_creation_with_search",
-                    "CREATE INDEX users_by_creation ON users (created_at, id)",
+                    "DELETE FROM rolecall_migrations WHERE version = 49",
+                    "ALTER TABLE rolecall_mail_codes DROP COLUMN made_at",
+                    "ALTER TABLE users DROP COLUMN language",
                 ] {
                     db.execute(undo).await;
                 }

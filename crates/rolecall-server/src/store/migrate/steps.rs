@@ -223,4 +223,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "user search",
         include_str!("../../../migrations/0048_user_search.sql"),
     ),
+    (
+        49,
+        "languages of users",
+        include_str!("../../../migrations/0049_languages_of_users.sql"),
+    ),
 ];

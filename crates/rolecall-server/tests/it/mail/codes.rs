@@ -28,14 +28,14 @@ on_both![
     codes_are_off_unless_they_are_configured,
 ];
 
-const REDIRECT: &str = "https://app.example/cb";
-const WRONG: &str = "The code is wrong or has expired";
+pub(super) const REDIRECT: &str = "https://app.example/cb";
+pub(super) const WRONG: &str = "The code is wrong or has expired";
 const ENDED: &str = "begin again";
 
 /// A server that lets people sign in with codes, and an application.
-struct World {
+pub(super) struct World {
     site: Mailing,
-    client: Credentials,
+    pub(super) client: Credentials,
 }
 
 impl std::ops::Deref for World {
@@ -58,21 +58,21 @@ impl Fixture for World {
 }
 
 impl World {
-    async fn begin(&self, browser: &mut Browser<'_>) -> String {
+    pub(super) async fn begin(&self, browser: &mut Browser<'_>) -> String {
         browser
             .begin(&self.client, REDIRECT, &[("scope", "openid")])
             .await
     }
 
     /// The mails with codes that have come.
-    fn codes(&self) -> Vec<ReceivedMail> {
+    pub(super) fn codes(&self) -> Vec<ReceivedMail> {
         let mut mails = self.server.mails();
         mails.retain(|mail| mail.header("subject") == "Your code to sign in");
         mails
     }
 
     /// Asks for a code for a user who has an address; returns it. `count` codes have come then, beside notices.
-    async fn code(&self, browser: &mut Browser<'_>, flow: &str, count: usize) -> String {
+    pub(super) async fn code(&self, browser: &mut Browser<'_>, flow: &str, count: usize) -> String {
         send(browser, flow, "alice").await.is(303);
         eventually("the code comes", async || self.codes().len() >= count).await;
         self.all_done().await;
@@ -83,7 +83,7 @@ impl World {
         code_in(&mail.text())
     }
 
-    async fn claims_of(&self, answer: &Response) -> serde_json::Value {
+    pub(super) async fn claims_of(&self, answer: &Response) -> serde_json::Value {
         let answer = SignInAnswer::of(answer, REDIRECT).unwrap();
         let tokens = self
             .redeem(&self.client, answer.code(), REDIRECT, &[])
@@ -108,12 +108,12 @@ pub(super) fn other_than(code: &str) -> &'static str {
     }
 }
 
-async fn send(browser: &mut Browser<'_>, flow: &str, name: &str) -> Response {
+pub(super) async fn send(browser: &mut Browser<'_>, flow: &str, name: &str) -> Response {
     let form = [("flow", flow), ("username", name)];
     browser.submit("/login/code/send", &form).await
 }
 
-async fn type_in(browser: &mut Browser<'_>, flow: &str, code: &str) -> Response {
+pub(super) async fn type_in(browser: &mut Browser<'_>, flow: &str, code: &str) -> Response {
     let form = [("flow", flow), ("code", code)];
     browser.submit("/login/code", &form).await
 }
@@ -297,7 +297,7 @@ async fn i055_a_code_expires_works_once_and_the_newest_only(world: World) {
     }
     world
         .db
-        .execute("UPDATE rolecall_mail_codes SET asked_at = asked_at - 600000000")
+        .execute("UPDATE rolecall_mail_codes SET made_at = made_at - 600000000")
         .await;
     shows(&type_in(&mut browser, &flow, &second).await, 401, WRONG);
     let third = world.code(&mut browser, &flow, 3).await;

@@ -1,6 +1,7 @@
 //! Mails, and what the links in them do. Tests are numbered as in docs/identity.md.
 
 mod addresses;
+mod another_code;
 mod clocks;
 mod codes;
 mod declared;
