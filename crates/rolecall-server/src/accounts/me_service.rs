@@ -109,7 +109,7 @@ pub(crate) async fn update(
     })
     .await?;
     match to_prove {
-        Some(address) => addresses::ask(app, id, &address, "").await,
+        Some(address) => addresses::ask(app, id, &address, None).await,
         None => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod former_store;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod import_rules;
+pub(crate) mod language_store;
 pub(crate) mod leaving;
 pub(crate) mod mailed_reset;
 pub(crate) mod me_handlers;

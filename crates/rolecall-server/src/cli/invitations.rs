@@ -66,7 +66,7 @@ pub(super) async fn create(context: &Context, options: &InviteOptions) -> Result
         address: &options.address,
         roles: &options.roles,
         tenant: options.tenant.as_ref(),
-        language: "",
+        language: None,
     };
     let invited = service::create(&context.app, context.caller(), &wanted).await?;
     let settings = context.app.settings();

@@ -1,6 +1,11 @@
 //! Invitations, over the API.
 
-use axum::{Json, extract::State, http::StatusCode, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use rolecall::Require;
 use rolecall_core::{RoleName, TenantName};
 use serde::{Deserialize, Serialize};
@@ -14,6 +19,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may},
     error::ApiError,
+    pages::preferred_language,
     times::rfc3339,
     web::{
         body::Body,
@@ -95,14 +101,15 @@ pub(crate) async fn list_invitations(
 
 /// Invite the owner of an address.
 ///
-/// The link goes there by mail and is in no answer. Giving roles needs `rolecall.assignments:write` too, now and when the
-/// invitation is accepted.
+/// The link goes there by mail, in the language that `Accept-Language` prefers, and is in no answer. Giving roles needs
+/// `rolecall.assignments:write` too, now and when the invitation is accepted.
 #[utoipa::path(post, path = "/api/invitations", tag = "users", request_body = InvitationRequest, responses(
     (status = 201, description = "Invited", body = InvitationView, headers(("Location" = String, description = "The address of the invitation"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn create_invitation(
     caller: Require<may::WriteUsers>,
     State(app): State<App>,
+    headers: HeaderMap,
     Body(wanted): Body<InvitationRequest>,
 ) -> Result<Response, ApiError> {
     if app.settings().mail.is_none() {
@@ -114,7 +121,7 @@ pub(crate) async fn create_invitation(
         address: &wanted.email,
         roles: &wanted.roles,
         tenant: wanted.tenant.as_ref(),
-        language: "",
+        language: preferred_language(&app, &headers),
     };
     let invited = service::create(&app, Caller::Token(&caller), &wanted).await?;
     let location = format!("/api/invitations/{}", invited.invitation.id);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        email_store, emails,
+        email_store, emails, language_store,
         registration::{create_in, hash_new, parse_email, parse_new_username},
         store::NewUser,
     },
@@ -45,7 +45,8 @@ pub(crate) struct NewInvitation<'a> {
     pub(crate) roles: &'a [RoleName],
     /// The tenant in which the roles are given.
     pub(crate) tenant: Option<&'a TenantName>,
-    pub(crate) language: &'a str,
+    /// The language of the mail; `None` for the default.
+    pub(crate) language: Option<&'a str>,
 }
 
 /// An invitation, and the link to it.
@@ -154,7 +155,7 @@ async fn send(
     change: &mut Change<'_>,
     invitation: &Invitation,
     token: &str,
-    language: &str,
+    language: Option<&str>,
 ) -> Result<(), ApiError> {
     if app.settings().mail.is_none() {
         return Ok(());
@@ -245,7 +246,7 @@ pub(crate) async fn find(app: &App, token: &str) -> Result<Invitation, AcceptErr
 }
 
 /// Makes the account of an invitation, which is spent: with its address, which is verified, and with its roles, as far as
-/// whoever invited may give them now.
+/// whoever invited may give them now. `language` is that of the page, for mails to the user.
 ///
 /// # Errors
 ///
@@ -254,7 +255,7 @@ pub(crate) async fn accept(
     app: &App,
     token: &str,
     (username, password): (&str, &str),
-    address: &str,
+    (address, language): (&str, &str),
 ) -> Result<(), AcceptError> {
     let invitation = find(app, token).await?;
     let username = parse_new_username(username)?;
@@ -289,7 +290,9 @@ pub(crate) async fn accept(
     };
     let done = app
         .change_as(caller, async |change| {
-            accept_in(app, change, token, (&user, &roles), caller).await
+            accept_in(app, change, token, (&user, &roles), caller).await?;
+            language_store::keep(change.conn(), user.id, language).await?;
+            Ok(())
         })
         .await;
     match done {
@@ -334,7 +337,7 @@ async fn accept_in(
         address: &invitation.address,
         roles,
         tenant: tenant.as_ref(),
-        language: "",
+        language: None,
     };
     let by = By::of_invitation(caller);
     check_rights(app, change, by, &wanted).await?;

@@ -69,7 +69,7 @@ pub(crate) async fn request(
         subject: None,
         kind: SIGN_UP_REQUEST,
         recipient: "",
-        language,
+        language: Some(language),
         values: &values,
         expires_at: app.database_now().plus(settings.lifetimes.verify),
     };

@@ -59,7 +59,7 @@ pub(crate) async fn send(
     conn: &mut Conn,
     user: &User,
     address: &str,
-    language: &str,
+    language: Option<&str>,
 ) -> Result<(), ApiError> {
     let Some(settings) = &app.settings().mail else {
         return Ok(());
@@ -110,7 +110,7 @@ pub(crate) async fn ask(
     app: &App,
     subject: &str,
     address: &str,
-    language: &str,
+    language: Option<&str>,
 ) -> Result<(), ApiError> {
     let address = recipients::parse(address)?;
     app.store()

@@ -72,7 +72,7 @@ pub(crate) async fn request(
         subject: None,
         kind: SIGN_IN_CODE_REQUEST,
         recipient: "",
-        language,
+        language: Some(language),
         values: &values,
         expires_at: asked_at.plus(LIFETIME),
     };
@@ -133,7 +133,7 @@ pub(crate) async fn send_to_verify(
         subject: Some(&user.id),
         kind: KIND_TO_VERIFY,
         recipient: address,
-        language,
+        language: Some(language),
         values: &values,
         expires_at: asked_at.plus(LIFETIME),
     };

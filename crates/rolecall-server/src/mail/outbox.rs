@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{self, Due, NewRow};
 use crate::{
+    accounts::language_store,
     app::App,
     error::ApiError,
     ids,
@@ -61,7 +62,8 @@ pub(crate) struct NewMail<'a> {
     pub(crate) subject: Option<&'a str>,
     pub(crate) kind: &'a str,
     pub(crate) recipient: &'a str,
-    pub(crate) language: &'a str,
+    /// `None` for the language that is known of the user, or else the default.
+    pub(crate) language: Option<&'a str>,
     pub(crate) values: &'a Values,
     pub(crate) expires_at: Timestamp,
 }
@@ -76,12 +78,16 @@ pub(crate) async fn queue(app: &App, conn: &mut Conn, mail: &NewMail<'_>) -> Res
     let now = app.database_now();
     let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
     let sealed = seal(&app.parts().masters, &id, mail.values)?;
+    let known = match mail.subject {
+        Some(subject) if mail.language.is_none() => language_store::find(conn, subject).await?,
+        _ => None,
+    };
     let row = NewRow {
         id: &id,
         subject: mail.subject,
         kind: mail.kind,
         recipient: mail.recipient,
-        language: mail.language,
+        language: mail.language.or(known.as_deref()).unwrap_or_default(),
         sealed: &sealed,
         created_at: now,
         expires_at: mail.expires_at,

@@ -69,7 +69,7 @@ pub(crate) async fn request(
         subject: None,
         kind: RESET_REQUEST,
         recipient: "",
-        language,
+        language: Some(language),
         values: &values,
         expires_at: app.database_now().plus(settings.lifetimes.reset),
     };
@@ -158,7 +158,8 @@ pub(crate) async fn send(
         subject: Some(&user.id),
         kind: KIND_BY_ADMINISTRATOR,
         recipient: address,
-        language: "",
+        // that of the user, and not of the administrator
+        language: None,
         values: &values,
         expires_at,
     };

@@ -3,7 +3,7 @@
 use rolecall_core::{RoleAssignment, Timestamp};
 
 use crate::{
-    accounts::{shown::ShownUser, store as accounts, store::User},
+    accounts::{language_store, shown::ShownUser, store as accounts, store::User},
     app::App,
     audit::store::{self as audit, Event},
     consents::service::{self as consents, AllowedClient},
@@ -36,6 +36,8 @@ const MOST: i64 = 10_000;
 pub(crate) struct OwnData {
     pub(crate) user: ShownUser,
     pub(crate) email_verified_at: Option<Timestamp>,
+    /// The language of mails to the user.
+    pub(crate) language: Option<String>,
     /// Assignments that are not valid now too.
     pub(crate) assignments: Vec<RoleAssignment>,
     pub(crate) roles: NotHeld,
@@ -84,9 +86,11 @@ pub(crate) async fn collect(app: &App, subject: &str) -> Result<Option<OwnData>,
     };
     let mail = of_mail(&mut conn, &user, app.database_now()).await?;
     let devices = remembered::all_of(&mut conn, subject).await?;
+    let language = language_store::find(&mut conn, subject).await?;
     drop(conn);
     Ok(Some(OwnData {
         email_verified_at: user.email_verified_at,
+        language,
         user: ShownUser::to(app, Party::Owner, user),
         assignments,
         roles,

@@ -29,6 +29,9 @@ pub(crate) struct OwnDataView {
     /// When it became known that the e-mail address is the user's.
     #[schema(required, format = DateTime)]
     email_verified_at: Option<String>,
+    /// The language of mails to the user: that of the page on which the user last signed in.
+    #[schema(required)]
+    language: Option<String>,
     role_assignments: Vec<AssignmentView>,
     /// Roles that a second person has to confirm.
     requested_roles: Vec<RequestView>,
@@ -231,6 +234,7 @@ impl OwnDataView {
         Self {
             account: data.user.into(),
             email_verified_at: data.email_verified_at.map(rfc3339),
+            language: data.language,
             role_assignments: assignments
                 .map(|one| AssignmentView::new(Assignee::User(&id), one))
                 .collect(),

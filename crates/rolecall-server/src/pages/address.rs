@@ -98,7 +98,7 @@ async fn ask_address(
         return Err(used_up.into());
     }
     let language = app.parts().look.languages.name(language);
-    match addresses::ask(app, &current.subject_id, &address, language).await {
+    match addresses::ask(app, &current.subject_id, &address, Some(language)).await {
         Ok(()) => {
             password::forgive_address(app, &proven.slot.account, origin);
             Ok(())

@@ -65,7 +65,8 @@ pub(crate) async fn post_invite(
         return show(&app, language, (token, flow), &entered).await;
     }
     let chosen = (form.get("username"), form.get("new"));
-    match service::accept(&app, token, chosen, visitor.origin.address).await {
+    let origin = (visitor.origin.address, visitor.language);
+    match service::accept(&app, token, chosen, origin).await {
         Ok(()) => return go_back(&app, language, flow, &visitor).await,
         Err(AcceptError::Failed(ApiError::Invalid(fault))) => {
             entered.problem = Some(fault.msg);

@@ -42,7 +42,7 @@ pub(crate) mod verify;
 
 use rolecall::RouteAccess;
 
-pub(crate) use submitted::OwnForms;
+pub(crate) use submitted::{OwnForms, preferred_language};
 
 /// The paths of the pages where it is not known below which prefix they are.
 pub(crate) const PATHS: [&str; 38] = [

@@ -104,14 +104,9 @@ impl Browser {
     /// Returns the language of a page: what the client asks for, then the one kept for the other pages, then what the
     /// browser prefers.
     pub(super) fn language(&self, app: &App, ui_locales: Option<&str>) -> Language {
-        let accepted = self.headers.get(ACCEPT_LANGUAGE);
-        let accepted = accepted.and_then(|value| value.to_str().ok());
         let languages = &app.parts().look.languages;
-        languages.choose(
-            ui_locales,
-            self.kept_language(app),
-            accepted.unwrap_or_default(),
-        )
+        let accepted = accepted_languages(&self.headers).unwrap_or_default();
+        languages.choose(ui_locales, self.kept_language(app), accepted)
     }
 
     fn kept_language(&self, app: &App) -> Option<&str> {
@@ -142,10 +137,11 @@ impl Browser {
         self.address.as_str()
     }
 
-    pub(super) fn visitor(&self, app: &App) -> Visitor<'_> {
+    pub(super) fn visitor<'a>(&'a self, app: &'a App) -> Visitor<'a> {
         let jar = CookieJar::of(&app.settings().public_url);
         let get = |cookie| jar.get(&self.headers, cookie);
         Visitor {
+            language: app.parts().look.languages.name(self.language(app, None)),
             flow: get(Cookie::Flow),
             session: get(Cookie::Session),
             remembered: get(Cookie::Remembered),
@@ -155,6 +151,17 @@ impl Browser {
             },
         }
     }
+}
+
+fn accepted_languages(headers: &HeaderMap) -> Option<&str> {
+    headers.get(ACCEPT_LANGUAGE)?.to_str().ok()
+}
+
+/// Returns the language of the pages that a program prefers; `None` if it names none.
+pub(crate) fn preferred_language<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a str> {
+    let languages = &app.parts().look.languages;
+    let accepted = accepted_languages(headers)?;
+    Some(languages.name(languages.choose(None, None, accepted)))
 }
 
 /// Marks a request that our own pages may have sent.

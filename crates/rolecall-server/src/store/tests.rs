@@ -29,6 +29,7 @@ const MODULES: &[Module] = &[
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/email_store.rs", accounts::email_store::ALL),
     ("accounts/former_store.rs", accounts::former_store::ALL),
+    ("accounts/language_store.rs", accounts::language_store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
     ("accounts/reset_store.rs", accounts::reset_store::ALL),
     ("accounts/find_store.rs", accounts::find_store::ALL),

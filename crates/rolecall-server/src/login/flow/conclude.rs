@@ -14,6 +14,7 @@ use super::{
     store::{self as flows, Flow},
 };
 use crate::{
+    accounts::language_store,
     app::App,
     authority::{
         caller::Caller,
@@ -63,6 +64,8 @@ pub(crate) struct Conclusion<'a> {
     /// The cookie of that session.
     pub(crate) cookie: Option<&'a str>,
     pub(crate) address: &'a str,
+    /// The language of the pages.
+    pub(crate) language: &'a str,
 }
 
 /// The cookie of somebody who is signed in.
@@ -201,8 +204,9 @@ fn conclude_in<'a>(
     })
 }
 
-/// Writes the session of the browser with a new secret, and returns the secret. Without a new proof the secret is renewed
-/// only by whoever has the newest one: two tabs that ask at once would sign each other out otherwise.
+/// Writes the session of the browser with a new secret, and the language of its user, and returns the secret. Without a new
+/// proof the secret is renewed only by whoever has the newest one: two tabs that ask at once would sign each other out
+/// otherwise.
 async fn write_session(
     app: &App,
     conn: &mut Conn,
@@ -210,6 +214,10 @@ async fn write_session(
     session: &BrowserSession,
     now: Timestamp,
 ) -> Result<Option<String>, Refusal> {
+    if conclusion.flow.is_some() {
+        // the user has read a page in it
+        language_store::keep(conn, &session.subject_id, conclusion.language).await?;
+    }
     let secret = secret::generate()?;
     let hash = secret::hash(app, Kind::BrowserSession, &secret).ok_or(Refusal::Stale)?;
     let is_own = conclusion.current.is_some_and(|one| one.id == session.id);

@@ -335,6 +335,7 @@ fn finish<'a>(
             current,
             cookie: visitor.session,
             address: visitor.origin.address,
+            language: visitor.language,
         };
         match conclude(app, &conclusion).await {
             Ok(done) => {

@@ -21,6 +21,8 @@ use crate::{
 /// The cookies of a browser, and where it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Visitor<'a> {
+    /// The language of the pages that it is shown.
+    pub(crate) language: &'a str,
     pub(crate) flow: Option<&'a str>,
     pub(crate) session: Option<&'a str>,
     pub(crate) remembered: Option<&'a str>,

@@ -110,7 +110,7 @@ async fn invite(
         address: form.get("email").trim(),
         roles: &roles,
         tenant: None,
-        language: visit.language_name(),
+        language: Some(visit.language_name()),
     };
     let invited = invitations::create(&visit.app, visit.caller(), &wanted).await?;
     // the link goes by mail where mails are sent, and whoever has it can accept the invitation

@@ -7,6 +7,7 @@ mod codes;
 mod declared;
 mod former;
 mod invitations;
+mod languages;
 mod lost_factor;
 mod reset;
 mod reset_factor;

@@ -16,6 +16,7 @@ pub(crate) struct Browser<'a> {
     node: &'a Node,
     cookies: BTreeMap<String, String>,
     address: Option<String>,
+    language: Option<String>,
 }
 
 /// The end of a sign-in: what the client gets, and whether the user was asked for their consent.
@@ -59,7 +60,14 @@ impl<'a> Browser<'a> {
             node,
             cookies: BTreeMap::new(),
             address: None,
+            language: None,
         }
+    }
+
+    /// Lets the browser ask for pages in a language.
+    pub(crate) fn preferring(mut self, language: &str) -> Self {
+        self.language = Some(language.to_owned());
+        self
     }
 
     /// A browser at an address.
@@ -122,6 +130,9 @@ impl<'a> Browser<'a> {
         let mut request = self.node.request(method, path);
         if let Some(address) = &self.address {
             request = request.peer(address);
+        }
+        if let Some(language) = &self.language {
+            request = request.header("accept-language", language);
         }
         if !cookies.is_empty() {
             request = request.header("cookie", &cookies.join("; "));
