@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use fluent_bundle::{
     FluentArgs, FluentError, FluentResource, FluentValue, concurrent::FluentBundle,
 };
-use fluent_langneg::{NegotiationStrategy, accepted_languages, negotiate_languages};
+use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use fluent_syntax::ast::Entry;
 use unic_langid::{CharacterDirection, LanguageIdentifier};
+
+use super::accepted;
 
 /// The languages that are built in, the one to fall back on first.
 pub(super) const BUILT_IN: [(&str, &str); 2] = [
@@ -127,7 +129,7 @@ impl Languages {
     ) -> Language {
         let mut wanted = parse_list(ui_locales);
         wanted.extend(kept.and_then(|name| name.parse().ok()));
-        wanted.extend(accepted_languages::parse(accepted));
+        wanted.extend(accepted::parse(accepted, &self.available));
         wanted.truncate(20);
         self.first_of(&wanted).unwrap_or_default()
     }

@@ -1,5 +1,6 @@
 //! The pages that people see. They call services only, work without script, and load nothing from other hosts.
 
+mod accepted;
 pub(crate) mod account;
 pub(crate) mod address;
 pub(crate) mod admin;
