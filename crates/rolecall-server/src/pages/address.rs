@@ -10,6 +10,7 @@ use super::{
     factors::sign_in_again,
     languages::Language,
     owner::ACCOUNT,
+    refusals,
     steps::Entered,
     submitted::{Browser, Submitted},
 };
@@ -60,13 +61,9 @@ pub(crate) async fn post_address(
             LoginError::TooMany { retry_after }
             | LoginError::Failed(ApiError::TooMany { retry_after }),
         ) => entered.wait(retry_after),
-        Err(LoginError::Failed(ApiError::Invalid(fault))) => {
-            entered.problem = Some(fault.msg);
-            entered.status = StatusCode::UNPROCESSABLE_ENTITY;
-        }
-        Err(LoginError::Failed(ApiError::Rule { detail, .. })) => {
-            entered.problem = Some(detail);
-            entered.status = StatusCode::CONFLICT;
+        Err(LoginError::Failed(error @ (ApiError::Invalid(_) | ApiError::Rule { .. }))) => {
+            entered.problem = Some(refusals::sentence(&app, language, &error));
+            entered.status = error.status();
         }
         Err(LoginError::Failed(error)) => return failed(&app, language, error),
     }

@@ -14,7 +14,7 @@ use rolecall_core::Acr;
 use super::{
     account::{minute, signed_in},
     answers::{failed, go, keep_session, refuse, see_other},
-    enrolment as enrolment_page,
+    enrolment as enrolment_page, refusals,
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
@@ -228,7 +228,8 @@ pub(super) async fn refused(
         ApiError::TooMany { retry_after } => entered.wait(retry_after),
         ApiError::Invalid(_) | ApiError::Rule { .. } | ApiError::Forbidden(_) => {
             entered.status = error.status();
-            entered.problem = Some(error.to_string());
+            let language = browser.language(app, None);
+            entered.problem = Some(refusals::sentence(app, language, &error));
         }
         error => return failed(app, browser.language(app, None), error),
     }

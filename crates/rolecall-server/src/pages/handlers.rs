@@ -10,7 +10,7 @@ use rolecall::Public;
 
 use super::{
     answers::{failed, go, go_to, keep, message, refuse, see_other, send},
-    choice,
+    choice, refusals,
     steps::{By, Entered, answer, change_page, show, show_change},
     submitted::{Browser, Submitted},
 };
@@ -295,9 +295,9 @@ pub(crate) async fn post_password(
             entered.asks_code = true;
             change_page(&app, &browser, &shown, &entered)
         }
-        Err(LoginError::Failed(ApiError::Invalid(fault))) => {
-            entered.problem = Some(fault.msg);
-            entered.status = StatusCode::UNPROCESSABLE_ENTITY;
+        Err(LoginError::Failed(error @ (ApiError::Invalid(_) | ApiError::Rule { .. }))) => {
+            entered.problem = Some(refusals::sentence(&app, language, &error));
+            entered.status = error.status();
             change_page(&app, &browser, &shown, &entered)
         }
         Err(error) => {

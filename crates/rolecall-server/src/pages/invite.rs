@@ -12,6 +12,7 @@ use super::{
     answers::{failed, message, see_other},
     handlers::ACCOUNT_MADE,
     languages::Language,
+    refusals,
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
@@ -68,13 +69,9 @@ pub(crate) async fn post_invite(
     let origin = (visitor.origin.address, visitor.language);
     match service::accept(&app, token, chosen, origin).await {
         Ok(()) => return go_back(&app, language, flow, &visitor).await,
-        Err(AcceptError::Failed(ApiError::Invalid(fault))) => {
-            entered.problem = Some(fault.msg);
-            entered.status = StatusCode::UNPROCESSABLE_ENTITY;
-        }
-        Err(AcceptError::Failed(ApiError::Rule { detail, .. })) => {
-            entered.problem = Some(detail);
-            entered.status = StatusCode::CONFLICT;
+        Err(AcceptError::Failed(error @ (ApiError::Invalid(_) | ApiError::Rule { .. }))) => {
+            entered.problem = Some(refusals::sentence(&app, language, &error));
+            entered.status = error.status();
         }
         Err(AcceptError::Failed(ApiError::AlreadyThere { .. })) => {
             entered.fault("name-taken", StatusCode::CONFLICT);

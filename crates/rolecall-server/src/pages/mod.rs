@@ -29,6 +29,7 @@ mod markup;
 pub(crate) mod own;
 pub(crate) mod owner;
 pub(crate) mod passkeys;
+mod refusals;
 mod render;
 pub(crate) mod reset;
 mod sample_values;

@@ -11,6 +11,7 @@ use rolecall::Public;
 use super::{
     answers::{failed, message, see_other},
     languages::Language,
+    refusals,
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
@@ -111,7 +112,7 @@ pub(crate) async fn post_new_password(
         Err(ResetError::WrongPasskey) => entered.fault("wrong-passkey", StatusCode::UNAUTHORIZED),
         Err(ResetError::Failed(ApiError::TooMany { retry_after })) => entered.wait(retry_after),
         Err(ResetError::Failed(ApiError::Invalid(fault))) => {
-            entered.problem = Some(fault.msg);
+            entered.problem = Some(refusals::of_fault(&app, language, fault));
             entered.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
         Err(ResetError::Failed(ApiError::Busy)) => {

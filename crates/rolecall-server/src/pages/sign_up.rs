@@ -11,6 +11,7 @@ use rolecall::Public;
 use super::{
     answers::{failed, message, see_other},
     languages::Language,
+    refusals,
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
@@ -57,7 +58,7 @@ pub(crate) async fn post_sign_up(
         Ok(()) => return see_other("/signup?sent=1"),
         Err(ApiError::TooMany { retry_after }) => entered.wait(retry_after),
         Err(ApiError::Invalid(fault)) => {
-            entered.problem = Some(fault.msg);
+            entered.problem = Some(refusals::of_fault(&app, language, fault));
             entered.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
         // the page says it

@@ -157,7 +157,7 @@ async fn a_value_that_does_not_fit_is_named_and_kept_in_the_form(app: Offered) {
     let mut browser = signed_in(&app, "alice").await;
     for (field, value, part) in [
         ("birthday", "yesterday", "a date such as"),
-        ("size", "medium", "expected one of"),
+        ("size", "medium", "choose one of"),
         (
             "name",
             "a name that is longer than twenty",

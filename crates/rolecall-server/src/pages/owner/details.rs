@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     super::{
         answers::{failed, message, see_other},
+        refusals,
         submitted::{Browser, Submitted},
     },
     Fault, page, signed_in,
@@ -79,19 +80,23 @@ pub(crate) async fn post_profile(
         Ok(current) => current,
         Err(response) => return response,
     };
+    let language = browser.language(&app, None);
     let typed = typed(&app, &form);
     let fault = match save(&app, &current, browser.address(), &typed).await {
         Ok(()) => return see_other(&format!("{PATH}?notice=saved")),
         Err(ApiError::Invalid(wrong)) => {
-            let field = wrong.loc.last().map(ToString::to_string);
-            let text = wrong.msg.replace(FOR_PROGRAMS, "");
+            let name = wrong.loc.last().map(ToString::to_string);
+            let name = name.unwrap_or_default();
+            let field = app.settings().profile.get(&name);
+            let text = field.and_then(|field| refusals::of_field(&app, language, field, &wrong));
+            let text = text.unwrap_or_else(|| format!("{name}: {}", wrong.msg));
             Fault {
-                problem: format!("{}: {text}", field.unwrap_or_default()),
+                problem: text.replace(FOR_PROGRAMS, ""),
                 ..Fault::of("", StatusCode::UNPROCESSABLE_ENTITY)
             }
         }
-        Err(error @ ApiError::Rule { .. }) => Fault::of_rule(&error),
-        Err(error) => return failed(&app, browser.language(&app, None), error),
+        Err(error @ ApiError::Rule { .. }) => Fault::of_rule(&app, language, &error),
+        Err(error) => return failed(&app, language, error),
     };
     show(&app, &browser, &current, (&typed, &fault, false)).await
 }

@@ -72,7 +72,7 @@ pub(crate) async fn post_delete(
         Err(LoginError::Failed(ApiError::StepUp { acr, max_age })) => {
             sign_in_again(&app, &browser, &current, PATH, (acr, max_age)).await
         }
-        Err(error) => match Fault::of_log_in(error) {
+        Err(error) => match Fault::of_log_in(&app, language, error) {
             Ok(fault) => show(&app, &browser, &current, &fault),
             Err(error) => failed(&app, language, error),
         },

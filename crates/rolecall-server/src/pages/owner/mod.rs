@@ -12,6 +12,7 @@ use minijinja::Value;
 use super::{
     answers::{failed, go, refuse},
     languages::Language,
+    refusals,
     render::Page,
     submitted::Browser,
 };
@@ -50,7 +51,7 @@ impl Fault {
     }
 
     /// Describes a password that is wrong, or a change that a rule refuses; other errors are no fault of a form.
-    fn of_log_in(error: LoginError) -> Result<Self, ApiError> {
+    fn of_log_in(app: &App, language: Language, error: LoginError) -> Result<Self, ApiError> {
         let retry_after = match error {
             LoginError::Wrong => {
                 return Ok(Self::of("wrong-present-password", StatusCode::UNAUTHORIZED));
@@ -60,7 +61,7 @@ impl Fault {
             | LoginError::Failed(ApiError::TooMany { retry_after }) => retry_after,
             LoginError::Failed(
                 error @ (ApiError::Invalid(_) | ApiError::Rule { .. } | ApiError::InUse { .. }),
-            ) => return Ok(Self::of_rule(&error)),
+            ) => return Ok(Self::of_rule(app, language, &error)),
             LoginError::Failed(error) => return Err(error),
         };
         Ok(Self {
@@ -69,9 +70,9 @@ impl Fault {
         })
     }
 
-    fn of_rule(error: &ApiError) -> Self {
+    fn of_rule(app: &App, language: Language, error: &ApiError) -> Self {
         Self {
-            problem: error.to_string(),
+            problem: refusals::sentence(app, language, error),
             ..Self::of("", error.status())
         }
     }

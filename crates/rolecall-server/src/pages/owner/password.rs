@@ -63,10 +63,13 @@ pub(crate) async fn post_own_password(
     };
     match me_service::change_forced(&app, &typed, form.get("new"), form.get("code")).await {
         Ok(()) => sign_in_again(&app, &browser).await,
-        Err(error) => match Fault::of_log_in(error) {
-            Ok(fault) => show(&app, &browser, &current, &fault),
-            Err(error) => failed(&app, browser.language(&app, None), error),
-        },
+        Err(error) => {
+            let language = browser.language(&app, None);
+            match Fault::of_log_in(&app, language, error) {
+                Ok(fault) => show(&app, &browser, &current, &fault),
+                Err(error) => failed(&app, language, error),
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod former;
 mod invitations;
 mod languages;
 mod lost_factor;
+mod refusals;
 mod reset;
 mod reset_factor;
 mod sending;
