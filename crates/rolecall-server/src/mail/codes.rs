@@ -66,6 +66,8 @@ pub(crate) async fn request(
         flow: flow.to_owned(),
         asked_at: asked_at.micros(),
         is_known: slot.is_known(),
+        // the name that was typed need not be written as the user's
+        detail: account.clone(),
         ..Values::default()
     };
     let mail = NewMail {
@@ -191,8 +193,10 @@ async fn make(app: &App, conn: &mut Conn, asked: &Values) -> Result<Option<Made>
     let Some(hash) = hash(app, of, &code) else {
         return Ok(None);
     };
-    let account = app.account_of(&user.username);
-    let asked = (account.as_str(), Timestamp::from_micros(asked.asked_at));
+    let asked = (
+        asked.detail.as_str(),
+        Timestamp::from_micros(asked.asked_at),
+    );
     let to = (user.id.as_str(), address.as_str());
     // the sign-in may have ended, or got a later code
     let is_awaited = store::fill(conn, of, asked, to, &hash).await?;
