@@ -269,7 +269,9 @@ impl App {
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let (actor, times) = (caller.actor(), (self.now(), self.database_now()));
+        // a token may have been issued by a clock that was ahead
+        let latest = self.database_now().max(self.0.known_time.latest());
+        let (actor, times) = (caller.actor(), (self.now(), latest));
         let change = self.store().change(&self.0.chain, &actor, times, work);
         let (done, changed) = change.await?;
         if let Some(changed) = changed {

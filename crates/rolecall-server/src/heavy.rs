@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Change,
     /// A change that concerns the holders of roles, who may be all users: one at a time.
     Holders,
+    /// A part of the audit log is read, whose entries can be as large as the policy.
+    Audit,
     /// The audit log is verified: one at a time.
     Verify,
 }
@@ -34,6 +36,7 @@ pub(crate) struct HeavyWork {
     plans: Lane,
     changes: Lane,
     holders: Lane,
+    audits: Lane,
     verifications: Lane,
     deadline: Duration,
 }
@@ -72,6 +75,7 @@ impl HeavyWork {
             plans: Lane::new(limits.at_once),
             changes: Lane::new(limits.at_once),
             holders: Lane::new(1),
+            audits: Lane::new(limits.at_once),
             verifications: Lane::new(1),
             deadline: limits.deadline,
         }
@@ -82,6 +86,7 @@ impl HeavyWork {
             Purpose::Plan => &self.plans,
             Purpose::Change => &self.changes,
             Purpose::Holders => &self.holders,
+            Purpose::Audit => &self.audits,
             Purpose::Verify => &self.verifications,
         }
     }

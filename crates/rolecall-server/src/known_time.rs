@@ -31,6 +31,8 @@ struct State {
     /// The monotonic time of the last observation.
     at: Duration,
     jump: Option<Jump>,
+    /// The latest time that a clock has shown, right or wrong: tokens may have been issued at it.
+    latest: Timestamp,
 }
 
 /// A clock that was set, or runs wrong.
@@ -62,7 +64,19 @@ impl KnownTime {
             database,
             at,
             jump: None,
+            latest: database,
         }))
+    }
+
+    /// Notes that a clock shows `now`, or has shown it before the process started.
+    pub(crate) fn note(&self, now: Timestamp) {
+        let mut state = self.state();
+        state.latest = state.latest.max(now);
+    }
+
+    /// Returns the latest time that a clock has shown. A token may have been issued at it, which a floor must outlive.
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.state().latest
     }
 
     /// Advances the known time: `database` is the database's time at the monotonic time `at`.
@@ -78,6 +92,7 @@ impl KnownTime {
         let most = state.known.plus(elapsed.saturating_mul(pace));
         state.known = database.min(most);
         state.database = database;
+        state.latest = state.latest.max(database);
         state.at = at;
         if is_jump {
             let before = state.jump.map_or(0, |jump| jump.by);
@@ -155,6 +170,18 @@ mod tests {
         assert_eq!(known.observe(at(100_120), MINUTE * 2), Observed::Settled);
         assert_eq!(known.known(), at(100_120));
         assert_eq!(known.jump(), None);
+    }
+
+    #[test]
+    fn y523_the_latest_time_of_a_wrong_clock_is_remembered() {
+        let known = KnownTime::new(None, at(100_000), Duration::ZERO);
+        known.observe(at(100_060).plus(HOUR), MINUTE);
+        known.observe(at(100_120), MINUTE * 2);
+        assert_eq!(known.latest(), at(100_060).plus(HOUR));
+        known.note(at(100_180));
+        assert_eq!(known.latest(), at(100_060).plus(HOUR));
+        known.note(at(200_000));
+        assert_eq!(known.latest(), at(200_000));
     }
 
     #[test]

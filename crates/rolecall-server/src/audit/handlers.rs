@@ -1,6 +1,10 @@
 //! The HTTP endpoint of the audit log.
 
-use axum::{Json, extract::State};
+use axum::{
+    extract::State,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse as _, Response},
+};
 use rolecall::Require;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +15,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may},
     error::{ApiError, FieldError},
+    heavy::Purpose,
     store::Entry,
     times::rfc3339,
     web::{
@@ -153,18 +158,29 @@ pub(crate) async fn list_audit_entries(
     caller: Require<may::ReadAudit>,
     State(app): State<App>,
     Params(query): Params<AuditQuery>,
-) -> Result<Json<AuditPage>, ApiError> {
-    let (limit, caller) = (query.limit.0, Caller::Token(&caller));
-    let page = match query.kind {
+) -> Result<Response, ApiError> {
+    let own = app.clone();
+    // read and written in a turn, with as few of them in memory at once
+    let work = move || async move {
+        let page = page_of(&own, Caller::Token(&caller), &query).await?;
+        serde_json::to_vec(&page).map_err(ApiError::internal)
+    };
+    let body = app.heavy().run_reading(Purpose::Audit, work).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+async fn page_of(app: &App, caller: Caller<'_>, query: &AuditQuery) -> Result<AuditPage, ApiError> {
+    let limit = query.limit.0;
+    Ok(match query.kind {
         AuditKind::Event => {
             let before = query.cursor.after(List::Events)?;
-            let events = service::list_events(&app, caller, before, limit + 1).await?;
+            let events = service::list_events(app, caller, before, limit + 1).await?;
             let key = |event: &Event| event.id.clone();
             AuditPage::Events(Page::of(List::Events, events, limit, key, EventView::from))
         }
         AuditKind::Change => {
             let before = revision_of(&query.cursor)?;
-            let entries = service::list(&app, caller, before, limit + 1).await?;
+            let entries = service::list(app, caller, before, limit + 1).await?;
             let key = |entry: &Entry| entry.revision.to_string();
             AuditPage::Changes(Page::of(
                 List::Changes,
@@ -174,8 +190,7 @@ pub(crate) async fn list_audit_entries(
                 EntryView::from,
             ))
         }
-    };
-    Ok(Json(page))
+    })
 }
 
 /// Returns the revision before which the page begins; `None` for the first page.
@@ -185,3 +200,6 @@ fn revision_of(cursor: &Cursor) -> Result<Option<i64>, ApiError> {
         .transpose()
         .map_err(|_| ApiError::Invalid(FieldError::query("cursor", "value_error", INVALID_CURSOR)))
 }
+
+#[cfg(test)]
+mod tests;

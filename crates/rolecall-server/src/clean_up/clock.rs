@@ -35,8 +35,13 @@ pub(crate) async fn start(
     } else {
         None
     };
-    let stored = read_known_time(conn).await?.map(|stored| stored.known_at);
-    Ok(KnownTime::new(stored, database.unwrap_or(now), at))
+    let stored = read_known_time(conn).await?;
+    let known_at = stored.map(|stored| stored.known_at);
+    let known = KnownTime::new(known_at, database.unwrap_or(now), at);
+    if let Some(latest) = stored.and_then(|stored| stored.latest_at) {
+        known.note(latest);
+    }
+    Ok(known)
 }
 
 /// Advances the known time and logs a clock that is wrong. Returns the longest lifetime of a token.
@@ -73,6 +78,7 @@ pub(super) async fn store(conn: &mut Conn, known: &KnownTime) -> Result<(), Stor
         known_at: known.known(),
         jumped_at: jump.map(|jump| jump.noticed_at),
         jumped_by: jump.map_or(0, |jump| jump.by),
+        latest_at: Some(known.latest()),
     };
     write_known_time(conn, &stored).await
 }

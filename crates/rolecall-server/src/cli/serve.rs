@@ -52,7 +52,7 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
     config.issuer_at(bound)?;
     let opening = start::open(configured::options(&config, Some(bound)));
     // boxed, since it is large
-    let (listener, opened) = starting::answering(listener, Box::pin(opening))
+    let (listener, opened) = starting::answering(listener, starting::PATIENCE, Box::pin(opening))
         .await
         .map_err(CliError::io("cannot use the listener"))?;
     let opened = opened?;

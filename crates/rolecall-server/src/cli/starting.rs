@@ -1,10 +1,10 @@
 //! What the server answers while it waits for its database.
 
-use std::io;
+use std::{io, pin::pin, time::Duration};
 
 use axum::{Router, response::IntoResponse, routing::get};
 use rolecall::Public;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
     api,
@@ -13,16 +13,25 @@ use crate::{
     http::{self, Limits},
 };
 
-/// Runs `work`, and answers requests meanwhile: the process lives, and is not ready. Returns what comes of the work, and the
-/// listener, on which nothing else was accepted.
+/// The time for which requests wait for a server that starts, and are answered by it then. A usual start takes less, so
+/// that a rolling restart behind a proxy loses no request.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs `work`. If it takes longer than `patience`, answers requests meanwhile: the process lives, and is not ready. Returns
+/// what comes of the work, and the listener, on which nothing else was accepted.
 ///
 /// # Errors
 ///
 /// If the listener cannot be shared.
 pub(super) async fn answering<T>(
     listener: TcpListener,
+    patience: Duration,
     work: impl Future<Output = T>,
 ) -> io::Result<(TcpListener, T)> {
+    let mut work = pin!(work);
+    if let Ok(outcome) = timeout(patience, &mut work).await {
+        return Ok((listener, outcome));
+    }
     let listener = listener.into_std()?;
     let meanwhile = TcpListener::from_std(listener.try_clone()?)?;
     let (working, done) = oneshot::channel::<()>();
@@ -76,7 +85,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (opened, opening) = oneshot::channel::<&str>();
-        let waiting = tokio::spawn(answering(listener, opening));
+        let waiting = tokio::spawn(answering(listener, Duration::ZERO, opening));
         let live = get(address, "/health/live").await;
         assert!(live.starts_with("http/1.1 200 "), "{live}");
         for path in ["/health/ready", "/token", "/"] {
@@ -95,5 +104,20 @@ mod tests {
             accepted.unwrap().1,
             connected.unwrap().local_addr().unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn y522_what_connects_during_a_usual_start_is_for_the_server() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (opened, opening) = oneshot::channel::<&str>();
+        let day = Duration::from_hours(24);
+        let waiting = tokio::spawn(answering(listener, day, opening));
+        let connected = TcpStream::connect(address).await.unwrap();
+        opened.send("open").unwrap();
+        let (listener, outcome) = waiting.await.unwrap().unwrap();
+        assert_eq!(outcome, Ok("open"));
+        let (_, accepted) = listener.accept().await.unwrap();
+        assert_eq!(accepted, connected.local_addr().unwrap());
     }
 }

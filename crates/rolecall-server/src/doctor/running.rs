@@ -179,6 +179,7 @@ mod tests {
             known_at: now,
             jumped_at: Some(now),
             jumped_by,
+            latest_at: None,
         };
         let severity = |now, stored| {
             judge_clocks(now, Timestamp::from_seconds(1_900_000_000), stored).severity

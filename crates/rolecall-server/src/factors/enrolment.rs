@@ -19,6 +19,7 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     keys::master,
+    roles::request_ending,
     store::{Change, Conn, gate},
 };
 
@@ -149,6 +150,8 @@ pub(super) async fn finish(
     change.record(
         json!({ "action": "factor.added", "subject": owner.0, "factor": id, "kind": kind }),
     );
+    // another person may sign in as the user from now on
+    request_ending::end_for_subject(change, owner.0).await?;
     notify(change.conn(), app, owner, FactorNotice::Added, kind).await?;
     let codes = if is_first {
         Some(make_codes(app, change, owner, FactorNotice::RecoveryCodesMade).await?)

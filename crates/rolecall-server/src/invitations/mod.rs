@@ -3,6 +3,7 @@
 
 pub(crate) mod handlers;
 mod inviter;
+mod seal;
 pub(crate) mod service;
 pub(crate) mod sign_up;
 pub(crate) mod store;

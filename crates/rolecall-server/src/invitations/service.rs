@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     inviter::{By, Inviter},
-    sign_up,
+    seal, sign_up,
     store::{self, Invitation},
 };
 use crate::{
@@ -92,8 +92,6 @@ pub(crate) async fn create(
         return Err(ApiError::rule("not_for_clients", detail, Vec::new()));
     }
     let address = recipients::parse(wanted.address)?;
-    let token = secret::generate()?;
-    let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
     let lifetime = app.settings().mail.as_ref().map_or_else(
         || crate::config::Mail::default().invitation_ttl,
         |mail| mail.lifetimes.invitation,
@@ -108,6 +106,8 @@ pub(crate) async fn create(
         created_at: now,
         expires_at: now.plus(lifetime),
     };
+    let token = seal::new_token(app, &invitation)?;
+    let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
     app.change(caller, async |change| {
         check_rights(app, change, By::Caller(caller), wanted).await?;
         let address = invitation.address.as_str();
@@ -242,7 +242,9 @@ pub(crate) async fn find(app: &App, token: &str) -> Result<Invitation, AcceptErr
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
     let mut conn = app.store().read().await?;
     let found = store::find(&mut conn, &hash, app.database_now()).await?;
-    found.ok_or(AcceptError::Ended)
+    found
+        .filter(|one| seal::is_of(app, one, token))
+        .ok_or(AcceptError::Ended)
 }
 
 /// Makes the account of an invitation, which is spent: with its address, which is verified, and with its roles, as far as
@@ -331,7 +333,8 @@ async fn accept_in(
 ) -> Result<(), AcceptError> {
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
     let spent = store::spend(change, &hash, app.database_now()).await?;
-    let invitation = spent.ok_or(AcceptError::Ended)?;
+    let invitation = spent.filter(|one| seal::is_of(app, one, token));
+    let invitation = invitation.ok_or(AcceptError::Ended)?;
     let tenant = invitation.tenant_name()?;
     let wanted = NewInvitation {
         address: &invitation.address,

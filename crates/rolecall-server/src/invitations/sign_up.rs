@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use rolecall_core::RoleName;
 use serde_json::json;
 
-use super::store::{self, Invitation};
+use super::{
+    seal,
+    store::{self, Invitation},
+};
 use crate::{
     accounts::email_store,
     app::App,
@@ -111,8 +114,6 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
     let now = app.database_now();
     let expires_at = now.plus(settings.lifetimes.verify);
     if !is_known {
-        let token = secret::generate()?;
-        let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
         let invitation = Invitation {
             id: ids::new_id(app.now()).map_err(ApiError::internal)?,
             address: address.clone(),
@@ -122,6 +123,8 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
             created_at: now,
             expires_at,
         };
+        let token = seal::new_token(app, &invitation)?;
+        let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
         let key = folded(&address);
         // an invitation by a person stays
         store::replace_own(conn, (&hash, &key), &invitation, BY_SIGN_UP).await?;

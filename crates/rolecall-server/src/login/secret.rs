@@ -2,6 +2,7 @@
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
 
 use crate::{app::App, error::ApiError, ids};
 
@@ -24,6 +25,8 @@ pub(crate) enum Kind {
     ChangeLink,
     /// A link to accept an invitation.
     Invitation,
+    /// What an invitation says, in its link.
+    InvitationSeal,
     /// The cookie of a remembered device.
     RememberedDevice,
     /// A code in a mail to sign in with, with the id of the flow.
@@ -47,6 +50,7 @@ impl Kind {
             Self::VerifyLink => b"\xffrolecall verification link\0",
             Self::ChangeLink => b"\xffrolecall change of address\0",
             Self::Invitation => b"\xffrolecall invitation\0",
+            Self::InvitationSeal => b"\xffrolecall seal of an invitation\0",
             Self::RememberedDevice => b"\xffrolecall remembered device\0",
             Self::SignInCode => b"\xffrolecall sign-in code\0",
             Self::VerifyCode => b"\xffrolecall verification code\0",
@@ -72,6 +76,11 @@ pub(crate) fn hash(app: &App, kind: Kind, secret: &str) -> Option<String> {
     fits.then(|| keyed(&app.parts().account_key, kind, secret))
 }
 
+/// Returns the MAC of what a row says, for a secret that only this row may be used with.
+pub(crate) fn seal(app: &App, kind: Kind, row: &Value) -> String {
+    keyed(&app.parts().account_key, kind, &row.to_string())
+}
+
 fn keyed(key: &hmac::Key, kind: Kind, secret: &str) -> String {
     let message = [kind.context(), secret.as_bytes()].concat();
     URL_SAFE_NO_PAD.encode(hmac::sign(key, &message).as_ref())
@@ -93,6 +102,7 @@ mod tests {
             Kind::VerifyLink,
             Kind::ChangeLink,
             Kind::Invitation,
+            Kind::InvitationSeal,
             Kind::RememberedDevice,
             Kind::PasskeyChallenge,
         ];

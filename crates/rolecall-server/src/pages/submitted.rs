@@ -30,6 +30,7 @@ use crate::{
 const MAX_BYTES: usize = 60 * 1024;
 
 /// The fields of a form. A field that was sent twice counts as missing.
+#[derive(Clone)]
 pub(crate) struct Submitted(Vec<(String, String)>);
 
 impl Submitted {

@@ -43,8 +43,8 @@ pub(crate) struct Change<'c> {
     conn: &'c mut Conn,
     head: Head,
     now: Timestamp,
-    /// The time of the database, from which the end of floors counts: the clock of this node may be behind.
-    database: Timestamp,
+    /// The latest time that the database or a node has shown, from which the end of floors counts.
+    latest: Timestamp,
     entries: Vec<Value>,
     details: Option<Details>,
     /// The number of entries written to the outbox.
@@ -175,7 +175,7 @@ impl Change<'_> {
             .saturating_add(FLOOR_SLACK_SECONDS);
         let until = self
             .now
-            .max(self.database)
+            .max(self.latest)
             .plus(std::time::Duration::from_secs(lifetime));
         self.floors.push(OwnedFloor {
             floor: Floor {
@@ -292,14 +292,14 @@ impl<'a> Change<'a> {
 async fn start(
     conn: &mut Conn,
     now: Timestamp,
-    database: Timestamp,
+    latest: Timestamp,
 ) -> Result<Change<'_>, StoreError> {
     let head = query(RAISE_REVISION).fetch_one(conn).await?;
     Ok(Change {
         conn,
         head,
         now,
-        database,
+        latest,
         entries: Vec::new(),
         details: None,
         notices: 0,
@@ -314,14 +314,14 @@ async fn start(
 impl Store {
     /// Changes policy, assignments, subjects, clients or keys, or ends a session: the only way to do so.
     ///
-    /// `now` is the time of this node and `database` that of the database, as far as it is known.
+    /// `now` is the time of this node and `latest` the latest that the database or a node has shown.
     ///
     /// Returns after the commit; an error, and a change that recorded nothing, leave everything as it was.
     pub(crate) async fn change<T, E>(
         &self,
         chain: &Chain,
         actor: &Actor,
-        (now, database): (Timestamp, Timestamp),
+        (now, latest): (Timestamp, Timestamp),
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, E>,
     ) -> Result<(T, Option<Changed>), E>
     where
@@ -331,7 +331,7 @@ impl Store {
             Ok(conn) => conn,
             Err(error) => return Err(self.contended(error).await.into()),
         };
-        let outcome = match start(&mut conn, now, database).await {
+        let outcome = match start(&mut conn, now, latest).await {
             Ok(change) => attempt(change, chain, actor, work).await,
             Err(error) => Err(self.contended(error).await.into()),
         };

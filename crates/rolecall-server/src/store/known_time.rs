@@ -14,9 +14,11 @@ const READ_POSTGRES_TIME: &str =
     "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 
 queries! {
-    READ_KNOWN_TIME = "SELECT known_at, jumped_at, jumped_by FROM known_times WHERE id = 1";
-    WRITE_KNOWN_TIME = "INSERT INTO known_times (id, known_at, jumped_at, jumped_by) VALUES (1, $1, $2, $3) \
+    READ_KNOWN_TIME = "SELECT known_at, jumped_at, jumped_by, latest_at FROM known_times WHERE id = 1";
+    // another node may have seen a later time
+    WRITE_KNOWN_TIME = "INSERT INTO known_times (id, known_at, jumped_at, jumped_by, latest_at) VALUES (1, $1, $2, $3, $4) \
         ON CONFLICT (id) DO UPDATE SET known_at = excluded.known_at, \
+        latest_at = CASE WHEN known_times.latest_at > excluded.latest_at THEN known_times.latest_at ELSE excluded.latest_at END, \
         jumped_at = COALESCE(excluded.jumped_at, known_times.jumped_at), jumped_by = excluded.jumped_by";
 }
 
@@ -29,6 +31,8 @@ rows! {
         pub(crate) jumped_at: Option<Timestamp>,
         /// The jump of the clock in microseconds; 0 once it is right again or trusted.
         pub(crate) jumped_by: i64,
+        /// The latest time that a clock has shown.
+        pub(crate) latest_at: Option<Timestamp>,
     }
 }
 
@@ -51,6 +55,7 @@ pub(crate) async fn write_known_time(conn: &mut Conn, time: &StoredTime) -> Resu
         .bind(time.known_at)
         .bind(time.jumped_at)
         .bind(time.jumped_by)
+        .bind(time.latest_at)
         .execute(conn)
         .await?;
     Ok(())

@@ -92,7 +92,7 @@ impl DatabaseUrl {
             return refused(&fault);
         }
         match PgConnectOptions::from_str(url) {
-            Ok(options) => Ok(Self::Postgres(Box::new(options))),
+            Ok(options) => Ok(Self::Postgres(Box::new(with_plain_host(options)))),
             // the URL holds a password, which the error may quote
             Err(_) => refused(FORM),
         }
@@ -124,6 +124,19 @@ impl DatabaseUrl {
             PgSslMode::VerifyCa | PgSslMode::VerifyFull
         );
         !local && !verified
+    }
+}
+
+/// Leaves out the brackets around an IPv6 address (RFC 3986 section 3.2.2), which [`PgConnectOptions`] keeps as a part of the
+/// name.
+fn with_plain_host(options: PgConnectOptions) -> PgConnectOptions {
+    let host = options.get_host();
+    let plain = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match plain.map(str::to_owned) {
+        Some(plain) => options.host(&plain),
+        None => options,
     }
 }
 

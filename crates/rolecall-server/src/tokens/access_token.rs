@@ -13,6 +13,7 @@ use crate::{
     error::ApiError,
     ids, profile,
     store::Conn,
+    times::CLOCKS_APART,
 };
 
 /// An issued token, as the token endpoint answers it.
@@ -85,7 +86,8 @@ pub(crate) async fn access_token(
     // the guards of this process need not ask for the revision of the token
     app.parts().live.note_revision(basis.subject.head.revision);
     let other = profile_claims(app, conn, basis.subject).await?;
-    let claims = claims(app, basis, other)?;
+    let now = issued_at(app, conn, basis.now).await?;
+    let claims = claims(app, &Basis { now, ..*basis }, other)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {
         access_token: sign(app, claims, basis.limits)?,
@@ -96,6 +98,19 @@ pub(crate) async fn access_token(
         id_token: None,
         device_token: None,
     })
+}
+
+/// Returns the time at which a token is issued: that of this node, unless its clock is far ahead of the database's. A token
+/// of the future would outlive the floor that ends it.
+async fn issued_at(app: &App, conn: &mut Conn, now: Timestamp) -> Result<Timestamp, ApiError> {
+    let mut latest = app.database_now().plus(CLOCKS_APART);
+    if now > latest {
+        // what is known of the database's time may be old, as after a sleep of the machine
+        latest = app.read_database_time(conn).await?.plus(CLOCKS_APART);
+    }
+    let now = now.min(latest);
+    app.parts().known_time.note(now);
+    Ok(now)
 }
 
 /// Returns the claims that the application declared for its users, with their present values.

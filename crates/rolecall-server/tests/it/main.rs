@@ -83,3 +83,4 @@ mod token;
 mod token_claims;
 mod users;
 mod verified_addresses;
+mod wrong_clocks;

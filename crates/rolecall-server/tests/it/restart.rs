@@ -179,6 +179,7 @@ async fn y386_a_dump_from_before_an_upgrade_is_recovered_without_a_start(app: Te
                     "DELETE FROM rolecall_migrations WHERE version = 49",
                     "ALTER TABLE rolecall_mail_codes DROP COLUMN made_at",
                     "ALTER TABLE users DROP COLUMN language",
+                    "ALTER TABLE known_times DROP COLUMN latest_at",
                 ] {
                     db.execute(undo).await;
                 }

@@ -1,8 +1,10 @@
 //! The audit log: searched by who, what and when, and entry by entry.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use rolecall::Public;
-use rolecall_core::Revision;
+use rolecall_core::{Revision, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -22,7 +24,9 @@ use crate::{
         search::{self, Found},
         store::Event,
     },
+    authority::caller::Caller,
     error::ApiError,
+    heavy::Purpose,
     store::{self, Entry},
 };
 
@@ -116,29 +120,68 @@ pub(super) async fn filter(visit: &Visit, form: &Form) -> Result<Result<Filter, 
     }))
 }
 
-/// A part of the log: changes or events.
-pub(super) enum Part {
-    Changes(Found<Entry, Revision>),
+/// A page of the log: changes or events.
+enum Part {
+    Changes(Found<Listed, Revision>),
     Events(Found<Event, String>),
 }
 
-impl Part {
-    pub(super) async fn read(
-        visit: &Visit,
-        form: &Form,
-        filter: &Filter,
-        limits: search::Limits,
-    ) -> Result<Self, ApiError> {
-        let (app, caller, after) = (&visit.app, visit.caller(), visit.query.get("after"));
-        if form.is_of_events() {
-            let found = search::events(app, caller, filter, after, limits).await?;
-            return Ok(Self::Events(found));
+/// An entry in the list.
+struct Listed {
+    revision: Revision,
+    at: Timestamp,
+    actor: String,
+    lines: Vec<Line>,
+    /// The changes without a line.
+    more: usize,
+}
+
+/// A change, and whom it is about, as an actor.
+struct Line {
+    text: String,
+    subject: Option<String>,
+}
+
+impl From<Entry> for Listed {
+    fn from(entry: Entry) -> Self {
+        let changes = changes_of(&entry);
+        let line = |change: &Value| Line {
+            text: change_line(change).chars().take(LINE).collect(),
+            subject: subject_of(change),
+        };
+        Self {
+            revision: entry.revision,
+            at: entry.at,
+            more: changes.len().saturating_sub(LINES),
+            lines: changes.iter().take(LINES).map(line).collect(),
+            actor: entry.actor,
         }
-        let found = search::entries(app, caller, filter, after.parse().ok(), limits).await?;
-        Ok(Self::Changes(found))
+    }
+}
+
+impl Part {
+    /// Reads a page in a turn: entries can be as large as the policy.
+    async fn read(visit: &Visit, form: &Form, filter: Filter) -> Result<Self, ApiError> {
+        let (app, principal) = (visit.app.clone(), Arc::clone(&visit.principal));
+        let after = visit.query.get("after").to_owned();
+        let is_of_events = form.is_of_events();
+        let work = move || async move {
+            let caller = Caller::Token(&principal);
+            if is_of_events {
+                let found = search::events(&app, caller, &filter, &after, search::PAGE).await?;
+                return Ok(Self::Events(found));
+            }
+            let before = after.parse().ok();
+            let found = search::entries(&app, caller, &filter, before, search::PAGE).await?;
+            Ok(Self::Changes(Found {
+                rows: found.rows.into_iter().map(Listed::from).collect(),
+                next: found.next,
+            }))
+        };
+        visit.app.heavy().run_reading(Purpose::Audit, work).await
     }
 
-    pub(super) fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<String> {
         match self {
             Self::Changes(found) => found.next.map(|next| next.to_string()),
             Self::Events(found) => found.next.clone(),
@@ -163,7 +206,7 @@ pub(super) async fn list(visit: &Visit) -> Result<Response, ApiError> {
     };
     let faults = match filter(visit, &form).await? {
         Ok(filter) => {
-            let part = Part::read(visit, &form, &filter, search::PAGE).await?;
+            let part = Part::read(visit, &form, filter).await?;
             if let Some(next) = part.next() {
                 page.next = form.address(AUDIT, &kind, &next);
             }
@@ -180,15 +223,11 @@ pub(super) async fn list(visit: &Visit) -> Result<Response, ApiError> {
 async fn rows(visit: &Visit, part: &Part) -> Result<Vec<Row>, ApiError> {
     match part {
         Part::Changes(found) => {
-            let changes: Vec<Vec<Value>> = found.rows.iter().map(changes_of).collect();
-            let actors = found.rows.iter().map(|entry| entry.actor.clone());
-            let listed = changes.iter().flat_map(|all| all.iter().take(LINES));
-            let people: Vec<String> = actors.chain(listed.filter_map(subject_of)).collect();
-            let names = names::of_actors(visit, people.iter().map(String::as_str)).await?;
-            let rows = found.rows.iter().zip(&changes);
-            Ok(rows
-                .map(|(entry, changes)| row(entry, changes, &names))
-                .collect())
+            let actors = found.rows.iter().map(|entry| entry.actor.as_str());
+            let lines = found.rows.iter().flat_map(|entry| &entry.lines);
+            let subjects = lines.filter_map(|line| line.subject.as_deref());
+            let names = names::of_actors(visit, actors.chain(subjects)).await?;
+            Ok(found.rows.iter().map(|entry| row(entry, &names)).collect())
         }
         Part::Events(found) => {
             let subjects = found.rows.iter().filter_map(as_actor);
@@ -233,27 +272,24 @@ fn subject_of(change: &Value) -> Option<String> {
     Some(store::Actor::User(id.to_owned()).to_string())
 }
 
-/// Returns the name of the user whom a change is about, if the caller may see it.
-fn name_in<'a>(change: &Value, names: &'a Names) -> Option<&'a str> {
-    let id = change.get("subject")?.as_str()?;
+/// Returns the name of the user who is an actor, if the caller may see it.
+fn user_in<'a>(actor: &str, names: &'a Names) -> Option<&'a str> {
+    let id = actor.strip_prefix("user:")?;
     names.get(id).map(String::as_str)
 }
 
-fn row(entry: &Entry, changes: &[Value], names: &Names) -> Row {
-    let lines = changes.iter().take(LINES).map(|change| {
-        let line: String = change_line(change).chars().take(LINE).collect();
-        match name_in(change, names) {
-            Some(name) => format!("{line} ({name})"),
-            None => line,
-        }
-    });
+fn row(entry: &Listed, names: &Names) -> Row {
+    let line = |line: &Line| match line.subject.as_deref().and_then(|one| user_in(one, names)) {
+        Some(name) => format!("{} ({name})", line.text),
+        None => line.text.clone(),
+    };
     Row {
         href: format!("{AUDIT}/{}", entry.revision),
         title: entry.revision.to_string(),
         at: entry.at.into(),
         actor: actor(&entry.actor, names),
-        more: changes.len().saturating_sub(LINES),
-        lines: lines.collect(),
+        more: entry.more,
+        lines: entry.lines.iter().map(line).collect(),
     }
 }
 
@@ -304,7 +340,8 @@ async fn entry_page(visit: &Visit, revision: Revision) -> Result<EntryPage, ApiE
 
 /// Returns all members of a change, its action first.
 fn members(change: &Value, names: &Names) -> Vec<Member> {
-    let user = name_in(change, names);
+    let subject = subject_of(change);
+    let user = subject.as_deref().and_then(|one| user_in(one, names));
     let shown = |name: &str, value: &Value| {
         let text = value.as_str();
         let text = text.map_or_else(|| value.to_string(), str::to_owned);

@@ -1,26 +1,27 @@
 //! The audit log as a file.
 
-use axum::{
-    Json,
-    response::{IntoResponse as _, Response},
-};
+use std::sync::Arc;
+
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use rolecall::Public;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     super::render,
-    audit::{EXPORT, Part, filter, list},
+    audit::{EXPORT, filter, list},
     views::audit::Form,
     visit::Visit,
 };
 use crate::{
     audit::{
+        filter::Filter,
         handlers::{EntryView, EventView},
         search,
     },
+    authority::caller::Caller,
     error::ApiError,
+    heavy::Purpose,
     http::NoCors,
 };
 
@@ -43,23 +44,12 @@ async fn export(visit: &Visit) -> Result<Response, ApiError> {
         // the list says what is wrong
         return list(visit).await;
     };
-    let part = Part::read(visit, &form, &filter, search::EXPORT).await?;
-    let next = part.next();
-    let next = next.map(|next| form.address(EXPORT, &form.kind, &next));
-    let file = match part {
-        Part::Changes(found) => json!(File {
-            items: found.rows.into_iter().map(EntryView::from).collect(),
-            next,
-        }),
-        Part::Events(found) => json!(File {
-            items: found.rows.into_iter().map(EventView::from).collect(),
-            next,
-        }),
-    };
-    let mut response = Json(file).into_response();
+    let is_of_events = form.is_of_events();
+    let file = written(visit, form, filter).await?;
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], file).into_response();
     response.extensions_mut().insert(NoCors);
     render::protect(response.headers_mut(), "default-src 'none'", "no-referrer");
-    let name = if form.is_of_events() {
+    let name = if is_of_events {
         HeaderValue::from_static("attachment; filename=\"audit-events.json\"")
     } else {
         HeaderValue::from_static("attachment; filename=\"audit.json\"")
@@ -68,4 +58,30 @@ async fn export(visit: &Visit) -> Result<Response, ApiError> {
         .headers_mut()
         .insert(header::CONTENT_DISPOSITION, name);
     Ok(response)
+}
+
+/// Returns the text of the file, which is read and written in a turn: entries can be as large as the policy.
+async fn written(visit: &Visit, form: Form, filter: Filter) -> Result<Vec<u8>, ApiError> {
+    let (app, principal) = (visit.app.clone(), Arc::clone(&visit.principal));
+    let after = visit.query.get("after").to_owned();
+    let work = move || async move {
+        let caller = Caller::Token(&principal);
+        let address = |next: String| form.address(EXPORT, &form.kind, &next);
+        let written = if form.is_of_events() {
+            let found = search::events(&app, caller, &filter, &after, search::EXPORT).await?;
+            serde_json::to_vec(&File {
+                items: found.rows.into_iter().map(EventView::from).collect(),
+                next: found.next.map(address),
+            })
+        } else {
+            let before = after.parse().ok();
+            let found = search::entries(&app, caller, &filter, before, search::EXPORT).await?;
+            serde_json::to_vec(&File {
+                items: found.rows.into_iter().map(EntryView::from).collect(),
+                next: found.next.map(|next| address(next.to_string())),
+            })
+        };
+        written.map_err(ApiError::internal)
+    };
+    visit.app.heavy().run_reading(Purpose::Audit, work).await
 }

@@ -1,6 +1,6 @@
 //! The matrix of roles and permissions: edited as a form, and saved after a preview of who gains and who loses what.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
@@ -16,9 +16,10 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    authority::may,
+    authority::{caller::Caller, may},
     error::ApiError,
-    policy::cells::{self, Cell},
+    heavy::Purpose,
+    policy::cells::{self, Cell, Grid},
 };
 
 const MATRIX: &str = "/admin/matrix";
@@ -42,8 +43,29 @@ pub(crate) async fn post_matrix(_: Public, visit: Visit, form: Submitted) -> Res
 }
 
 async fn show(visit: &Visit, faults: &Faults) -> Result<Response, ApiError> {
-    let grid = cells::grid(&visit.app, visit.caller()).await?;
-    let get = |name: &str| visit.query.get(name);
+    let (query, may_edit) = (
+        visit.query.clone(),
+        visit.may_globally(may::WritePolicy::NAME),
+    );
+    let matrix = with_grid(visit, move |grid| matrix_of(grid, &query, may_edit)).await?;
+    Ok(visit.show_with("admin_matrix.html", &matrix, faults))
+}
+
+/// Reads the matrix and works on it in a turn: a policy may have thousands of roles.
+async fn with_grid<T: Send + 'static>(
+    visit: &Visit,
+    work: impl FnOnce(&Grid) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let (app, principal) = (visit.app.clone(), Arc::clone(&visit.principal));
+    let read = move || async move {
+        let grid = cells::grid(&app, Caller::Token(&principal)).await?;
+        Ok(work(&grid))
+    };
+    visit.app.heavy().run_reading(Purpose::Plan, read).await
+}
+
+fn matrix_of(grid: &Grid, query: &Submitted, may_edit: bool) -> Matrix {
+    let get = |name: &str| query.get(name);
     let objects = view::objects(&grid.policy);
     let object = match get("object") {
         "" => objects.first().cloned().unwrap_or_default(),
@@ -59,7 +81,7 @@ async fn show(visit: &Visit, faults: &Faults) -> Result<Response, ApiError> {
     let mut matrix = Matrix {
         filter: get("q").to_owned(),
         tag: grid.tag.clone(),
-        may_edit: visit.may_globally(may::WritePolicy::NAME),
+        may_edit,
         ..Matrix::default()
     };
     let next = matrix.fill(&grid.policy, &grid.document, part);
@@ -87,7 +109,7 @@ async fn show(visit: &Visit, faults: &Faults) -> Result<Response, ApiError> {
     matrix.next = next.map_or_else(String::new, |after| address(skipped, &after));
     matrix.objects = objects;
     matrix.object = object;
-    Ok(visit.show_with("admin_matrix.html", &matrix, faults))
+    matrix
 }
 
 /// Returns the address of the preview of what a form changes, or the key of what is wrong with it.
@@ -95,9 +117,13 @@ async fn changed(
     visit: &Visit,
     form: &Submitted,
 ) -> Result<Result<String, &'static str>, ApiError> {
-    let grid = cells::grid(&visit.app, visit.caller()).await?;
+    let form = form.clone();
+    with_grid(visit, move |grid| address_to(grid, &form)).await
+}
+
+fn address_to(grid: &Grid, form: &Submitted) -> Result<String, &'static str> {
     if form.get("tag") != grid.tag {
-        return Ok(Err("admin-policy-changed"));
+        return Err("admin-policy-changed");
     }
     let checked: BTreeSet<&str> = form.all("c").into_iter().collect();
     let mut members = vec![
@@ -107,7 +133,7 @@ async fn changed(
     let before = members.len();
     for (row, role) in form.all("r").into_iter().enumerate() {
         let Some(rules) = grid.policy.role(role) else {
-            return Ok(Err("admin-policy-changed"));
+            return Err("admin-policy-changed");
         };
         for (column, name) in form.all("p").into_iter().enumerate() {
             let is_held = rules.permissions.iter().any(|held| held.as_str() == name);
@@ -120,18 +146,18 @@ async fn changed(
         }
     }
     if members.len() == before {
-        return Ok(Err("admin-nothing-changed"));
+        return Err("admin-nothing-changed");
     }
     let members: Vec<(&str, &str)> = members
         .iter()
         .map(|(name, value)| (*name, &**value))
         .collect();
     let address = link(PREVIEW, &members);
-    Ok(if address.len() > LONGEST {
+    if address.len() > LONGEST {
         Err("admin-too-many-cells")
     } else {
         Ok(address)
-    })
+    }
 }
 
 /// Who gains and who loses what by the changed cells (`grant`, `revoke`).

@@ -63,6 +63,8 @@ async fn an_invitation_is_listed_and_its_link_is_dead_after_its_withdrawal(app: 
     let text = page(&browser.open("/admin/users").await, 200);
     assert!(text.contains("class=\"button\" href=\"/admin/invitations\""));
     let link = invite(&mut browser, "guest@example.org", "editor").await;
+    // ids of the same millisecond have no order
+    app.pass_time(Duration::from_millis(2));
     let other = invite(&mut browser, "other@example.org", "").await;
     let text = page(&browser.open(PATH).await, 200);
     for shown in ["guest@example.org", "editor", "admin", "other@example.org"] {
@@ -137,8 +139,12 @@ async fn y461_a_reader_sees_invitations_and_withdraws_none(app: TestApp) {
 async fn y461_who_may_not_read_users_sees_no_invitation(app: TestApp) {
     app.create_role("auditor", &["rolecall.audit:read"]).await;
     app.create_role("writer", &["rolecall.users:write"]).await;
-    app.create_role("local", &["rolecall.users:read", "rolecall.users:write"])
-        .await;
+    let permissions = [
+        "rolecall.users:read",
+        "rolecall.users:write",
+        "rolecall.assignments:read",
+    ];
+    app.create_role("local", &permissions).await;
     app.create_user("auditor", &["auditor"]).await;
     app.create_user("writer", &["writer"]).await;
     let local = app.create_user("local", &[]).await;

@@ -10,6 +10,7 @@ use crate::support::{Browser, Database, PASSWORD, Response, TestApp, on_both, ru
 on_both![
     i064_an_invitation_makes_one_account_with_its_address_and_roles,
     i064_an_invitation_ends_with_its_time_with_a_newer_one_and_by_hand,
+    y524_an_invitation_that_was_edited_in_the_database_is_none,
     i065_roles_are_given_as_far_as_the_inviter_may_still_give_them,
     i066_the_owner_of_an_address_takes_it_from_one_who_never_proved_it,
     i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it,
@@ -112,6 +113,28 @@ async fn i064_an_invitation_ends_with_its_time_with_a_newer_one_and_by_hand(site
             .items("id")
             .is_empty()
     );
+}
+
+async fn y524_an_invitation_that_was_edited_in_the_database_is_none(site: Mailing) {
+    let admin = site.id_of("admin").await;
+    site.create_role("clerk", &["rolecall.users:write"]).await;
+    site.create_user("clerk", &["clerk"]).await;
+    let token = site.log_in("clerk").await;
+    for edit in [
+        "roles = '[\"rolecall.admin\"]'".to_owned(),
+        format!("invited_by = 'user:{admin}'"),
+        "address = 'evil@mail.example'".to_owned(),
+    ] {
+        let sent = site.server.mails().len();
+        invite(&site, &token, json!({ "email": GUEST }))
+            .await
+            .is(201);
+        let link = site.server.count(sent + 1).await.remove(sent).token();
+        let edited = format!("UPDATE rolecall_invitations SET {edit}");
+        site.db.execute(&edited).await;
+        shows(&accept(&site.app, &link, "guest").await, 400, ENDED);
+        site.db.execute("DELETE FROM rolecall_mail_counts").await;
+    }
 }
 
 async fn i065_roles_are_given_as_far_as_the_inviter_may_still_give_them(site: Mailing) {
