@@ -195,7 +195,7 @@ async fn the_password_is_changed_on_the_page_and_everything_ends(app: Offered) {
         ),
         (
             password_form(PASSWORD, PASSWORD, PASSWORD),
-            "is the current one",
+            "is the present one",
         ),
     ] {
         let refused = browser.submit("/account/password", &form).await;

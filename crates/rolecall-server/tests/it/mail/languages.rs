@@ -12,6 +12,7 @@ on_both![
     whoever_accepts_an_invitation_gets_mails_in_the_language_of_its_page,
 ];
 
+const HOME: &str = "192.0.2.1";
 const ELSEWHERE: &str = "203.0.113.9";
 const GUEST: &str = "guest@mail.example";
 
@@ -37,19 +38,19 @@ impl Mailing {
         request.send().await.is(200);
     }
 
-    async fn exported_language(&self) -> Value {
-        let token = self.log_in("alice").await;
-        let export = self.get("/api/me/export", &token).await;
+    async fn exported_language(&self, token: &str) -> Value {
+        let export = self.get("/api/me/export", token).await;
         export.is(200).json["language"].clone()
     }
 }
 
 async fn mails_to_a_user_are_in_the_language_of_the_last_sign_in(site: Mailing) {
-    assert_eq!(site.exported_language().await, Value::Null);
-    let german = || Browser::new(&site).preferring("de-AT,en;q=0.5");
+    let token = site.log_in("alice").await;
+    assert_eq!(site.exported_language(&token).await, Value::Null);
+    let german = || Browser::at(&site, HOME).preferring("de-AT,en;q=0.5");
     assert_eq!(site.sign_in(german(), PASSWORD).await, 303);
     assert_eq!(site.languages().await, ["de"]);
-    assert_eq!(site.exported_language().await, "de");
+    assert_eq!(site.exported_language(&token).await, "de");
     // somebody else who does not sign in changes nothing
     let english = || Browser::at(&site, ELSEWHERE).preferring("en");
     assert_eq!(site.sign_in(english(), "a wrong password").await, 401);
