@@ -355,6 +355,26 @@ def check_proxy(proxy):
     assert plain.status_code in (301, 308) and plain.headers["Location"].startswith("https://localhost")
 
 
+def large_policy():
+    """A policy document in TOML, of a size between the limit of other bodies, 64 KiB, and that of documents, 4 MiB."""
+    # comments, since thousands of roles would take a debug build about as long as `policy.deadline`
+    comment = f"# {'c' * 98}\n" * 50
+    document = "".join(f'{comment}[roles.role-{number}]\ndescription = "Number {number}"\n' for number in range(500))
+    assert 2_500_000 < len(document) < 2_700_000
+    return document
+
+
+def check_large_policy(proxy):
+    """Checks that a large policy document reaches the API whole."""
+    name, document = api.unique_name("planner"), large_policy()
+    proxy.nodes[0].add_administrator(name)
+    caller = proxy.caller()
+    caller.log_in(name, PASS_PHRASE)
+    planned = caller.post("/api/policy/plan", data=document, headers={"Content-Type": "application/toml"})
+    assert planned.status_code == 200, (planned.status_code, planned.text[:500])
+    assert planned.json()["counts"]["roles"] == 500
+
+
 def test_users_can_log_in_through_caddy_and_two_nodes(caddy):
     check_proxy(caddy)
 
@@ -364,6 +384,10 @@ def test_users_can_log_in_through_caddy_and_two_nodes(caddy):
         return all('"path":"/api/me"' in node.log.read_text() for node in caddy.nodes)
 
     wait_until(30, both_nodes_responded)
+
+
+def test_a_large_policy_goes_through_caddy(caddy):
+    check_large_policy(caddy)
 
 
 def test_no_request_fails_when_a_node_behind_caddy_is_killed(caddy):
@@ -384,6 +408,9 @@ def test_no_request_fails_when_a_node_behind_caddy_is_killed(caddy):
 def start_nginx(tmp_path, port):
     """nginx with the server block, adapted to this test's names and paths, before a server at `port`."""
     program = programs.program("XTASK_NGINX", "nginx")
+    # root starts workers of another user, which write large bodies to files
+    tmp_path.chmod(0o755)
+    databases.open_parents(tmp_path)
     http_port, https_port = programs.free_port(), programs.free_port()
     certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
     check_output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -422,6 +449,8 @@ def test_users_can_log_in_through_nginx(nginx):
     check_proxy(nginx)
 
 
+def test_a_large_policy_goes_through_nginx(nginx):
+    check_large_policy(nginx)
 
 class LongRedirect(http.server.BaseHTTPRequestHandler):
     """Answers as `/authorize` does to a request with a long `state`."""
