@@ -145,8 +145,8 @@ class Server:
             self.process.kill()
         self.process.wait()
 
-    def stop(self):
-        """Ends the process as a supervisor does, and deletes its folder."""
+    def terminate(self):
+        """Ends the process as a supervisor does."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -154,6 +154,10 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
                 pytest.fail(f"{self.command} does not end after SIGTERM")
+
+    def stop(self):
+        """Ends the process as a supervisor does, and deletes its folder."""
+        self.terminate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):

@@ -405,8 +405,8 @@ def test_no_request_fails_when_a_node_behind_caddy_is_killed(caddy):
 
 
 @contextlib.contextmanager
-def start_nginx(tmp_path, port):
-    """nginx with the server block, adapted to this test's names and paths, before a server at `port`."""
+def start_nginx(tmp_path, *ports):
+    """nginx with the server block, adapted to this test's names and paths, before servers at the ports."""
     program = programs.program("XTASK_NGINX", "nginx")
     # root starts workers of another user, which write large bodies to files
     tmp_path.chmod(0o755)
@@ -419,7 +419,8 @@ def start_nginx(tmp_path, port):
     text = (DEPLOY / "nginx/rolecall.conf").read_text()
     for old, new in (("login.example.com;", "localhost;"),
                      ("/etc/letsencrypt/live/login.example.com", str(tmp_path)),
-                     ("127.0.0.1:8000", f"127.0.0.1:{port}"),
+                     ("server 127.0.0.1:8000 max_fails=0;",
+                      " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)),
                      ("listen 80;", f"listen 127.0.0.1:{http_port};"), ("    listen [::]:80;\n", ""),
                      ("listen 443 ssl", f"listen 127.0.0.1:{https_port} ssl"),
                      ("    listen [::]:443 ssl http2;\n", "")):
