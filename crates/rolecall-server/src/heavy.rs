@@ -266,6 +266,7 @@ mod tests {
             plans: heavy.plans.clone(),
             changes: heavy.changes.clone(),
             holders: heavy.holders.clone(),
+            audits: heavy.audits.clone(),
             verifications: heavy.verifications.clone(),
             deadline: Duration::from_mins(1),
         };
@@ -301,6 +302,7 @@ mod tests {
             plans: heavy.plans.clone(),
             changes: heavy.changes.clone(),
             holders: heavy.holders.clone(),
+            audits: heavy.audits.clone(),
             verifications: heavy.verifications.clone(),
             deadline: Duration::from_mins(1),
         };

@@ -15,7 +15,7 @@ use crate::{
 
 /// The time for which requests wait for a server that starts, and are answered by it then. A usual start takes less, so
 /// that a rolling restart behind a proxy loses no request.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `work`. If it takes longer than `patience`, answers requests meanwhile: the process lives, and is not ready. Returns
 /// what comes of the work, and the listener, on which nothing else was accepted.

@@ -91,11 +91,17 @@ pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
 pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
     let folder = folder_of(path);
     if !exists(folder)? {
+        let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made: Vec<&Path> = folder.ancestors().take_while(is_new).collect();
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(failed(folder))?;
+        // a power cut must not take the folder with what is in it; some systems cannot sync a folder
+        for one in made {
+            let _ = sync_folder(one);
+        }
     }
     Ok(())
 }

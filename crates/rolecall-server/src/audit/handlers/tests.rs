@@ -31,8 +31,8 @@ async fn y521_reading_the_audit_log_waits_for_a_turn() {
         .open()
         .await
         .unwrap();
-    let routes = server.routes().unwrap();
-    let router = crate::http::wrap(routes.into_axum(), crate::http::LayerOptions::default());
+    let mounted = server.routes().unwrap();
+    let router = crate::http::wrap(mounted.into_axum(), crate::http::LayerOptions::default());
     let form = format!("grant_type=password&username=root&password={PASSWORD}");
     let log_in = Request::post("/token")
         .header(header::HOST, "localhost")

@@ -5,6 +5,10 @@ use serde_json::json;
 use super::{is_done, page, signed_in};
 use crate::support::{TestApp, on_both};
 
+const AAL1: (&str, &str) = ("acr", "aal1");
+/// What the page asks before another `acr` is saved.
+const AGREED: (&str, &str) = ("confirmed", "aal1");
+
 on_both![
     a_role_is_created_filled_given_and_deleted,
     what_a_role_gives_and_who_has_it_is_shown,
@@ -59,12 +63,7 @@ async fn a_role_is_created_filled_given_and_deleted(app: TestApp) {
         let form = [("remove", "yes"), (name, value)];
         is_done(&browser.submit(contents, &form).await, contents, "saved");
     }
-    let form = [
-        ("description", "Other"),
-        ("by_name", "on"),
-        ("acr", "aal1"),
-        ("confirmed", "aal1"),
-    ];
+    let form = [("description", "Other"), ("by_name", "on"), AAL1, AGREED];
     is_done(
         &browser.submit("/admin/roles/editor/edit", &form).await,
         "/admin/roles/editor",
