@@ -65,7 +65,11 @@ async fn y517_a_form_undoes_no_change_that_it_does_not_show(app: TestApp) {
             "/admin/roles/payer/edit".to_owned(),
             "/api/roles/payer".to_owned(),
             json!({ "acr": "aal2" }),
-            &[("description", "Pays"), ("acr", "aal1")],
+            &[
+                ("description", "Pays"),
+                ("acr", "aal1"),
+                ("confirmed", "aal1"),
+            ],
         ),
         (
             format!("/admin/users/{user}/edit"),
