@@ -186,7 +186,7 @@ async fn y435_whoever_proves_an_address_is_not_hidden_behind_a_name(site: Mailin
     shows(
         &refused,
         409,
-        "an administrator has to rename that one first",
+        "or a user name that is the same, belongs to another account",
     );
     // the link waits until that is done
     let path = format!("/api/users/{mallory}");
