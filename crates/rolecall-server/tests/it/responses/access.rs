@@ -43,6 +43,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                     .replace("{receipt}", "none")
                     .replace("{constraint}", "none")
                     .replace("{request}", "none")
+                    .replace("{invitation}", "none")
                     .replace("{revision}", "1")
                     .replace("{entry}", "1")
                     .replace("{kid}", "none")
