@@ -164,7 +164,7 @@ async fn y435_whoever_proves_an_address_is_not_hidden_behind_a_name(site: Mailin
         shows(
             &refused,
             422,
-            "an address can be the name of its owner only",
+            "An address can be the user name of its owner only",
         );
     }
     // one that is no address, and the own one
