@@ -1,7 +1,7 @@
 //! The seal of an invitation, in its link: a MAC of what the invitation says.
 //!
-//! Whoever edits the database must not be able to invite somebody to other roles, or in the name of another person. The
-//! database has no link, and no key to make one.
+//! Somebody who can edit the database must not be able to change the roles of an invitation, or who sent it. The database
+//! holds neither links nor the key that makes them.
 
 use serde_json::json;
 use subtle::ConstantTimeEq as _;

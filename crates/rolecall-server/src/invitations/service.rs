@@ -248,7 +248,7 @@ pub(crate) async fn find(app: &App, token: &str) -> Result<Invitation, AcceptErr
 }
 
 /// Makes the account of an invitation, which is spent: with its address, which is verified, and with its roles, as far as
-/// whoever invited may give them now. `language` is that of the page, for mails to the user.
+/// the inviter may give them now. `language` is the language of the page; mails to the user will be in it.
 ///
 /// # Errors
 ///

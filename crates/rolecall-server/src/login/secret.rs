@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     ChangeLink,
     /// A link to accept an invitation.
     Invitation,
-    /// What an invitation says, in its link.
+    /// The MAC of an invitation, in its link.
     InvitationSeal,
     /// The cookie of a remembered device.
     RememberedDevice,
@@ -76,7 +76,7 @@ pub(crate) fn hash(app: &App, kind: Kind, secret: &str) -> Option<String> {
     fits.then(|| keyed(&app.parts().account_key, kind, secret))
 }
 
-/// Returns the MAC of what a row says, for a secret that only this row may be used with.
+/// Returns the MAC of a row, for a secret that works with this row alone.
 pub(crate) fn seal(app: &App, kind: Kind, row: &Value) -> String {
     keyed(&app.parts().account_key, kind, &row.to_string())
 }

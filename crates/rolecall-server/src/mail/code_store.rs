@@ -5,8 +5,8 @@ use rolecall_core::Timestamp;
 use crate::store::{Conn, StoreError, queries, query, rows};
 
 queries! {
-    // the tries stay: another code is no more of them. So does the code before, since the mail with the next one may never be
-    // sent; but not for another account, nor if its clock was ahead: no later code could replace it
+    // the tries stay: asking for another code gives no more of them. The earlier code stays, too, since the mail with the next one
+    // may never be sent; but not for another account, and not if its clock was ahead, so that no later code could replace it
     ASK = "INSERT INTO rolecall_mail_codes (flow_id, purpose, account, tries, asked_at, typed) VALUES ($1, $2, $3, 0, $4, $5) \
         ON CONFLICT (flow_id, purpose) DO UPDATE SET account = excluded.account, asked_at = excluded.asked_at, typed = excluded.typed, \
         subject_id = CASE WHEN rolecall_mail_codes.account = excluded.account AND rolecall_mail_codes.made_at <= excluded.asked_at \

@@ -60,8 +60,8 @@ impl Notice {
 }
 
 /// Writes a notice into the outbox, in the transaction of what it tells of: to the proven address of the user, if there is
-/// one and mail is sent, in the language in which the user last signed in: whoever does something to an account is not always
-/// its owner. Notices name the user, and nobody sends strangers a text of their own in our mails.
+/// one and mail is sent, in the language in which the user last signed in, since an action on an account is not always by its
+/// owner. Notices name the user, and nobody sends strangers a text of their own in our mails.
 ///
 /// Each sort of notice has a limit of its own, so that none keeps another from being sent.
 pub(crate) async fn queue(

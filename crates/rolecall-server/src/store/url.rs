@@ -290,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_is_a_host_without_its_brackets() {
+        let url = DatabaseUrl::parse("postgres://u@[::1]:5433/db").unwrap();
+        assert!(!url.lacks_tls(), "it is of this machine");
+        let DatabaseUrl::Postgres(options) = url else {
+            panic!("it is one of PostgreSQL");
+        };
+        assert_eq!((options.get_host(), options.get_port()), ("::1", 5433));
+    }
+
+    #[test]
     fn y135_a_misspelled_parameter_is_named_rather_than_ignored() {
         for (query, name) in [
             ("sslmod=verify-full", "sslmod"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use rolecall::Public;
+use rolecall::{Principal, Public};
 use rolecall_core::{Revision, Timestamp};
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    app::App,
     audit::{
         filter::Filter,
         lines::change_line,
@@ -162,10 +163,9 @@ impl From<Entry> for Listed {
 impl Part {
     /// Reads a page in a turn: entries can be as large as the policy.
     async fn read(visit: &Visit, form: &Form, filter: Filter) -> Result<Self, ApiError> {
-        let (app, principal) = (visit.app.clone(), Arc::clone(&visit.principal));
         let after = visit.query.get("after").to_owned();
         let is_of_events = form.is_of_events();
-        let work = move || async move {
+        let work = async move |app: App, principal: Arc<Principal>| {
             let caller = Caller::Token(&principal);
             if is_of_events {
                 let found = search::events(&app, caller, &filter, &after, search::PAGE).await?;
@@ -178,7 +178,7 @@ impl Part {
                 next: found.next,
             }))
         };
-        visit.app.heavy().run_reading(Purpose::Audit, work).await
+        visit.in_turn(Purpose::Audit, work).await
     }
 
     fn next(&self) -> Option<String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
-use rolecall::Public;
+use rolecall::{Principal, Public};
 use serde::Serialize;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    app::App,
     audit::{
         filter::Filter,
         handlers::{EntryView, EventView},
@@ -62,9 +63,8 @@ async fn export(visit: &Visit) -> Result<Response, ApiError> {
 
 /// Returns the text of the file, which is read and written in a turn: entries can be as large as the policy.
 async fn written(visit: &Visit, form: Form, filter: Filter) -> Result<Vec<u8>, ApiError> {
-    let (app, principal) = (visit.app.clone(), Arc::clone(&visit.principal));
     let after = visit.query.get("after").to_owned();
-    let work = move || async move {
+    let work = async move |app: App, principal: Arc<Principal>| {
         let caller = Caller::Token(&principal);
         let address = |next: String| form.address(EXPORT, &form.kind, &next);
         let written = if form.is_of_events() {
@@ -83,5 +83,5 @@ async fn written(visit: &Visit, form: Form, filter: Filter) -> Result<Vec<u8>, A
         };
         written.map_err(ApiError::internal)
     };
-    visit.app.heavy().run_reading(Purpose::Audit, work).await
+    visit.in_turn(Purpose::Audit, work).await
 }

@@ -9,7 +9,7 @@ use rolecall_core::{Constraint, ConstraintKind, ConstraintName, ConstraintScope,
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::{cut, link, one_more},
+    links::{Listing, cut, one_more},
     seen::{self, Seen},
     undo,
     views::constraints::{ConstraintPage, Constraints, Form, Listed},
@@ -32,19 +32,15 @@ pub(crate) async fn get_constraints(_: Public, visit: Visit) -> Response {
 }
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
-    let after = visit.query.get("after");
+    let pages = Listing::unsorted(CONSTRAINTS, &visit.query);
     let (app, caller) = (&visit.app, visit.caller());
-    let mut found = constraints::list(app, caller, after, one_more(ON_PAGE)).await?;
+    let mut found = constraints::list(app, caller, pages.after, one_more(ON_PAGE)).await?;
     let last = cut(&mut found, ON_PAGE).map(|one| one.name.to_string());
     let shown: Vec<Listed> = found.iter().map(Listed::from).collect();
     let view = Constraints {
         constraints: shown,
-        first: if after.is_empty() {
-            String::new()
-        } else {
-            CONSTRAINTS.to_owned()
-        },
-        next: last.map_or_else(String::new, |last| link(CONSTRAINTS, &[("after", &last)])),
+        first: pages.first(),
+        next: pages.next(last.as_deref()),
         may_edit: visit.may_globally(may::WriteRoles::NAME),
         form,
     };

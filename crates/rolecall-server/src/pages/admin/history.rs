@@ -7,7 +7,7 @@ use rolecall_core::Revision;
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::{HISTORY, cut, link, one_more},
+    links::{HISTORY, Listing, cut, one_more},
     undo,
     views::{
         effects::{Effects, SHOWN, lines},
@@ -33,8 +33,8 @@ pub(crate) async fn get_history(_: Public, visit: Visit) -> Response {
 }
 
 async fn list(visit: &Visit) -> Result<Response, ApiError> {
-    let after = visit.query.get("after");
-    let before: Revision = after.parse().unwrap_or(Revision::MAX);
+    let pages = Listing::unsorted(HISTORY, &visit.query);
+    let before: Revision = pages.after.parse().unwrap_or(Revision::MAX);
     let (app, caller) = (&visit.app, visit.caller());
     let mut found = history::list(app, caller, before, one_more(VERSIONS)).await?;
     let next = cut(&mut found, VERSIONS).map(|last| last.revision.to_string());
@@ -49,12 +49,8 @@ async fn list(visit: &Visit) -> Result<Response, ApiError> {
     });
     let view = History {
         versions: versions.collect(),
-        first: if after.is_empty() {
-            String::new()
-        } else {
-            HISTORY.to_owned()
-        },
-        next: next.map_or_else(String::new, |after| link(HISTORY, &[("after", &after)])),
+        first: pages.first(),
+        next: pages.next(next.as_deref()),
     };
     Ok(visit.show("admin_policy_history.html", &view))
 }

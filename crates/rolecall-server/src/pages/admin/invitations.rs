@@ -5,7 +5,7 @@ use rolecall::{PermissionName as _, Public};
 
 use super::{
     super::submitted::Submitted,
-    links::{below, cut, link, one_more},
+    links::{Listing, below, cut, one_more},
     names::{self, Names},
     views::invitations::{Invitations, Row},
     visit::Visit,
@@ -28,19 +28,16 @@ pub(crate) async fn get_invitations(_: Public, visit: Visit) -> Response {
 }
 
 async fn list(visit: &Visit) -> Result<Response, ApiError> {
-    let (app, caller, after) = (&visit.app, visit.caller(), visit.query.get("after"));
-    let mut found = service::list(app, caller, after, one_more(SHOWN)).await?;
+    let pages = Listing::unsorted(PATH, &visit.query);
+    let (app, caller) = (&visit.app, visit.caller());
+    let mut found = service::list(app, caller, pages.after, one_more(SHOWN)).await?;
     let last = cut(&mut found, SHOWN).map(|one| one.id.clone());
     let names = names_of(visit, &found).await?;
     let rows: Result<Vec<Row>, ApiError> = found.iter().map(|one| row(&names, one)).collect();
     let view = Invitations {
         rows: rows?,
-        first: if after.is_empty() {
-            String::new()
-        } else {
-            PATH.to_owned()
-        },
-        next: last.map_or_else(String::new, |last| link(PATH, &[("after", &last)])),
+        first: pages.first(),
+        next: pages.next(last.as_deref()),
         may_invite: visit.may_globally(may::WriteUsers::NAME),
     };
     Ok(visit.show("admin_invitations.html", &view))

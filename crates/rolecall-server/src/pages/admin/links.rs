@@ -72,6 +72,11 @@ impl<'q> Listing<'q> {
         }
     }
 
+    /// Reads the query of a list that has one order and no filters.
+    pub(crate) fn unsorted(path: &'q str, query: &'q Submitted) -> Self {
+        Self::read(path, query, &[], &[])
+    }
+
     /// Returns the value of a filter.
     pub(crate) fn filter(&self, name: &str) -> &'q str {
         self.query.get(name)
@@ -164,6 +169,18 @@ mod tests {
         assert_eq!(list.first(), "/l?q=ann&sort=-created");
         assert_eq!(list.next(Some("y")), "/l?q=ann&sort=-created&after=y");
         assert_eq!(list.next(None), "");
+    }
+
+    #[test]
+    fn a_list_with_one_order_is_continued_by_its_place_alone() {
+        let query = Submitted::parse(b"after=x&sort=name&q=ann");
+        let list = Listing::unsorted("/l", &query);
+        assert_eq!(list.after, "x");
+        assert_eq!(list.first(), "/l");
+        assert_eq!(list.next(Some("a b")), "/l?after=a+b");
+        assert_eq!(list.next(None), "");
+        let first = Submitted::parse(b"");
+        assert_eq!(Listing::unsorted("/l", &first).first(), "");
     }
 
     #[test]

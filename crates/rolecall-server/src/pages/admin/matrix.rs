@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::response::Response;
-use rolecall::{PermissionName as _, Public};
+use rolecall::{PermissionName as _, Principal, Public};
 
 use super::{
     super::{answers::see_other, submitted::Submitted},
@@ -16,6 +16,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    app::App,
     authority::{caller::Caller, may},
     error::ApiError,
     heavy::Purpose,
@@ -56,12 +57,11 @@ async fn with_grid<T: Send + 'static>(
     visit: &Visit,
     work: impl FnOnce(&Grid) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    let (app, principal) = (visit.app.clone(), Arc::clone(&visit.principal));
-    let read = move || async move {
+    let read = async move |app: App, principal: Arc<Principal>| {
         let grid = cells::grid(&app, Caller::Token(&principal)).await?;
         Ok(work(&grid))
     };
-    visit.app.heavy().run_reading(Purpose::Plan, read).await
+    visit.in_turn(Purpose::Plan, read).await
 }
 
 fn matrix_of(grid: &Grid, query: &Submitted, may_edit: bool) -> Matrix {

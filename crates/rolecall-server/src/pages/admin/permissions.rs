@@ -7,7 +7,7 @@ use rolecall_core::{Permission, PermissionPattern, RoleRules};
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::{below, cut, link, one_more},
+    links::{Listing, below, cut, one_more},
     undo,
     views::permissions::{Form, Listed, PermissionPage, Permissions},
     visit::Visit,
@@ -30,9 +30,9 @@ pub(crate) async fn get_permissions(_: Public, visit: Visit) -> Response {
 }
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
-    let after = visit.query.get("after");
+    let pages = Listing::unsorted(PERMISSIONS, &visit.query);
     let (app, caller) = (&visit.app, visit.caller());
-    let mut found = permissions::list(app, caller, after, one_more(ON_PAGE)).await?;
+    let mut found = permissions::list(app, caller, pages.after, one_more(ON_PAGE)).await?;
     let last = cut(&mut found, ON_PAGE).map(|one| one.name.to_string());
     let listed = found.into_iter().map(|one| Listed {
         href: below(PERMISSIONS, one.name.as_str()),
@@ -41,12 +41,8 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
     });
     let view = Permissions {
         permissions: listed.collect(),
-        first: if after.is_empty() {
-            String::new()
-        } else {
-            PERMISSIONS.to_owned()
-        },
-        next: last.map_or_else(String::new, |last| link(PERMISSIONS, &[("after", &last)])),
+        first: pages.first(),
+        next: pages.next(last.as_deref()),
         may_edit: visit.may_globally(may::WriteRoles::NAME),
         form,
     };

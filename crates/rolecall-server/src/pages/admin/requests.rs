@@ -8,7 +8,7 @@ use super::{
     super::submitted::Submitted,
     assign::require_fresh_for,
     faults::Faults,
-    links::{cut, link, one_more},
+    links::{Listing, cut, link, one_more},
     names::{self, Names},
     views::requests::{Form, Request, Requests},
     visit::Visit,
@@ -38,9 +38,9 @@ pub(crate) async fn get_requests(_: Public, visit: Visit) -> Response {
 }
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
-    let (after, tenant) = (visit.query.get("after"), visit.tenant());
-    let (app, caller) = (&visit.app, visit.caller());
-    let mut found = requests::list(app, caller, after, tenant.as_ref(), one_more(ON_PAGE)).await?;
+    let (pages, tenant) = (Listing::unsorted(REQUESTS, &visit.query), visit.tenant());
+    let (app, caller, limit) = (&visit.app, visit.caller(), one_more(ON_PAGE));
+    let mut found = requests::list(app, caller, pages.after, tenant.as_ref(), limit).await?;
     let last = cut(&mut found, ON_PAGE).map(|one| one.id.clone());
     let names = names_of(visit, &found).await?;
     let shown: Vec<Request> = found
@@ -49,12 +49,8 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
         .collect();
     let view = Requests {
         requests: shown,
-        first: if after.is_empty() {
-            String::new()
-        } else {
-            REQUESTS.to_owned()
-        },
-        next: last.map_or_else(String::new, |last| link(REQUESTS, &[("after", &last)])),
+        first: pages.first(),
+        next: pages.next(last.as_deref()),
         may_ask: visit.may(may::WriteAssignments::NAME),
         form,
     };

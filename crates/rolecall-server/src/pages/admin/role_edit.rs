@@ -31,7 +31,7 @@ use crate::{
 /// The fields of the form.
 const FIELDS: [&str; 5] = ["description", "approval", "by_name", "acr", "seen"];
 
-/// What became of a change.
+/// The outcome of a change.
 enum Outcome {
     /// It is saved: the page to go to, and the address that undoes it.
     Saved(String, Option<String>),

@@ -23,6 +23,7 @@ use crate::{
     authority::{assurance::acr_of, caller::Caller},
     error::ApiError,
     factors::service as factors,
+    heavy::Purpose,
     login::{
         account, acting,
         browser::store::BrowserSession,
@@ -70,6 +71,21 @@ impl Visit {
     /// Returns the tenant in which the caller acts.
     pub(crate) fn tenant(&self) -> Option<TenantName> {
         self.principal.tenant().and_then(|name| name.parse().ok())
+    }
+
+    /// Runs `work`, which reads the database for the caller, in a turn: on a thread of its own, a few at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and [`ApiError::Busy`] after the deadline.
+    pub(super) async fn in_turn<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        work: impl AsyncFnOnce(App, Arc<Principal>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (app, principal) = (self.app.clone(), Arc::clone(&self.principal));
+        let work = move || work(app, principal);
+        self.app.heavy().run_reading(purpose, work).await
     }
 
     /// Returns the name of the language of the page.
