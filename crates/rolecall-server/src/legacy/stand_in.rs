@@ -21,7 +21,7 @@ use crate::{
     tokens::{
         effective::joined,
         grant::grant,
-        holder::{Beyond, TokenSubject},
+        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
     },
 };
 
@@ -74,6 +74,7 @@ pub(super) async fn for_claims(
         tenant: None,
         own_audience: false,
         ceiling: None,
+        beside: &NOTHING_BESIDE,
         now,
     };
     let Ok(granted) = grant(&holder, None) else {

@@ -22,7 +22,7 @@ use crate::{
         error::TokenError,
         fitting::{self, Wish},
         grant::{check_active, grant},
-        holder::{Beyond, TokenSubject},
+        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
     },
 };
 
@@ -69,8 +69,7 @@ async fn token(
     let policy = subject.policy(app.policy(), &mut conn).await?;
     let acr = acr_of(&session.amr);
     let reach = assurance::reach(&policy, &mut conn, &subject, acr).await?;
-    let mut assigned = subject.assigned.clone();
-    first_in_turn(&mut assigned, &policy);
+    let (own, assigned) = own_first(&subject.assigned, &policy);
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
@@ -79,6 +78,7 @@ async fn token(
         tenant,
         own_audience: true,
         ceiling: None,
+        beside: &NOTHING_BESIDE,
         now,
     };
     let made = issue(app, &mut conn, session, &subject, &holder).await;
@@ -86,8 +86,6 @@ async fn token(
         return made.map(Some);
     }
     // what is active in another application must not close the pages
-    let mut own = assigned.clone();
-    own.retain(|one| is_own(&policy, &one.role));
     let holder = TokenSubject {
         assigned: &own,
         ..holder
@@ -97,14 +95,16 @@ async fn token(
         .map(Some)
 }
 
-/// Puts the roles that give something of rolecall itself before all others, so that the others are left out where a
-/// constraint or the length of the token does not allow all.
-fn first_in_turn(assigned: &mut [Assigned], policy: &Policy) {
-    for one in assigned {
-        if is_own(policy, &one.role) {
-            one.since = Timestamp::from_seconds(0);
-        }
+/// Returns the assignments that give something of rolecall itself, and all of them in such an order that the others are left
+/// out where a constraint or the length of the token does not allow all.
+fn own_first(assigned: &[Assigned], policy: &Policy) -> (Vec<Assigned>, Vec<Assigned>) {
+    let assigned = assigned.iter().cloned();
+    let (mut own, others): (Vec<_>, Vec<_>) = assigned.partition(|one| is_own(policy, &one.role));
+    for one in &mut own {
+        one.since = Timestamp::from_seconds(0);
     }
+    let all = [own.clone(), others].concat();
+    (own, all)
 }
 
 /// Makes the token, unless its roles cannot be active together or beside those of other sessions.

@@ -149,6 +149,7 @@ async fn redeem(
     if !consents::is_allowed(conn, admission.client(), asked, &subject.id).await? {
         return Err(OAuthError::InvalidCode);
     }
+    let beside = active::beside(conn, &policy, (&subject.id, tenant), now).await?;
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
@@ -157,6 +158,7 @@ async fn redeem(
         tenant,
         own_audience: admission.carries_own() && asked.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
+        beside: &beside,
         now,
     };
     let scope = asked.asked();

@@ -189,6 +189,7 @@ async fn log_in(
         return Err(OAuthError::SecondFactorRequired);
     }
     let reach = assurance::reach(&policy, conn, &subject, Acr::Aal1).await?;
+    let beside = active::beside(conn, &policy, (&proven.id, tenant), now).await?;
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
@@ -197,6 +198,7 @@ async fn log_in(
         tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
+        beside: &beside,
         now,
     };
     let granted = Wish::Grant(request.scope.as_ref()).grant(&holder)?;

@@ -220,6 +220,7 @@ async fn continue_session(
     let admitted = admission.as_ref();
     let amr = session.amr.as_deref().unwrap_or(BY_PASSWORD);
     let reach = assurance::reach(&policy, conn, &subject, acr_of(amr)).await?;
+    let beside = active::beside(conn, &policy, (&subject.id, session.tenant.as_ref()), now).await?;
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
@@ -229,6 +230,7 @@ async fn continue_session(
         own_audience: admitted.is_none_or(Admission::carries_own)
             && audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
+        beside: &beside,
         now,
     };
     let opened = opened(session)?;

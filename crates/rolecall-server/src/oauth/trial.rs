@@ -141,6 +141,7 @@ async fn issue(
     let admission = client.admit_now(conn, by, user, tenant, now).await;
     let admission = admission.map_err(refused)?.ok_or(OAuthError::NotAdmitted)?;
     let reach = assurance::reach(&policy, conn, &subject, by.1).await?;
+    let beside = active::beside(conn, &policy, (&subject.id, tenant), now).await?;
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
@@ -149,6 +150,7 @@ async fn issue(
         tenant,
         own_audience: admission.carries_own() && asked.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
+        beside: &beside,
         now,
     };
     let scope = asked.asked();

@@ -23,7 +23,7 @@ use crate::{
     tokens::{
         error::TokenError,
         grant::{SessionScope, regrant},
-        holder::{Beyond, Grant, TokenSubject},
+        holder::{Beyond, Grant, NOTHING_BESIDE, TokenSubject},
         requested::RequestedScope,
     },
 };
@@ -33,6 +33,22 @@ use crate::{
 pub(crate) struct Active {
     pub(crate) roles: BTreeSet<RoleName>,
     pub(crate) tenant: Option<TenantName>,
+}
+
+/// Returns the roles that living tokens of the user have active, as far as constraints count them together with a token for
+/// `tenant`. Nothing is read where no constraint does.
+pub(crate) async fn beside(
+    conn: &mut Conn,
+    policy: &Policy,
+    (user, tenant): (&str, Option<&TenantName>),
+    now: Timestamp,
+) -> Result<BTreeSet<RoleName>, StoreError> {
+    let mut constraints = policy.constraints();
+    if !constraints.any(|(_, one)| one.per == ConstraintScope::Subject) {
+        return Ok(BTreeSet::new());
+    }
+    let others = active_store::find(conn, user, tenant, now).await?;
+    Ok(others.into_iter().collect())
 }
 
 /// Refuses what the living tokens of the user do not leave room for, under the constraints that count them together;
@@ -179,6 +195,7 @@ pub(crate) async fn active_roles(
             own_audience: kind.audience == app.settings().issuer
                 && (*is_first_party || !kind.by_browser),
             ceiling: ceiling.as_ref(),
+            beside: &NOTHING_BESIDE,
             now,
         };
         let Ok(granted) = regrant(&holder, &opened(&session)?, None) else {

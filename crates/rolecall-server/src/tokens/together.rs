@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::{Constraint, ConstraintKind, Permission, PermissionPattern, Policy, RoleName};
+use rolecall_core::{
+    Constraint, ConstraintKind, ConstraintScope, Permission, PermissionPattern, Policy, RoleName,
+};
 
 use super::{effective::EffectiveScope, holder::TokenSubject, requested::RequestedScope};
 use crate::authority::subject::Assigned;
@@ -17,6 +19,9 @@ pub(super) struct Together<'p> {
     listing: BTreeMap<&'p RoleName, Vec<usize>>,
     /// The number of roles for which each constraint has room, beside those that are active.
     rooms: Vec<u32>,
+    /// The roles that other tokens have active, and the constraints that have counted them.
+    beside: BTreeSet<&'p RoleName>,
+    counts_beside: Vec<bool>,
     active: BTreeSet<&'p RoleName>,
     is_broken: bool,
     /// What the assignments give, if the ceiling of the client hides the names of roles.
@@ -42,22 +47,43 @@ impl<'p> Together<'p> {
     /// Counts none yet; `None` if there is no dynamic constraint.
     pub(super) fn none(policy: &'p Policy, hides_roles: bool) -> Option<Self> {
         let mut listing: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
-        let mut rooms = Vec::new();
+        let (mut rooms, mut counts_beside) = (Vec::new(), Vec::new());
         let is_dynamic = |one: &Constraint| one.kind == ConstraintKind::Dynamic;
         for (_, constraint) in policy.constraints().filter(|(_, one)| is_dynamic(one)) {
             for role in &constraint.roles {
                 listing.entry(role).or_default().push(rooms.len());
             }
             rooms.push(constraint.at_most);
+            counts_beside.push(constraint.per == ConstraintScope::Subject);
         }
         (!rooms.is_empty()).then(|| Self {
             policy,
             listing,
             rooms,
+            beside: BTreeSet::new(),
+            counts_beside,
             active: BTreeSet::new(),
             is_broken: false,
             hidden: hides_roles.then(Hidden::default),
         })
+    }
+
+    /// Counts the roles that other tokens of the subject have active, under the constraints that count these together.
+    fn beside(mut self, roles: &BTreeSet<RoleName>) -> Self {
+        self.beside = self.listed(roles).held;
+        for role in &self.beside {
+            for constraint in self.listing.get(role).into_iter().flatten() {
+                let counts = self
+                    .counts_beside
+                    .get(*constraint)
+                    .is_some_and(|counts| *counts);
+                if let Some(room) = self.rooms.get_mut(*constraint).filter(|_| counts) {
+                    // others that have too many already have to end, and nothing is added to them
+                    *room = room.saturating_sub(1);
+                }
+            }
+        }
+        self
     }
 
     /// Returns the roles of dynamic constraints among `roles`.
@@ -91,8 +117,9 @@ impl<'p> Together<'p> {
     pub(super) fn add(&mut self, addition: Addition<'p>) {
         for role in self.new_roles(&addition) {
             self.active.insert(role);
-            for constraint in self.listing.get(role).into_iter().flatten() {
-                let Some(room) = self.rooms.get_mut(*constraint) else {
+            let constraints: Vec<usize> = self.constraints_of(role).collect();
+            for constraint in constraints {
+                let Some(room) = self.rooms.get_mut(constraint) else {
                     continue;
                 };
                 match room.checked_sub(1) {
@@ -109,8 +136,17 @@ impl<'p> Together<'p> {
         }
     }
 
+    /// Returns the constraints that count a role and have not counted it in other tokens.
     fn constraints_of(&self, role: &RoleName) -> impl Iterator<Item = usize> {
-        self.listing.get(role).into_iter().flatten().copied()
+        let is_beside = self.beside.contains(role);
+        let all = self.listing.get(role).into_iter().flatten().copied();
+        all.filter(move |constraint| {
+            !is_beside
+                || !self
+                    .counts_beside
+                    .get(*constraint)
+                    .is_some_and(|counts| *counts)
+        })
     }
 
     /// Returns the roles that `addition` makes active.
@@ -157,7 +193,7 @@ impl<'a> Additions<'a> {
     ) -> Option<(Self, Together<'a>)> {
         let ceiling = holder.ceiling;
         let hides_roles = ceiling.is_some_and(RequestedScope::hides_roles);
-        let together = Together::none(holder.policy, hides_roles)?;
+        let together = Together::none(holder.policy, hides_roles)?.beside(holder.beside);
         let additions = Self {
             leading: holder.policy.seniors_of(together.listing.keys().copied()),
             scopes: scopes.to_vec(),

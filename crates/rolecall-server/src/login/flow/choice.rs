@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rolecall_core::{Acr, RoleName, TenantName, Timestamp};
+use rolecall_core::{Acr, Policy, RoleName, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{request::AuthorizationRequest, tenant_store};
@@ -22,7 +22,7 @@ use crate::{
     tokens::{
         choice::{OpenChoice, nameable_roles, open_choice},
         error::TokenError,
-        holder::{Beyond, TokenSubject},
+        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
         requested::RequestedScope,
     },
 };
@@ -157,6 +157,11 @@ impl Bounds {
         }))
     }
 
+    /// The whole policy.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Returns the user as the holder of tokens within these bounds.
     pub(super) fn holder<'a>(
         &'a self,
@@ -174,6 +179,7 @@ impl Bounds {
             tenant: request.tenant.as_ref(),
             own_audience: is_own(app, client, request),
             ceiling: self.ceiling.as_ref(),
+            beside: &NOTHING_BESIDE,
             now,
         }
     }

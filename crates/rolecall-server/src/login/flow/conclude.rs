@@ -41,6 +41,7 @@ use crate::{
     tokens::{
         error::TokenError,
         grant::{check_active, grant},
+        holder::TokenSubject,
     },
 };
 
@@ -204,9 +205,8 @@ fn conclude_in<'a>(
     })
 }
 
-/// Writes the session of the browser with a new secret, and the language of its user, and returns the secret. Without a new
-/// proof the secret is renewed only by whoever has the newest one: two tabs that ask at once would sign each other out
-/// otherwise.
+/// Writes the session of the browser with a new secret and the language of its user, and returns the secret. Without a new
+/// proof, only a request with the newest secret renews it: otherwise two tabs that ask at once would sign each other out.
 async fn write_session(
     app: &App,
     conn: &mut Conn,
@@ -306,7 +306,12 @@ async fn check_scope(
         ));
     };
     let asked = request.asked();
-    let holder = bounds.holder(app, client, request, subject, now);
+    let tenant = request.tenant.as_ref();
+    let beside = active::beside(conn, bounds.policy(), (&subject.id, tenant), now).await?;
+    let holder = TokenSubject {
+        beside: &beside,
+        ..bounds.holder(app, client, request, subject, now)
+    };
     let granted = grant(&holder, asked.as_ref());
     let checked = granted.and_then(|granted| check_active(&holder, &granted).map(|()| granted));
     let checked = match checked {

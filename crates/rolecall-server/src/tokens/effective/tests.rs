@@ -33,6 +33,7 @@ fn subject<'a>(
         tenant: None,
         own_audience: true,
         ceiling: None,
+        beside: &crate::tokens::holder::NOTHING_BESIDE,
         now: NOW,
     }
 }

@@ -4,7 +4,7 @@ use rolecall_core::{
 };
 
 use super::*;
-use crate::tokens::effective::EffectiveScope;
+use crate::tokens::{effective::EffectiveScope, holder::NOTHING_BESIDE};
 
 /// The same choices, by deriving all that a token would have active anew for each set of assignments.
 mod model {
@@ -87,7 +87,15 @@ mod model {
             held = held.narrow(holder.policy, scope);
         }
         let active = held.active_roles(holder.policy);
+        let has_no_room = |one: &Constraint| {
+            let beside = one.roles.intersection(holder.beside).count();
+            let new = one.roles.intersection(&active);
+            let new = new.filter(|role| !holder.beside.contains(*role)).count();
+            new > usize::try_from(one.at_most).unwrap().saturating_sub(beside)
+        };
+        let mut counting = holder.policy.constraints();
         holder.policy.dynamic_breach(&active).is_some()
+            || counting.any(|(_, one)| one.per == ConstraintScope::Subject && has_no_room(one))
     }
 
     fn gives_named(holder: &TokenSubject<'_>, asked: &Asked<'_>, one: &Assigned) -> bool {
@@ -125,7 +133,8 @@ struct Rules {
     grants: std::collections::BTreeSet<(usize, usize)>,
     wildcard: Option<usize>,
     edges: std::collections::BTreeSet<(usize, usize)>,
-    apart: Vec<(Numbers, usize)>,
+    /// Roles that exclude each other, how many of them may be active, and whether all tokens count.
+    apart: Vec<(Numbers, usize, bool)>,
 }
 
 fn role(number: usize) -> RoleName {
@@ -150,12 +159,16 @@ impl Rules {
         for (senior, junior) in self.edges.iter().filter(|(from, to)| from < to) {
             rules.inherit(role(*senior), role(*junior));
         }
-        for (number, (roles, at_most)) in self.apart.iter().enumerate() {
+        for (number, (roles, at_most, is_per_subject)) in self.apart.iter().enumerate() {
             let constraint = Constraint {
                 kind: ConstraintKind::Dynamic,
                 roles: roles.iter().map(|number| role(*number)).collect(),
                 at_most: u32::try_from((*at_most).min(roles.len() - 1)).unwrap(),
-                per: ConstraintScope::Session,
+                per: if *is_per_subject {
+                    ConstraintScope::Subject
+                } else {
+                    ConstraintScope::Session
+                },
             };
             rules.constraint(format!("c{number}").parse().unwrap(), constraint);
         }
@@ -165,7 +178,11 @@ impl Rules {
 
 fn rules() -> impl Strategy<Value = Rules> {
     let pairs = |most: usize, count| prop::collection::btree_set((0..ROLES.len(), 0..most), count);
-    let apart = (prop::collection::btree_set(0..ROLES.len(), 2..4), 1usize..3);
+    let apart = (
+        prop::collection::btree_set(0..ROLES.len(), 2..4),
+        1usize..3,
+        any::<bool>(),
+    );
     (
         pairs(PERMISSIONS.len(), 0..9),
         prop::option::of(0..ROLES.len()),
@@ -221,8 +238,10 @@ proptest! {
         ceiling in prop::option::of(scope()),
         scopes in prop::collection::vec(scope(), 0..3),
         own_audience in any::<bool>(),
+        beside in prop::collection::btree_set(0..ROLES.len(), 0..3),
     ) {
         let policy = rules.policy();
+        let beside: BTreeSet<RoleName> = beside.into_iter().map(role).collect();
         let assigned = assigned(&given);
         let tenant: TenantName = "acme".parse().unwrap();
         let ceiling = ceiling.as_ref().and_then(requested);
@@ -236,6 +255,7 @@ proptest! {
             tenant: Some(&tenant),
             own_audience,
             ceiling: ceiling.as_ref(),
+            beside: &beside,
             now: NOW,
         };
         prop_assert_eq!(lasting_enough(&holder, &asked), model::lasting_enough(&holder, &asked));
@@ -277,6 +297,7 @@ fn y193_of_many_pairs_one_of_each_is_chosen() {
         tenant: None,
         own_audience: false,
         ceiling: None,
+        beside: &NOTHING_BESIDE,
         now: NOW,
     };
     let chosen = compatible(&holder, &Asked::of(std::iter::empty()));

@@ -18,6 +18,8 @@ on_both![
     y191_a_role_of_a_token_that_ended_does_not_count,
     y191_a_token_that_was_never_counted_ends_with_a_new_constraint,
     y191_a_token_of_a_role_that_comes_to_inherit_one_that_counts_ends,
+    y525_an_assignment_blocks_no_login_and_no_refresh_beside_another_token,
+    y525_what_was_asked_for_is_never_left_out_in_silence,
 ];
 
 /// The lifetime of an access token.
@@ -185,8 +187,9 @@ async fn y191_an_earlier_token_of_the_same_session_counts(app: TestApp) {
         .refresh_with_scope(&clerk.refresh, "role:approver")
         .await;
     assert_eq!(roles_of(&approve), json!(["approver"]));
-    // and its next default refresh would pay beside that
-    expect_choice(&app.refresh(&TokenPair::of(&approve).refresh).await);
+    // its next default refresh goes on with that, and does not pay
+    let on = app.refresh(&TokenPair::of(&approve).refresh).await;
+    assert_eq!(roles_of(&on), json!(["approver", "clerk"]));
 }
 
 async fn y191_what_a_token_carries_counts_and_not_what_its_session_would_get(app: TestApp) {
@@ -289,4 +292,42 @@ async fn y191_a_token_of_a_role_that_comes_to_inherit_one_that_counts_ends(app: 
     app.inherit("boss", "payer").await;
     app.get("/api/me", &boss).await.ended_token();
     app.get("/api/me", &clerk).await.is(200);
+}
+
+async fn y525_an_assignment_blocks_no_login_and_no_refresh_beside_another_token(app: TestApp) {
+    create_payments_per_subject(&app).await;
+    let alice = create_payer(&app, "alice").await;
+    let expected = json!(["clerk", "payer"]);
+    let pay = app.open_session("alice").await;
+    assert_eq!(claims(&pay.access)["roles"], expected);
+    // somebody assigns the role again, so that the other one has the first turn from now on
+    app.pass_time(Duration::from_secs(1));
+    assign(&app, &alice, "payer", "", json!({ "reason": "again" }))
+        .await
+        .no_content();
+    let beside = app.open_session("alice").await;
+    assert_eq!(claims(&beside.access)["roles"], expected);
+    assert_eq!(roles_of(&app.refresh(&pay.refresh).await), expected);
+    // a token for a tenant counts with those for none
+    app.assign_in(&alice, "approver", "acme").await;
+    let there = app.try_log_in_to("alice", "acme", None).await;
+    assert_eq!(roles_of(&there), expected);
+    // once nothing is active any more, the order decides
+    app.pass_time(LIFETIME);
+    let later = app.open_session("alice").await;
+    assert_eq!(claims(&later.access)["roles"], json!(["approver", "clerk"]));
+}
+
+async fn y525_what_was_asked_for_is_never_left_out_in_silence(app: TestApp) {
+    create_payments_per_subject(&app).await;
+    create_payer(&app, "alice").await;
+    app.log_in_with_scope("alice", "role:approver").await;
+    let beside = app.open_session("alice").await;
+    assert_eq!(
+        claims(&beside.access)["roles"],
+        json!(["approver", "clerk"])
+    );
+    for scope in ["role:payer", "role:payer role:clerk"] {
+        expect_choice(&app.try_log_in_with_scope("alice", scope).await);
+    }
 }
