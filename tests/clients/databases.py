@@ -73,11 +73,13 @@ def administered(database, folder, **settings):
     """A server with the administrator `admin`: `rolecall dev` on SQLite, and `serve` on PostgreSQL."""
     if database == "sqlite":
         with programs.dev(**settings) as server:
+            server.database = database
             yield server
         return
     with Postgres(folder) as postgres, \
             programs.serve(ROLECALL_REGISTRATION__MODE="open", **node_settings(postgres.url()), **settings) as server:
         server.add_user("admin", "rolecall.admin", password=programs.PASSWORD)
+        server.database = database
         yield server
 
 

@@ -1,6 +1,5 @@
 """The pages for administrators in a real browser: with and without scripts, on a telephone, in the dark, for everybody."""
 
-import base64
 import datetime
 
 import pytest
@@ -10,13 +9,10 @@ from selenium.webdriver.common.by import By
 import api
 import browsers
 import databases
+import looks
 import programs
-from browsers import fill, press, violations
+from browsers import fill, press
 
-LOOKS = {
-    "light-1280": {}, "dark-1280": {"dark": True},
-    "light-390": {"width": 390}, "dark-390": {"width": 390, "dark": True}, "light-360": {"width": 360},
-}
 HOSTILE = "\"'><script>document.title = 'broken'</script>&"
 
 
@@ -216,19 +212,15 @@ def pages(furnished):
     }
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_pages_are_for_everybody(browser, server, furnished, axe, look):
+def test_pages_are_for_everybody(browser, server, furnished, axe):
     folder = programs.OUTPUT / "admin"
     folder.mkdir(parents=True, exist_ok=True)
     sign_in(browser, server.url)
-    browsers.set_look(browser, **LOOKS[look])
+    found = {}
     for name, path in pages(furnished).items():
         browser.get(f"{server.url}{path}")
-        width = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
-        assert width[0] <= width[1], (name, width)
-        shot = browsers.command(browser, "Page.captureScreenshot", captureBeyondViewport=True)
-        (folder / f"{name}-{look}.png").write_bytes(base64.b64decode(shot["data"]))
-        assert violations(browser, axe) == [], (name, look)
+        found |= looks.problems(browser, axe, server, name, folder)
+    assert found == {}
 
 
 def test_no_page_with_its_files_is_large(browser, server, furnished):

@@ -1,6 +1,5 @@
 """The pages of clients and resources for administrators in a real browser."""
 
-import base64
 import json
 
 import pytest
@@ -10,13 +9,9 @@ from selenium.webdriver.common.by import By
 import api
 import browsers
 import databases
+import looks
 import programs
-from browsers import fill, press, violations
-
-LOOKS = {
-    "light-1280": {}, "dark-1280": {"dark": True},
-    "light-390": {"width": 390}, "dark-390": {"width": 390, "dark": True}, "light-360": {"width": 360},
-}
+from browsers import fill, press
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
@@ -190,9 +185,7 @@ def shots():
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-@pytest.mark.parametrize("look", LOOKS)
-def test_each_page_is_for_everybody(browser, server, bare, axe, shots, look, language):
-    browsers.set_look(browser, **LOOKS[look])
+def test_each_page_is_for_everybody(browser, server, bare, axe, shots, language):
     browsers.command(browser, "Network.enable")
     browsers.command(browser, "Network.setExtraHTTPHeaders", headers={})
     made = bare.post("/api/clients", json={
@@ -225,25 +218,14 @@ def test_each_page_is_for_everybody(browser, server, bare, axe, shots, look, lan
     }
     found = {}
 
-    def look_at(name):
-        assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
-        if wrong := violations(browser, axe):
-            found[name] = wrong
-        wide = browser.execute_script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        if wide:
-            found[f"{name} is too wide"] = browser.current_url
-        if language == "en" or look == "light-390":
-            shot = browsers.command(browser, "Page.captureScreenshot", captureBeyondViewport=True)
-            (shots / f"{name}-{look}-{language}.png").write_bytes(base64.b64decode(shot["data"]))
-
     for name, path in pages.items():
         browser.get(f"{server.url}{path}")
-        look_at(name)
+        found |= looks.problems(browser, axe, server, name, shots, language)
     browser.get(f"{server.url}/admin/clients/{made}/secret")
     button = browser.find_element(By.CSS_SELECTOR, 'button[value="new"]')
     button.click()
     browsers.wait_for_next_page(browser, button)
-    look_at("new-secret")
+    found |= looks.problems(browser, axe, server, "new-secret", shots, language)
     browsers.command(browser, "Network.setExtraHTTPHeaders", headers={})
     assert found == {}
     assert_no_violation_of_the_policy(browser)
