@@ -25,6 +25,8 @@ enum Pool {
 }
 
 const TEMPLATE: &str = "rolecall_template";
+/// The beginning of the names of databases for one test.
+const PREFIX: &str = "test_";
 
 impl Database {
     /// A file in a temporary folder.
@@ -59,7 +61,7 @@ impl Database {
                 store.unwrap().close().await;
             })
             .await;
-        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{PREFIX}{}", NEXT.fetch_add(1, Ordering::Relaxed));
         run(
             &admin,
             &format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"),
@@ -176,6 +178,29 @@ impl Database {
             Pool::Sqlite(pool) => sqlx::query(sql).execute(pool).await.map(drop),
             Pool::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop),
         }
+    }
+}
+
+impl Drop for Database {
+    /// Deletes a PostgreSQL database: thousands of them would fill the disk, or the memory.
+    fn drop(&mut self) {
+        let Pool::Postgres(pool) = &self.pool else {
+            return;
+        };
+        let options = pool.connect_options();
+        let name = options.get_database().unwrap_or_default();
+        let Some(admin) = postgres::url("postgres").filter(|_| name.starts_with(PREFIX)) else {
+            return;
+        };
+        // connections of nodes that still stop are closed
+        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        // the runtime of the test ends with it
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(run(&admin, &sql));
+        });
     }
 }
 
