@@ -10,7 +10,7 @@ use crate::{
     accounts::me_service,
     clients::store::GrantType,
     error::ApiError,
-    http::ClientAddress,
+    http::{Agent, ClientAddress},
     login::{known::Origin, password::Typed},
     oauth::{
         client_auth::RequestingClient,
@@ -258,6 +258,7 @@ impl Embedded {
             origin: Origin {
                 address: typed.address.as_str(),
                 device: typed.device,
+                agent: Agent::default(),
             },
             wants_refresh: typed.wants_refresh,
         };
@@ -297,6 +298,7 @@ impl Embedded {
             origin: Origin {
                 address: typed.address.as_str(),
                 device: typed.device,
+                agent: Agent::default(),
             },
         };
         let changed = me_service::change_forced(self.app(), &proof, new_password, "").await;
@@ -324,6 +326,7 @@ impl Embedded {
             origin: Origin {
                 address: address.as_str(),
                 device: None,
+                agent: Agent::default(),
             },
         };
         let issued = refresh::by_token(app, &request).await?;

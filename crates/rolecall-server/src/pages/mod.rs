@@ -4,6 +4,7 @@ mod accepted;
 pub(crate) mod account;
 pub(crate) mod address;
 pub(crate) mod admin;
+mod agents;
 mod answers;
 mod assets;
 mod brand;
