@@ -40,14 +40,14 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
 fn enrolment(flow: &str, factor: &str, error: &str) -> Value {
     context! {
         flow => flow, factor => factor, passkey => flow, username => TEXT, error => error, seconds => 3, secret => TEXT, uri => TEXT,
-        qr_size => 33, qr_path => TEXT,
+        qr_size => 33, qr_path => TEXT, name => flow, prefers_passkey => error == "wrong-passkey",
     }
 }
 
 fn only_a_passkey() -> Value {
     context! {
         flow => TEXT, factor => "", passkey => TEXT, username => TEXT, error => "wrong-passkey", seconds => 3, secret => "", uri => "",
-        qr_size => 1, qr_path => "",
+        qr_size => 1, qr_path => "", name => TEXT, prefers_passkey => true,
     }
 }
 

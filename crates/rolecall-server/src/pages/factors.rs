@@ -29,6 +29,7 @@ use crate::{
         passkeys::relying_party,
         service::{self, OwnFactors},
         store::FactorKind,
+        wished::Wished,
     },
     login::{
         browser::store::BrowserSession,
@@ -91,7 +92,10 @@ pub(crate) async fn post_add(
                 &entered,
             )
         }
-        Err(error) => refused(&app, &browser, &session, error).await,
+        Err(error) => {
+            let wished = Wished::new(false, form.get("name"));
+            refused_to_add(&app, &browser, &session, error, wished).await
+        }
     }
 }
 
@@ -222,8 +226,8 @@ pub(super) async fn refused(
     let mut entered = Entered::default();
     match error {
         ApiError::StepUp { acr, max_age } => {
-            let back = format!("{PATH}?notice={SIGNED_IN_AGAIN}");
-            return sign_in_again(app, browser, session, &back, (acr, max_age)).await;
+            let request = fresh_sign_in(session, &back(), (acr, max_age));
+            return begin(app, browser, request).await;
         }
         ApiError::TooMany { retry_after } => entered.wait(retry_after),
         ApiError::Invalid(_) | ApiError::Rule { .. } | ApiError::Forbidden(_) => {
@@ -236,22 +240,52 @@ pub(super) async fn refused(
     show(app, browser, session, &entered).await
 }
 
+/// The same where a factor was to be added. A sign-in that has to add one itself begins with it.
+pub(super) async fn refused_to_add(
+    app: &App,
+    browser: &Browser,
+    session: &BrowserSession,
+    error: ApiError,
+    wished: Wished,
+) -> Response {
+    let ApiError::StepUp { acr, max_age } = error else {
+        return refused(app, browser, session, error).await;
+    };
+    let request = AuthorizationRequest {
+        wished_factor: Some(wished),
+        ..fresh_sign_in(session, &back(), (acr, max_age))
+    };
+    begin(app, browser, request).await
+}
+
+/// Returns the way back to the page after a sign-in.
+fn back() -> String {
+    format!("{PATH}?notice={SIGNED_IN_AGAIN}")
+}
+
 /// Leads through the sign-in that a change asks for, and then to `back`.
 pub(super) async fn sign_in_again(
     app: &App,
     browser: &Browser,
     session: &BrowserSession,
     back: &str,
-    (acr, max_age): (Option<Acr>, Duration),
+    asked: (Option<Acr>, Duration),
 ) -> Response {
-    let request = AuthorizationRequest {
+    begin(app, browser, fresh_sign_in(session, back, asked)).await
+}
+
+fn fresh_sign_in(
+    session: &BrowserSession,
+    back: &str,
+    (acr, max_age): (Option<Acr>, Duration),
+) -> AuthorizationRequest {
+    AuthorizationRequest {
         max_age: i64::try_from(max_age.as_secs()).ok(),
         essential_acr: acr,
         subject: Some(session.subject_id.clone()),
         login_hint: Some(session.username.clone()),
         ..AuthorizationRequest::own(back)
-    };
-    begin(app, browser, request).await
+    }
 }
 
 async fn begin(app: &App, browser: &Browser, request: AuthorizationRequest) -> Response {
@@ -322,6 +356,7 @@ fn enrolment_form(
         factor => id,
         error => entered.error.unwrap_or_default(),
         seconds => entered.seconds,
+        ..enrolment_page::wish(None),
         ..values
     };
     own_page(app, browser, "enrol.html", entered.status, values)

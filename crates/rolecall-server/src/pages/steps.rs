@@ -204,12 +204,10 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
         Step::Enrol {
             username,
             secret,
+            wished,
             passkey,
         } => {
-            let values = match secret {
-                Some(secret) => enrolment::values(app, username, secret),
-                None => enrolment::without_application(username),
-            };
+            let values = enrolment::in_flow(app, username, secret.as_ref(), wished.as_ref());
             let values = context! { flow, error, seconds => entered.seconds, ..values };
             ("enrol.html", context! { passkey, factor => "", ..values })
         }
