@@ -61,14 +61,14 @@ fn factors() -> Vec<Value> {
     ];
     let errors = ERRORS.map(|error| {
         context! {
-            username => TEXT, factors => some.clone(), devices => devices.clone(), codes_left => 9, may_add => true, may_add_passkey => true, error => error, problem => "",
+            username => TEXT, factors => some.clone(), devices => devices.clone(), codes_left => 9, new_name => TEXT, new_passkey_name => TEXT, may_add => true, may_add_passkey => true, error => error, problem => "",
             notice => "signed-in-again", seconds => 3,
         }
     });
     with_empty(
         errors,
         context! {
-            username => "alice", factors => Vec::<Value>::new(), devices => Vec::<Value>::new(), codes_left => 0, may_add => false, may_add_passkey => false, error => "",
+            username => "alice", factors => Vec::<Value>::new(), devices => Vec::<Value>::new(), codes_left => 0, new_name => "", new_passkey_name => "", may_add => false, may_add_passkey => false, error => "",
             problem => TEXT, notice => "", seconds => 0,
         },
     )

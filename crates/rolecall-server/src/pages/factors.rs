@@ -18,6 +18,7 @@ use super::{
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
+    wished,
 };
 use crate::{
     app::App,
@@ -60,6 +61,7 @@ pub(crate) async fn get_factors(
     let query = Submitted::parse(query.as_deref().unwrap_or_default().as_bytes());
     let entered = Entered {
         notice: (query.get("notice") == SIGNED_IN_AGAIN).then_some(SIGNED_IN_AGAIN),
+        wished: wished::read(&query),
         ..Entered::default()
     };
     show(&app, &browser, &session, &entered).await
@@ -240,7 +242,8 @@ pub(super) async fn refused(
     show(app, browser, session, &entered).await
 }
 
-/// The same where a factor was to be added. A sign-in that has to add one itself begins with it.
+/// The same where a factor was to be added. A sign-in that has to add one itself begins with it, and so does the page after
+/// any other.
 pub(super) async fn refused_to_add(
     app: &App,
     browser: &Browser,
@@ -251,9 +254,10 @@ pub(super) async fn refused_to_add(
     let ApiError::StepUp { acr, max_age } = error else {
         return refused(app, browser, session, error).await;
     };
+    let back = format!("{}&{}", back(), wished::query(&wished));
     let request = AuthorizationRequest {
         wished_factor: Some(wished),
-        ..fresh_sign_in(session, &back(), (acr, max_age))
+        ..fresh_sign_in(session, &back, (acr, max_age))
     };
     begin(app, browser, request).await
 }
@@ -310,6 +314,7 @@ pub(super) async fn show(
         Ok(factors) => factors,
         Err(error) => return failed(app, browser.language(app, None), error),
     };
+    let [new_name, new_passkey_name] = wished::names(entered.wished.as_ref(), &factors);
     let factors = factors.iter().map(|factor| {
         context! {
             id => factor.id.as_str(),
@@ -332,6 +337,8 @@ pub(super) async fn show(
         devices => devices.collect::<Vec<Value>>(),
         factors => factors.collect::<Vec<Value>>(),
         codes_left => codes_left,
+        new_name => new_name,
+        new_passkey_name => new_passkey_name,
         may_add => app.settings().factors.mfa != Mfa::Off,
         may_add_passkey => app.settings().factors.mfa != Mfa::Off && relying_party(app).is_ok(),
         error => entered.error.unwrap_or_default(),

@@ -42,6 +42,7 @@ mod submitted;
 mod templates;
 mod trial;
 pub(crate) mod verify;
+mod wished;
 
 use rolecall::RouteAccess;
 
