@@ -90,7 +90,8 @@ impl Agent {
         }
     }
 
-    fn named_in(header: &str) -> Self {
+    /// Returns what the text of a `User-Agent` names.
+    pub(crate) fn named_in(header: &str) -> Self {
         if header.len() > MAX_LENGTH {
             return Self::default();
         }
