@@ -1,10 +1,13 @@
-//! The page at `/account` of users whose roles may not all be active together.
+//! The page at `/account`: how it describes sessions, and what users whose roles may not all be active together end there.
 
 use http::Method;
 use serde_json::json;
 
 use super::{REDIRECT, Site, is_page};
-use crate::support::{Browser, PASSWORD, on_both, session_id};
+use crate::{
+    admin_rules::{page, signed_in},
+    support::{Browser, PASSWORD, on_both, session_id},
+};
 
 on_both![
     y380_whoever_has_roles_that_are_kept_apart_ends_what_is_theirs,
@@ -162,4 +165,9 @@ async fn a_log_in_with_a_password_is_described_too(site: Site) {
     assert_eq!(items.len(), 2);
     let other = items.iter().find(|one| one["current"] == false).unwrap();
     assert_eq!(other.get("agent"), None, "{other}");
+    // whoever ends sessions of others sees it too
+    let mut admin = signed_in(&site.app, "admin").await;
+    let path = format!("/admin/users/{}", site.id_of("alice").await);
+    let shown = page(&admin.open(&path).await, 200);
+    assert!(shown.contains("<small>curl · "), "{shown}");
 }
