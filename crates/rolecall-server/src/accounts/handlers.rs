@@ -17,7 +17,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, subject::Status},
     error::ApiError,
-    http::{ClientAddress, DeviceToken},
+    http::{Agent, ClientAddress, DeviceToken},
     login::{known::Origin, password::Typed},
     oauth::error::{OAuthError, OAuthErrorDocument},
     patch::Patch,
@@ -166,6 +166,7 @@ pub(crate) async fn replace_password(
     State(app): State<App>,
     address: ClientAddress,
     device: DeviceToken,
+    agent: Agent,
     body: Result<Body<PasswordReplacement>, ApiError>,
 ) -> Result<StatusCode, OAuthError> {
     let Body(wanted) = body?;
@@ -175,6 +176,7 @@ pub(crate) async fn replace_password(
         origin: Origin {
             address: address.as_str(),
             device: device.as_deref(),
+            agent,
         },
     };
     me_service::change_forced(&app, &typed, &wanted.new_password, &wanted.code).await?;

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     error::ApiError,
     factors::owner::Owner,
-    http::{ClientAddress, DeviceToken},
+    http::{Agent, ClientAddress, DeviceToken},
     login::known::Origin,
     patch::Patch,
     profile::input::ProfileInput,
@@ -114,6 +114,7 @@ pub(crate) async fn change_my_password(
     State(app): State<App>,
     address: ClientAddress,
     device: DeviceToken,
+    agent: Agent,
     Body(wanted): Body<PasswordChange>,
 ) -> Result<StatusCode, ApiError> {
     require_not_narrowed(&caller)?;
@@ -121,6 +122,7 @@ pub(crate) async fn change_my_password(
     let origin = Origin {
         address: address.as_str(),
         device: device.as_deref(),
+        agent,
     };
     me_service::change_password(&app, &caller, current, new, origin).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -45,8 +45,13 @@ async fn test(context: &Context, address: &str) -> Result<(), CliError> {
 fn refusal(error: TrialError) -> CliError {
     CliError::Refused(match error {
         TrialError::NotConfigured => "no mail is sent: set `mail.url` and `mail.from`".to_owned(),
-        TrialError::Refused { server, answer } => {
-            format!("{server} did not take the mail: {answer}")
+        TrialError::Refused {
+            server,
+            answer,
+            fault,
+        } => {
+            let advice = fault.advice();
+            format!("{server} did not take the mail: {answer}; {advice}")
         }
         TrialError::Failed(error) => return error.into(),
     })

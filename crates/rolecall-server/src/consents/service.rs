@@ -328,6 +328,7 @@ mod tests {
             id_token_claims: BTreeSet::new(),
             userinfo_claims: BTreeSet::new(),
             ui_locales: None,
+            wished_factor: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     accounts::me_service,
     clients::store::GrantType,
     error::ApiError,
-    http::ClientAddress,
+    http::{Agent, ClientAddress},
     login::{known::Origin, password::Typed},
     oauth::{
         client_auth::RequestingClient,
@@ -31,6 +31,7 @@ pub struct LogIn<'a> {
     password: &'a str,
     address: &'a ClientAddress,
     device: Option<&'a str>,
+    agent: Agent,
     scope: Option<&'a str>,
     tenant: Option<&'a str>,
     wants_refresh: bool,
@@ -45,6 +46,7 @@ impl<'a> LogIn<'a> {
             password,
             address,
             device: None,
+            agent: Agent::default(),
             scope: None,
             tenant: None,
             wants_refresh: true,
@@ -55,6 +57,13 @@ impl<'a> LogIn<'a> {
     /// guess the password do not slow this login.
     pub fn device(mut self, token: &'a str) -> Self {
         self.device = Some(token);
+        self
+    }
+
+    /// Takes the `User-Agent` of the request, so that the user recognizes the session: rolecall keeps the names of the
+    /// program and the system, such as `Firefox on Linux`, if it knows them, and nothing else of the header.
+    pub fn user_agent(mut self, header: &str) -> Self {
+        self.agent = Agent::named_in(header);
         self
     }
 
@@ -258,6 +267,7 @@ impl Embedded {
             origin: Origin {
                 address: typed.address.as_str(),
                 device: typed.device,
+                agent: typed.agent,
             },
             wants_refresh: typed.wants_refresh,
         };
@@ -297,6 +307,7 @@ impl Embedded {
             origin: Origin {
                 address: typed.address.as_str(),
                 device: typed.device,
+                agent: typed.agent,
             },
         };
         let changed = me_service::change_forced(self.app(), &proof, new_password, "").await;
@@ -324,6 +335,7 @@ impl Embedded {
             origin: Origin {
                 address: address.as_str(),
                 device: None,
+                agent: Agent::default(),
             },
         };
         let issued = refresh::by_token(app, &request).await?;

@@ -15,3 +15,4 @@ pub(crate) mod store;
 pub(crate) mod totp;
 pub(crate) mod typed;
 pub(crate) mod views;
+pub(crate) mod wished;

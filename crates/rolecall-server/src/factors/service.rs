@@ -66,6 +66,8 @@ pub(crate) async fn add_totp(
     name: &str,
 ) -> Result<Enrolment, ApiError> {
     enrolment::require_on(app)?;
+    // before a sign-in is asked for, which would be in vain
+    names::checked(name, "")?;
     owner
         .prove_to_add(app, &mut app.store().read().await?)
         .await?;

@@ -1,6 +1,7 @@
 //! HTTP below the handlers: connections with their time-outs, and the layers around all routes. Nothing here knows
 //! a feature of the server.
 
+mod agent;
 pub mod client_address;
 mod connections;
 pub(crate) mod cookies;
@@ -18,6 +19,7 @@ mod time_limit;
 mod unread;
 mod until_signal;
 
+pub(crate) use agent::Agent;
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
 pub(crate) use cors::NoCors;

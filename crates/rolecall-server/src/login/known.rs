@@ -17,6 +17,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
+    http::Agent,
     mail::notices::{self, Notice},
     store::{Conn, StoreError},
     throttle::nearest,
@@ -43,6 +44,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) address: &'a str,
     /// The device token that the client sent.
     pub(crate) device: Option<&'a str>,
+    /// What the client names itself.
+    pub(crate) agent: Agent,
 }
 
 /// The user whose account is meant.
@@ -68,6 +71,8 @@ pub(crate) struct Slot {
     network_used_at: Option<Timestamp>,
     /// Codes fail, and not passwords.
     of_codes: bool,
+    /// What the client names itself, for the owner to read.
+    agent: Agent,
 }
 
 impl Origin<'_> {
@@ -121,6 +126,7 @@ impl Slot {
             network,
             network_used_at,
             of_codes: false,
+            agent: origin.agent,
         })
     }
 
@@ -135,6 +141,7 @@ impl Slot {
             network: None,
             network_used_at: None,
             of_codes: false,
+            agent: Agent::default(),
         }
     }
 
@@ -244,7 +251,8 @@ impl Slot {
     ) -> Result<(), ApiError> {
         // before this address is known too
         if app.settings().mail.is_some() && self.is_elsewhere(conn).await? {
-            notices::queue(app, conn, subject, Notice::NewDevice).await?;
+            let agent = self.agent.describe().unwrap_or_default();
+            notices::queue_with(app, conn, subject, (Notice::NewDevice, &agent)).await?;
         }
         let now = app.now();
         match &self.source {

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     limited::Limited,
-    send_error::SendError,
+    send_error::{Fault, SendError},
     server::{Security, SmtpServer},
 };
 use crate::outgoing::trust;
@@ -76,7 +76,8 @@ impl Connector {
         if let Some((user, password)) = &self.server.login {
             let password = password.expose_secret().to_owned();
             let login = Credentials::new(user.clone(), password);
-            connection.auth(DEFAULT_MECHANISMS, &login).await?;
+            let accepted = connection.auth(DEFAULT_MECHANISMS, &login).await;
+            accepted.map_err(of_login)?;
         }
         Ok(connection)
     }
@@ -120,11 +121,27 @@ fn of_starttls(error: SmtpError) -> SendError {
     if error.is_connection() {
         return SendError::tls(error);
     }
-    error
+    if error.fault == Fault::Connection {
+        return error;
+    }
+    // such as that the server offers none
+    error.at(Fault::Tls)
+}
+
+/// Returns why a server accepted no login. Some refuse one with a status that means something else elsewhere.
+fn of_login(error: SmtpError) -> SendError {
+    let is_refused = error.is_permanent();
+    let error = SendError::from(error);
+    if is_refused {
+        error.at(Fault::Login)
+    } else {
+        error
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
     use tokio::{
         io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
         net::TcpListener,
@@ -153,6 +170,14 @@ mod tests {
     }
 
     async fn fails(port: u16, encryption: Encryption) -> SendError {
+        fails_with(port, encryption, None).await
+    }
+
+    async fn fails_with(
+        port: u16,
+        encryption: Encryption,
+        login: Option<(String, SecretString)>,
+    ) -> SendError {
         let security = match &encryption {
             Encryption::Tls(..) => Security::Tls,
             Encryption::StartTls(_) => Security::StartTls,
@@ -163,7 +188,7 @@ mod tests {
                 host: "127.0.0.1".to_owned(),
                 port,
                 security,
-                login: None,
+                login,
             },
             own_name: ClientId::Domain("login.example.com".to_owned()),
             encryption,
@@ -225,12 +250,59 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_fault_is_told_apart() {
+        const OFFER: &str = "250-a\r\n250 AUTH PLAIN LOGIN\r\n";
+        const STARTTLS: &str = "250-a\r\n250 STARTTLS\r\n";
+        let login = || Some(("user".to_owned(), SecretString::from("canary")));
+        for (answers, fault) in [
+            (&["220 a\r\n", OFFER, "535 5.7.8 no\r\n"][..], Fault::Login),
+            (&["220 a\r\n", OFFER, "550 5.7.1 no\r\n"][..], Fault::Login),
+            (
+                &["220 a\r\n", OFFER, "454 4.7.0 later\r\n"][..],
+                Fault::Busy,
+            ),
+            (&["220 a\r\n", "250 a\r\n"][..], Fault::Protocol),
+            (&["554 5.7.1 go away\r\n"][..], Fault::Other),
+        ] {
+            let port = server(answers, false).await;
+            let error = fails_with(port, Encryption::Plain, login()).await;
+            assert_eq!(error.fault, fault, "{answers:?}");
+        }
+        for (answers, fault) in [
+            (&["220 a\r\n", "250 a\r\n"][..], Fault::Tls),
+            (&["220 a\r\n", STARTTLS, "454 not now\r\n"][..], Fault::Tls),
+        ] {
+            let error = fails(server(answers, false).await, starttls()).await;
+            assert_eq!(error.fault, fault, "{answers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_answer_to_a_login_is_the_text_of_the_server() {
+        let answers = &[
+            "220 a\r\n",
+            "250-a\r\n250 AUTH PLAIN\r\n",
+            "535 5.7.8 no such user\r\n",
+        ];
+        let port = server(answers, false).await;
+        let login = ("user".to_owned(), SecretString::from("canary"));
+        let error = fails_with(port, Encryption::Plain, Some(login)).await;
+        assert_eq!(error.answer(), "535 5.7.8 no such user");
+        // the log and `doctor` get the status alone
+        assert_eq!(error.to_string(), "status 535");
+    }
+
+    #[tokio::test]
     async fn a_closed_port_is_no_fault_of_tls() {
         for encryption in [tls(), starttls(), Encryption::Plain] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let port = listener.local_addr().unwrap().port();
             drop(listener);
-            assert_eq!(fails(port, encryption).await.kind, "connection");
+            let error = fails(port, encryption).await;
+            assert_eq!(
+                (error.kind.as_str(), error.fault),
+                ("connection", Fault::Connection)
+            );
         }
     }
 }

@@ -70,6 +70,16 @@ pub(crate) async fn queue(
     subject: &str,
     notice: Notice,
 ) -> Result<(), ApiError> {
+    queue_with(app, conn, subject, (notice, "")).await
+}
+
+/// As [`queue`], with a further detail in words of ours: strangers get no text of their own into our mails.
+pub(crate) async fn queue_with(
+    app: &App,
+    conn: &mut Conn,
+    subject: &str,
+    (notice, detail): (Notice, &str),
+) -> Result<(), ApiError> {
     if app.settings().mail.is_none() {
         return Ok(());
     }
@@ -85,6 +95,7 @@ pub(crate) async fn queue(
     }
     let values = Values {
         name: user.username,
+        detail: detail.to_owned(),
         ..Values::default()
     };
     let mail = NewMail {

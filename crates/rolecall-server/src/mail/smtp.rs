@@ -13,7 +13,7 @@ use rolecall_core::Timestamp;
 
 use super::{
     connection::Connector,
-    send_error::{SendError, TIMEOUT},
+    send_error::{Fault, SendError, TIMEOUT},
     settings::MailSettings,
 };
 
@@ -80,7 +80,7 @@ impl Mailer {
         let message = self.message(letter)?;
         let sending = self.converse(&message);
         let sent = tokio::time::timeout(CONVERSATION_TIMEOUT, sending).await;
-        sent.unwrap_or_else(|_| Err(SendError::new(TIMEOUT, false)))
+        sent.unwrap_or_else(|_| Err(SendError::new(TIMEOUT, false, Fault::Connection)))
     }
 
     async fn converse(&self, message: &Message) -> Result<(), SendError> {
@@ -94,7 +94,13 @@ impl Mailer {
 
     /// Writes the message. Its headers consist of fixed texts, settings, and the address alone.
     fn message(&self, letter: &Letter<'_>) -> Result<Message, SendError> {
-        let unusable = || SendError::new("an address that mail cannot be sent to", true);
+        let unusable = || {
+            SendError::new(
+                "an address that mail cannot be sent to",
+                true,
+                Fault::Mailbox,
+            )
+        };
         let (user, host) = letter.recipient.rsplit_once('@').ok_or_else(unusable)?;
         let address = Address::new(user, host).map_err(|_| unusable())?;
         let seconds = u64::try_from(letter.at.seconds()).unwrap_or(0);
@@ -112,12 +118,12 @@ impl Mailer {
         let body = MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone());
         message
             .multipart(body)
-            .map_err(|_| SendError::new("a message that cannot be written", true))
+            .map_err(|_| SendError::new("a message that cannot be written", true, Fault::Other))
     }
 }
 
 /// Returns a text without line breaks and control characters: texts of the operator may have some.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || rolecall_core::is_unprintable(c));
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ")

@@ -1,17 +1,23 @@
 //! A mail that tries the settings.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::{
     outbox::Values,
+    send_error::{Fault, SendError},
     sender::own_host,
     server::{Security, SmtpServer},
-    smtp::{Letter, Mailer},
+    smtp::{Letter, Mailer, one_line},
 };
-use crate::{
-    app::App,
-    error::{ApiError, chain_of},
-    ids,
-    pages::mails,
-};
+use crate::{app::App, error::ApiError, ids, pages::mails};
+
+/// The most characters that are shown of what a server says.
+const MOST: usize = 200;
+/// Shorter user names are parts of words, and stay.
+const SHORT: usize = 4;
+/// Stands for what is not shown.
+const HIDDEN: &str = "***";
 
 /// A mail that the server has taken.
 #[derive(Debug)]
@@ -31,7 +37,9 @@ pub(crate) enum TrialError {
     /// The server was not reached, or did not take it.
     Refused {
         server: String,
+        /// Its status and text, or what happened instead: one line without the login.
         answer: String,
+        fault: Fault,
     },
     Failed(ApiError),
 }
@@ -52,9 +60,10 @@ pub(crate) async fn send(app: &App, address: &str, language: &str) -> Result<Tak
         return Err(TrialError::NotConfigured);
     };
     let server = describe(&settings.server);
-    let refused = |error: &dyn std::error::Error| TrialError::Refused {
+    let refused = |error: &SendError| TrialError::Refused {
         server: server.clone(),
-        answer: chain_of(error),
+        answer: shown(&error.answer(), settings.server.login.as_ref()),
+        fault: error.fault,
     };
     let written = mails::write(app, "test", language, &Values::default(), app.now());
     let written = written.map_err(ApiError::internal)?;
@@ -86,4 +95,75 @@ fn describe(server: &SmtpServer) -> String {
         Security::Plain => "not encrypted",
     };
     format!("{host}:{port} ({security})")
+}
+
+/// Returns what can be shown of an answer, which a server may write as it likes.
+fn shown(answer: &str, login: Option<&(String, SecretString)>) -> String {
+    let secrets = login.map(secrets_of).unwrap_or_default();
+    let hide = |text: String, secret: &String| text.replace(secret.as_str(), HIDDEN);
+    let text = secrets.iter().fold(answer.to_owned(), hide);
+    let text = one_line(&text);
+    if text.chars().count() <= MOST {
+        return text;
+    }
+    let mut cut: String = text.chars().take(MOST - 1).collect();
+    cut.push('…');
+    cut
+}
+
+/// Returns the login as it stands in a configuration and as it is sent (RFC 4616).
+fn secrets_of((user, password): &(String, SecretString)) -> Vec<String> {
+    let password = password.expose_secret();
+    let mut secrets = vec![
+        STANDARD.encode(format!("\0{user}\0{password}")),
+        STANDARD.encode(password),
+        password.to_owned(),
+    ];
+    if user.len() >= SHORT {
+        secrets.extend([STANDARD.encode(user), user.clone()]);
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_one_short_line_without_control_characters() {
+        for (answer, expected) in [
+            ("535 5.7.8 no", "535 5.7.8 no"),
+            ("550 a\r\nb\u{1b}[31m\u{7}c", "550 a b [31m c"),
+            ("550 \u{202e}x", "550 x"),
+        ] {
+            assert_eq!(shown(answer, None), expected);
+        }
+        assert_eq!(shown(&"ä".repeat(MOST), None).chars().count(), MOST);
+        let long = shown(&"ä".repeat(5000), None);
+        assert!(
+            long.chars().count() == MOST && long.ends_with('…'),
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn an_answer_shows_no_login() {
+        let login = ("login".to_owned(), SecretString::from("canary"));
+        for said in [
+            "canary",
+            "login",
+            "Y2FuYXJ5",
+            "bG9naW4=",
+            "AGxvZ2luAGNhbmFyeQ==",
+        ] {
+            let answer = format!("535 wrong: {said}");
+            assert_eq!(shown(&answer, Some(&login)), "535 wrong: ***", "{said}");
+        }
+        // half of one at the end would be shown otherwise
+        let long = format!("{}canary", "x".repeat(MOST - 3));
+        assert!(!shown(&long, Some(&login)).contains("can"));
+        let brief = ("a".to_owned(), SecretString::from(""));
+        assert_eq!(shown("535 a bad day", Some(&brief)), "535 a bad day");
+    }
 }

@@ -170,6 +170,7 @@ fn read(
         id_token_claims: BTreeSet::new(),
         userinfo_claims: BTreeSet::new(),
         ui_locales: parameters.get("ui_locales").map(str::to_owned),
+        wished_factor: None,
     };
     if let Some(claims) = parameters.get("claims") {
         read_claims(&mut request, claims)?;

@@ -184,6 +184,8 @@ async fn redeem(
         audience: &asked.audience,
         tenant,
         address: request.origin.address,
+        // the request for the tokens may come from a server of the client
+        agent: session.agent.as_deref(),
         device: &request.origin.device_name().unwrap_or_default(),
         wants_refresh: true,
         limits: admission.limits(),

@@ -210,6 +210,7 @@ async fn log_in(
     active::check_beside_others(conn, &holder, &proven.id, &granted).await?;
     let device = proven.slot.device_of_login(app);
     let (device, token) = device.map_err(ApiError::internal)?;
+    let agent = request.origin.agent.describe();
     let opening = Opening {
         id: None,
         client: request.client,
@@ -217,6 +218,7 @@ async fn log_in(
         audience: request.audience,
         tenant,
         address: request.origin.address,
+        agent: agent.as_deref(),
         device: &device.name(),
         wants_refresh: request.wants_refresh,
         limits: admission.map_or(Limits::NONE, |admission| admission.limits()),

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    http::{ClientAddress, DEVICE_HEADER, DeviceToken},
+    http::{Agent, ClientAddress, DEVICE_HEADER, DeviceToken},
     keys::{self, lifecycle::MAX_AGE},
     login::known::Origin,
     web::document::ProblemDocument,
@@ -128,6 +128,7 @@ pub(crate) async fn issue_token(
     let origin = Origin {
         address: address.as_str(),
         device: device.as_deref(),
+        agent: Agent::of(&headers),
     };
     let issued = service::issue(&app, &headers, &form?, origin).await?;
     let device = issued.device_token.as_deref();

@@ -38,6 +38,8 @@ pub(super) struct Opening<'a> {
     pub(super) audience: &'a str,
     pub(super) tenant: Option<&'a TenantName>,
     pub(super) address: &'a str,
+    /// A few words about the program and the system of the user, where they are known.
+    pub(super) agent: Option<&'a str>,
     pub(super) device: &'a str,
     pub(super) wants_refresh: bool,
     pub(super) limits: Limits,
@@ -129,6 +131,7 @@ pub(super) async fn open_session(
             audience: opening.audience,
             tenant: opening.tenant.map(TenantName::as_str),
             address: opening.address,
+            agent: opening.agent,
             device: opening.device,
             salt: salt.as_deref(),
             opened_at: now,

@@ -64,6 +64,9 @@ pub(crate) struct BrowserSessionView {
     id: String,
     /// Where it was used from last.
     address: String,
+    /// The browser and the system, such as `Firefox on Linux`; left out if they are unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
     /// The methods by which the user signed in (RFC 8176).
     amr: Vec<String>,
     #[schema(format = DateTime)]
@@ -79,6 +82,7 @@ impl From<BrowserSession> for BrowserSessionView {
         Self {
             id: session.id,
             address: session.address,
+            agent: session.agent,
             amr: session.amr.split_whitespace().map(str::to_owned).collect(),
             created_at: rfc3339(session.created_at),
             last_used_at: rfc3339(session.last_used_at),

@@ -10,6 +10,7 @@ use rolecall::Public;
 use rolecall_core::Timestamp;
 
 use super::{
+    agents,
     answers::{failed, go, message, refuse, see_other},
     languages::Language,
     owner::{ACCOUNT, details},
@@ -150,11 +151,16 @@ fn page(
     overview: &Overview,
     entered: &Entered,
 ) -> Response {
+    let agent = |described: Option<&str>| {
+        let languages = &app.parts().look.languages;
+        agents::words(languages, language, described.unwrap_or_default())
+    };
     let sessions = overview.sessions.iter().map(|(session, name)| {
         context! {
             id => session.id.as_str(),
             name => name,
             address => session.address.as_str(),
+            agent => agent(session.agent.as_deref()),
             since => minute(session.created_at),
             last => minute(session.last_used_at),
         }
@@ -164,6 +170,7 @@ fn page(
             id => browser.id.as_str(),
             is_current => browser.id == current.id,
             address => browser.address.as_str(),
+            agent => agent(browser.agent.as_deref()),
             since => minute(browser.created_at),
             last => minute(browser.last_used_at),
         }

@@ -5,10 +5,36 @@ use std::fmt::Write as _;
 use minijinja::{Value, context};
 use qrcode::{Color, QrCode};
 
-use crate::{app::App, factors::totp::Secret};
+use crate::{
+    app::App,
+    factors::{totp::Secret, wished::Wished},
+};
 
 /// The light margin around the picture, in modules (ISO/IEC 18004).
 const MARGIN: usize = 4;
+
+/// Returns the variables of the page in a sign-in, with what the user was about to add. Without a secret, only a passkey is
+/// enough.
+pub(super) fn in_flow(
+    app: &App,
+    username: &str,
+    secret: Option<&Secret>,
+    wished: Option<&Wished>,
+) -> Value {
+    let values = match secret {
+        Some(secret) => values(app, username, secret),
+        None => without_application(username),
+    };
+    context! { ..wish(wished), ..values }
+}
+
+/// Returns the variables for what the user was about to add.
+pub(super) fn wish(wished: Option<&Wished>) -> Value {
+    context! {
+        prefers_passkey => wished.is_some_and(|one| one.is_passkey),
+        name => wished.map(|one| one.name.as_str()).unwrap_or_default(),
+    }
+}
 
 /// Returns the variables of the page.
 pub(super) fn values(app: &App, username: &str, secret: &Secret) -> Value {
@@ -24,7 +50,7 @@ pub(super) fn values(app: &App, username: &str, secret: &Secret) -> Value {
 }
 
 /// The same where only a passkey is enough.
-pub(super) fn without_application(username: &str) -> Value {
+fn without_application(username: &str) -> Value {
     context! { username => username, secret => "", uri => "", qr_size => 1, qr_path => "" }
 }
 

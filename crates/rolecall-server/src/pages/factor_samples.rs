@@ -40,14 +40,14 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
 fn enrolment(flow: &str, factor: &str, error: &str) -> Value {
     context! {
         flow => flow, factor => factor, passkey => flow, username => TEXT, error => error, seconds => 3, secret => TEXT, uri => TEXT,
-        qr_size => 33, qr_path => TEXT,
+        qr_size => 33, qr_path => TEXT, name => flow, prefers_passkey => error == "wrong-passkey",
     }
 }
 
 fn only_a_passkey() -> Value {
     context! {
         flow => TEXT, factor => "", passkey => TEXT, username => TEXT, error => "wrong-passkey", seconds => 3, secret => "", uri => "",
-        qr_size => 1, qr_path => "",
+        qr_size => 1, qr_path => "", name => TEXT, prefers_passkey => true,
     }
 }
 
@@ -61,14 +61,14 @@ fn factors() -> Vec<Value> {
     ];
     let errors = ERRORS.map(|error| {
         context! {
-            username => TEXT, factors => some.clone(), devices => devices.clone(), codes_left => 9, may_add => true, may_add_passkey => true, error => error, problem => "",
+            username => TEXT, factors => some.clone(), devices => devices.clone(), codes_left => 9, new_name => TEXT, new_passkey_name => TEXT, may_add => true, may_add_passkey => true, error => error, problem => "",
             notice => "signed-in-again", seconds => 3,
         }
     });
     with_empty(
         errors,
         context! {
-            username => "alice", factors => Vec::<Value>::new(), devices => Vec::<Value>::new(), codes_left => 0, may_add => false, may_add_passkey => false, error => "",
+            username => "alice", factors => Vec::<Value>::new(), devices => Vec::<Value>::new(), codes_left => 0, new_name => "", new_passkey_name => "", may_add => false, may_add_passkey => false, error => "",
             problem => TEXT, notice => "", seconds => 0,
         },
     )

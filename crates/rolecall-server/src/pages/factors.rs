@@ -18,6 +18,7 @@ use super::{
     render::Page,
     steps::Entered,
     submitted::{Browser, Submitted},
+    wished,
 };
 use crate::{
     app::App,
@@ -29,6 +30,7 @@ use crate::{
         passkeys::relying_party,
         service::{self, OwnFactors},
         store::FactorKind,
+        wished::Wished,
     },
     login::{
         browser::store::BrowserSession,
@@ -59,6 +61,7 @@ pub(crate) async fn get_factors(
     let query = Submitted::parse(query.as_deref().unwrap_or_default().as_bytes());
     let entered = Entered {
         notice: (query.get("notice") == SIGNED_IN_AGAIN).then_some(SIGNED_IN_AGAIN),
+        wished: wished::read(&query),
         ..Entered::default()
     };
     show(&app, &browser, &session, &entered).await
@@ -91,7 +94,10 @@ pub(crate) async fn post_add(
                 &entered,
             )
         }
-        Err(error) => refused(&app, &browser, &session, error).await,
+        Err(error) => {
+            let wished = Wished::new(false, form.get("name"));
+            refused_to_add(&app, &browser, &session, error, wished).await
+        }
     }
 }
 
@@ -222,8 +228,8 @@ pub(super) async fn refused(
     let mut entered = Entered::default();
     match error {
         ApiError::StepUp { acr, max_age } => {
-            let back = format!("{PATH}?notice={SIGNED_IN_AGAIN}");
-            return sign_in_again(app, browser, session, &back, (acr, max_age)).await;
+            let request = fresh_sign_in(session, &back(), (acr, max_age));
+            return begin(app, browser, request).await;
         }
         ApiError::TooMany { retry_after } => entered.wait(retry_after),
         ApiError::Invalid(_) | ApiError::Rule { .. } | ApiError::Forbidden(_) => {
@@ -236,22 +242,54 @@ pub(super) async fn refused(
     show(app, browser, session, &entered).await
 }
 
+/// The same where a factor was to be added. A sign-in that has to add one itself begins with it, and so does the page after
+/// any other.
+pub(super) async fn refused_to_add(
+    app: &App,
+    browser: &Browser,
+    session: &BrowserSession,
+    error: ApiError,
+    wished: Wished,
+) -> Response {
+    let ApiError::StepUp { acr, max_age } = error else {
+        return refused(app, browser, session, error).await;
+    };
+    let back = format!("{}&{}", back(), wished::query(&wished));
+    let request = AuthorizationRequest {
+        wished_factor: Some(wished),
+        ..fresh_sign_in(session, &back, (acr, max_age))
+    };
+    begin(app, browser, request).await
+}
+
+/// Returns the way back to the page after a sign-in.
+fn back() -> String {
+    format!("{PATH}?notice={SIGNED_IN_AGAIN}")
+}
+
 /// Leads through the sign-in that a change asks for, and then to `back`.
 pub(super) async fn sign_in_again(
     app: &App,
     browser: &Browser,
     session: &BrowserSession,
     back: &str,
-    (acr, max_age): (Option<Acr>, Duration),
+    asked: (Option<Acr>, Duration),
 ) -> Response {
-    let request = AuthorizationRequest {
+    begin(app, browser, fresh_sign_in(session, back, asked)).await
+}
+
+fn fresh_sign_in(
+    session: &BrowserSession,
+    back: &str,
+    (acr, max_age): (Option<Acr>, Duration),
+) -> AuthorizationRequest {
+    AuthorizationRequest {
         max_age: i64::try_from(max_age.as_secs()).ok(),
         essential_acr: acr,
         subject: Some(session.subject_id.clone()),
         login_hint: Some(session.username.clone()),
         ..AuthorizationRequest::own(back)
-    };
-    begin(app, browser, request).await
+    }
 }
 
 async fn begin(app: &App, browser: &Browser, request: AuthorizationRequest) -> Response {
@@ -276,6 +314,7 @@ pub(super) async fn show(
         Ok(factors) => factors,
         Err(error) => return failed(app, browser.language(app, None), error),
     };
+    let [new_name, new_passkey_name] = wished::names(entered.wished.as_ref(), &factors);
     let factors = factors.iter().map(|factor| {
         context! {
             id => factor.id.as_str(),
@@ -298,6 +337,8 @@ pub(super) async fn show(
         devices => devices.collect::<Vec<Value>>(),
         factors => factors.collect::<Vec<Value>>(),
         codes_left => codes_left,
+        new_name => new_name,
+        new_passkey_name => new_passkey_name,
         may_add => app.settings().factors.mfa != Mfa::Off,
         may_add_passkey => app.settings().factors.mfa != Mfa::Off && relying_party(app).is_ok(),
         error => entered.error.unwrap_or_default(),
@@ -322,6 +363,7 @@ fn enrolment_form(
         factor => id,
         error => entered.error.unwrap_or_default(),
         seconds => entered.seconds,
+        ..enrolment_page::wish(None),
         ..values
     };
     own_page(app, browser, "enrol.html", entered.status, values)

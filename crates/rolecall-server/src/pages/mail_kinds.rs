@@ -2,8 +2,8 @@
 
 use minijinja::{Value, context};
 
-/// Returns the keys of the texts of a kind.
-pub(super) fn keys(kind: &str) -> Value {
+/// Returns the keys of the texts of a kind. Some say more where a detail is known.
+pub(super) fn keys(kind: &str, detail: &str) -> Value {
     let (button, foot) = match kind {
         "reset" => ("reset-button", "mail-not-you"),
         "reset-started" => ("reset-button", "reset-started-foot"),
@@ -16,7 +16,10 @@ pub(super) fn keys(kind: &str) -> Value {
     };
     context! {
         title => format!("{kind}-subject"),
-        lead => format!("{kind}-mail"),
+        lead => match kind {
+            "new-device" if !detail.is_empty() => "new-device-known-mail".to_owned(),
+            kind => format!("{kind}-mail"),
+        },
         button => button,
         foot => foot,
     }

@@ -3,8 +3,12 @@
 use minijinja::{Error, Value, context};
 use rolecall_core::Timestamp;
 
-use super::{look::Look, mail_kinds::keys};
-use crate::{app::App, mail::outbox::Values, times::rfc3339};
+use super::{agents, look::Look, mail_kinds::keys};
+use crate::{
+    app::App,
+    mail::{notices::Notice, outbox::Values},
+    times::rfc3339,
+};
 
 /// A mail that is written.
 pub(crate) struct Written {
@@ -32,14 +36,24 @@ pub(crate) fn write(
         (page, "") => format!("{base}/{page}?token={}", values.token),
         (page, flow) => format!("{base}/{page}?token={}&flow={flow}", values.token),
     };
+    let look = &app.parts().look;
     let own = context! {
         username => values.name.as_str(),
-        detail => values.detail.as_str(),
+        detail => detail(look, kind, language, &values.detail),
         link => link,
         until => minute(until),
-        ..keys(kind)
+        ..keys(kind, &values.detail)
     };
-    render(&app.parts().look, base, language, own)
+    render(look, base, language, own)
+}
+
+/// Returns the detail of a mail in the language of the mail.
+fn detail(look: &Look, kind: &str, language: &str, detail: &str) -> String {
+    if kind != Notice::NewDevice.kind() {
+        return detail.to_owned();
+    }
+    let language = look.languages.choose(Some(language), None, "");
+    agents::words(&look.languages, language, detail)
 }
 
 fn render(look: &Look, base: &str, language: &str, own: Value) -> Result<Written, Error> {
@@ -66,14 +80,14 @@ fn minute(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Pages, mail::notices::Notice, pages::mail_kinds::KINDS};
+    use crate::{config::Pages, pages::mail_kinds::KINDS};
 
     fn written(kind: &str, language: &str, name: &str) -> Written {
         let look = Look::new(&Pages::default()).unwrap();
         let own = context! {
             username => name, detail => "d", until => "2030-01-01 00:00",
             link => if kind == "reset" { "https://login.example.com/reset?token=abc" } else { "" },
-            ..keys(kind)
+            ..keys(kind, "d")
         };
         render(&look, "https://login.example.com", language, own).unwrap()
     }
@@ -95,6 +109,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_notice_of_a_sign_in_names_the_browser_where_it_is_known() {
+        let look = Look::new(&Pages::default()).unwrap();
+        let words = |language| detail(&look, "new-device", language, "Firefox on Linux");
+        assert_eq!(words("en"), "Firefox on Linux");
+        assert_eq!(words("de"), "Firefox unter Linux");
+        assert_eq!(detail(&look, "reset", "de", "a on b"), "a on b");
+        let mail = |detail: &str| {
+            let own = context! {
+                username => "alice", detail => detail, until => "", link => "",
+                ..keys("new-device", detail)
+            };
+            render(&look, "https://login.example.com", "en", own).unwrap()
+        };
+        let named = mail("Firefox on Linux");
+        for text in [&named.text, &named.html] {
+            assert!(text.contains("calls itself Firefox on Linux."), "{text}");
+        }
+        assert!(!named.subject.contains("Firefox"));
+        assert!(!mail("").text.contains("calls itself"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod accepted;
 pub(crate) mod account;
 pub(crate) mod address;
 pub(crate) mod admin;
+mod agents;
 mod answers;
 mod assets;
 mod brand;
@@ -41,6 +42,7 @@ mod submitted;
 mod templates;
 mod trial;
 pub(crate) mod verify;
+mod wished;
 
 use rolecall::RouteAccess;
 

@@ -8,7 +8,7 @@ use rolecall::Public;
 use super::{
     account::signed_in,
     answers::see_other,
-    factors::{PATH, codes_page, own_page, refused, show},
+    factors::{PATH, codes_page, own_page, refused, refused_to_add, show},
     second::enrolled,
     steps::{Entered, answer},
     submitted::{Browser, Submitted},
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    factors::{owner::Owner, passkeys::enrolment},
+    factors::{owner::Owner, passkeys::enrolment, wished::Wished},
     login::flow::{enrolling, passkey},
 };
 
@@ -81,7 +81,10 @@ pub(crate) async fn post_add_passkey(
             };
             own_page(&app, &browser, "passkey.html", StatusCode::OK, values)
         }
-        Err(error) => refused(&app, &browser, &session, error).await,
+        Err(error) => {
+            let wished = Wished::new(true, form.get("name"));
+            refused_to_add(&app, &browser, &session, error, wished).await
+        }
     }
 }
 

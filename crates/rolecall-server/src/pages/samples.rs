@@ -225,7 +225,7 @@ struct Needed {
 
 fn needed_in(kind: &str) -> Option<Needed> {
     // a mail with a link has the text of a button
-    let button = keys(kind).get_attr("button");
+    let button = keys(kind, "").get_attr("button");
     if button.is_ok_and(|button| button.is_true()) {
         return Some(Needed {
             variable: "link",
@@ -260,7 +260,6 @@ pub(super) fn lacking_in_mails(name: &str, pages: &[String], languages: usize) -
 fn mails() -> Vec<Value> {
     let mut all = Vec::new();
     for kind in KINDS {
-        let keys = keys(kind);
         let needed = needed_in(kind).map(|needed| needed.variable);
         let link = if needed == Some("link") {
             format!("https://login.example/reset?token={LINK_MARK}")
@@ -274,10 +273,10 @@ fn mails() -> Vec<Value> {
         };
         all.push(context! {
             username => TEXT, detail => detail, until => "2026-01-31 12:00",
-            link => link, ..keys.clone()
+            link => link, ..keys(kind, detail)
         });
         all.push(context! {
-            username => "", detail => "", until => "2026-01-31 12:00", link => "", ..keys
+            username => "", detail => "", until => "2026-01-31 12:00", link => "", ..keys(kind, "")
         });
     }
     all
@@ -352,12 +351,12 @@ fn events() -> Vec<Value> {
 fn accounts() -> Vec<Value> {
     let some = vec![
         context! {
-            id => TEXT, name => TEXT, address => TEXT, since => "2026-01-31 12:00", last => "2026-01-31 12:00",
-            scopes => TEXT, is_current => true,
+            id => TEXT, name => TEXT, address => TEXT, agent => TEXT, since => "2026-01-31 12:00",
+            last => "2026-01-31 12:00", scopes => TEXT, is_current => true,
         },
         context! {
-            id => "x", name => "", address => "203.0.113.7", since => "2026-01-31 12:00", last => "2026-01-31 12:00",
-            scopes => "", is_current => false,
+            id => "x", name => "", address => "203.0.113.7", agent => "", since => "2026-01-31 12:00",
+            last => "2026-01-31 12:00", scopes => "", is_current => false,
         },
     ];
     let full = context! {

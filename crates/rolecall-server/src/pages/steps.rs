@@ -18,6 +18,7 @@ use crate::{
     app::App,
     clients::redirect,
     error::ApiError,
+    factors::wished::Wished,
     invitations::sign_up,
     login::flow::{
         showing,
@@ -62,6 +63,8 @@ pub(super) struct Entered {
     pub(super) notice: Option<&'static str>,
     /// A text of a rule.
     pub(super) problem: Option<String>,
+    /// The factor that was to be added before a sign-in.
+    pub(super) wished: Option<Wished>,
     pub(super) seconds: u64,
     pub(super) status: StatusCode,
 }
@@ -204,12 +207,10 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
         Step::Enrol {
             username,
             secret,
+            wished,
             passkey,
         } => {
-            let values = match secret {
-                Some(secret) => enrolment::values(app, username, secret),
-                None => enrolment::without_application(username),
-            };
+            let values = enrolment::in_flow(app, username, secret.as_ref(), wished.as_ref());
             let values = context! { flow, error, seconds => entered.seconds, ..values };
             ("enrol.html", context! { passkey, factor => "", ..values })
         }

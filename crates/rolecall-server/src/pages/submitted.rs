@@ -20,7 +20,7 @@ use super::{languages::Language, render};
 use crate::{
     app::App,
     http::{
-        ClientAddress, NoCors,
+        Agent, ClientAddress, NoCors,
         cookies::{Cookie, CookieJar},
     },
     login::{flow::step::Visitor, known::Origin},
@@ -149,6 +149,7 @@ impl Browser {
             origin: Origin {
                 address: self.address.as_str(),
                 device: get(Cookie::Device),
+                agent: Agent::of(&self.headers),
             },
         }
     }

@@ -27,6 +27,9 @@ pub(crate) struct SessionView {
     client_id: String,
     /// Where it was used from last.
     address: String,
+    /// The program and the system with which the user signed in, such as `Firefox on Linux`; left out if they are unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -45,6 +48,7 @@ impl SessionView {
             id: session.id,
             client_id: session.client_id,
             address: session.address,
+            agent: session.agent,
             created_at: rfc3339(session.created_at),
             last_used_at: rfc3339(session.last_used_at),
             expires_at: rfc3339(session.expires_at),

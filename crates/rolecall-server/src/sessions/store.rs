@@ -8,8 +8,8 @@ use crate::store::{Conn, StoreError, queries, query, rows};
 
 queries! {
     INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at, device, \
-        browser_session, identity, auth_time, amr, credentials) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17)";
+        browser_session, identity, auth_time, amr, credentials, agent) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
         s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, s.browser_session AS browser, s.identity, \
         s.auth_time, s.amr, s.credentials, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
@@ -21,11 +21,11 @@ queries! {
         WHERE id = $1 AND generation = $2";
     USE_GRACE = "UPDATE sessions SET last_used_at = $3, address = $4, graces = graces + 1, graced_generation = $2 \
         WHERE id = $1 AND generation = $2 AND graced_generation < $2";
-    LIST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
+    LIST = "SELECT id, client_id, address, agent, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND id > $2 AND expires_at > $3 AND (salt IS NULL OR last_used_at > $4) ORDER BY id LIMIT $5";
-    NEWEST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
+    NEWEST = "SELECT id, client_id, address, agent, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND expires_at > $2 AND (salt IS NULL OR last_used_at > $3) ORDER BY last_used_at DESC, id DESC LIMIT $4";
-    FIND_SHOWN = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions WHERE id = $1 AND subject_id = $2";
+    FIND_SHOWN = "SELECT id, client_id, address, agent, created_at, last_used_at, expires_at FROM sessions WHERE id = $1 AND subject_id = $2";
     IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NOT NULL \
         ORDER BY CASE WHEN client_id = $4 THEN 1 ELSE 0 END, last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
     IDLEST_IN_BROWSER = "SELECT id FROM sessions WHERE browser_session = $5 AND subject_id = $1 AND client_id = $4 AND id <> $2 \
@@ -47,6 +47,8 @@ pub(crate) struct NewSession<'a> {
     pub(crate) audience: &'a str,
     pub(crate) tenant: Option<&'a str>,
     pub(crate) address: &'a str,
+    /// A few words about the program and the system of whoever opens it.
+    pub(crate) agent: Option<&'a str>,
     pub(crate) device: &'a str,
     /// The salt of the refresh token; without one, the session has no refresh token.
     pub(crate) salt: Option<&'a str>,
@@ -111,6 +113,8 @@ rows! {
         pub(crate) id: String,
         pub(crate) client_id: String,
         pub(crate) address: String,
+        /// As in [`NewSession`].
+        pub(crate) agent: Option<String>,
         pub(crate) created_at: Timestamp,
         pub(crate) last_used_at: Timestamp,
         pub(crate) expires_at: Timestamp,
@@ -137,6 +141,7 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
         .bind(session.browser.map(|browser| browser.auth_time))
         .bind(session.browser.map(|browser| browser.amr))
         .bind(session.browser.map_or("", |browser| browser.credentials))
+        .bind(session.agent)
         .execute(conn)
         .await?;
     Ok(())

@@ -141,6 +141,7 @@ mod tests {
             auth_time: now,
             stays,
             address: String::new(),
+            agent: None,
             created_at: now,
             last_used_at: now,
             expires_at: now.plus(BrowserLimits::default().lifetime(stays)),

@@ -6,22 +6,22 @@ use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
     INSERT = "INSERT INTO browser_sessions (id, secret_hash, era, subject_id, amr, auth_time, stays, address, created_at, \
-        last_used_at, expires_at, credentials) SELECT $1, $2, h.era, $3, $4, $5, $6, $7, $8, $8, $9, $10 FROM head h WHERE h.id = 1";
+        last_used_at, expires_at, credentials, agent) SELECT $1, $2, h.era, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11 FROM head h WHERE h.id = 1";
     // FALSE stands for an account that is active
-    FIND = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    FIND = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.agent, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.secret_hash = $1 AND b.expires_at > $2 AND u.disabled = $3 AND u.must_change_password = $3";
-    FIND_BY_PREVIOUS = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    FIND_BY_PREVIOUS = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.agent, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.previous_hash = $1 AND b.expires_at > $2 AND u.disabled = $3 AND u.must_change_password = $3 AND b.replaced_at > $4";
-    FIND_BY_ID = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    FIND_BY_ID = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.agent, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.id = $1 AND b.expires_at > $2";
-    LIST = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.created_at, b.last_used_at, \
+    LIST = "SELECT b.id, b.subject_id, u.username, b.amr, b.credentials, b.auth_time, b.stays, b.address, b.agent, b.created_at, b.last_used_at, \
         b.expires_at FROM browser_sessions b JOIN head h ON h.id = 1 AND h.era = b.era JOIN users u ON u.id = b.subject_id \
         WHERE b.subject_id = $1 AND b.expires_at > $2 ORDER BY b.last_used_at DESC, b.id";
     CONTINUE = "UPDATE browser_sessions SET secret_hash = $2, last_used_at = $3, amr = $4, auth_time = $5, stays = $6, \
-        address = $7, expires_at = $8, credentials = $10, previous_hash = NULL, replaced_at = NULL \
+        address = $7, expires_at = $8, credentials = $10, agent = $11, previous_hash = NULL, replaced_at = NULL \
         WHERE id = $1 AND subject_id = $9";
     ROTATE = "UPDATE browser_sessions SET previous_hash = secret_hash, replaced_at = $4, secret_hash = $3 \
         WHERE id = $1 AND secret_hash = $2";
@@ -50,6 +50,8 @@ rows! {
         pub(crate) auth_time: Timestamp,
         pub(crate) stays: bool,
         pub(crate) address: String,
+        /// A few words about the program and the system, such as `Firefox on Linux`; `None` if they are unknown.
+        pub(crate) agent: Option<String>,
         pub(crate) created_at: Timestamp,
         pub(crate) last_used_at: Timestamp,
         pub(crate) expires_at: Timestamp,
@@ -73,6 +75,7 @@ pub(crate) async fn insert(
         .bind(session.created_at)
         .bind(session.expires_at)
         .bind(session.credentials.as_str())
+        .bind(session.agent.as_deref())
         .execute(conn)
         .await?;
     Ok(())
@@ -150,6 +153,7 @@ pub(crate) async fn renew(
         .bind(session.expires_at)
         .bind(session.subject_id.as_str())
         .bind(session.credentials.as_str())
+        .bind(session.agent.as_deref())
         .execute(conn)
         .await?;
     Ok(rows == 1)

@@ -34,6 +34,7 @@ use crate::{
             store::{self as browsers, BrowserSession},
         },
         code_store::{self, NewCode},
+        known::Origin,
         secret::{self, Kind},
     },
     sessions::active,
@@ -64,7 +65,7 @@ pub(crate) struct Conclusion<'a> {
     pub(crate) current: Option<&'a BrowserSession>,
     /// The cookie of that session.
     pub(crate) cookie: Option<&'a str>,
-    pub(crate) address: &'a str,
+    pub(crate) origin: Origin<'a>,
     /// The language of the pages.
     pub(crate) language: &'a str,
 }
@@ -179,8 +180,8 @@ fn conclude_in<'a>(
         }
         let session = open_session(app, conclusion, &subject.id, auth_time, now)?;
         let secret = write_session(app, conn, conclusion, &session, now).await?;
-        let remembered = remembering::keep(app, conn, conclusion.flow, proven, conclusion.address);
-        let remembered = remembered.await?;
+        let address = conclusion.origin.address;
+        let remembered = remembering::keep(app, conn, conclusion.flow, proven, address).await?;
         let target = Target::of(request);
         let answer = if request.is_own() {
             Answer::page(target)
@@ -348,7 +349,6 @@ fn open_session(
     let stays = conclusion.flow.is_some_and(|flow| flow.stays);
     let current = conclusion.current.filter(|one| one.subject_id == subject);
     let begins_anew = proven.first().is_new();
-    let limits = &app.settings().browser;
     let fresh = |id: String, created_at, stays| BrowserSession {
         id,
         subject_id: subject.to_owned(),
@@ -357,10 +357,11 @@ fn open_session(
         credentials: proven.credentials(""),
         auth_time,
         stays,
-        address: conclusion.address.to_owned(),
+        address: conclusion.origin.address.to_owned(),
+        agent: conclusion.origin.agent.describe(),
         created_at,
         last_used_at: now,
-        expires_at: now.plus(limits.lifetime(stays)),
+        expires_at: now.plus(app.settings().browser.lifetime(stays)),
     };
     Ok(match current {
         Some(current) if begins_anew => fresh(current.id.clone(), current.created_at, stays),

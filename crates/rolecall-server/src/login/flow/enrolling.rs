@@ -23,6 +23,7 @@ use crate::{
         enrolment::{self, Confirmed},
         passkeys::enrolment as passkeys,
         typed::RightCode,
+        wished::Wished,
     },
     ids,
     login::browser::service as browsers,
@@ -47,18 +48,21 @@ pub(super) async fn step(app: &App, flow: &mut Flow, username: String) -> Result
         Some(id) => enrolment::find(app, id, &subject).await?,
         None => None,
     };
+    let wished = wished(flow).cloned();
     let secret = if let Some(secret) = begun {
         secret
     } else {
-        let begun = enrolment::begin(app, &subject, "").await?;
+        let begun = enrolment::begin(app, &subject, &name_of(flow, false)).await?;
         flow.enrolment = Some(begun.id);
         write_step(app, flow).await?;
         begun.secret
     };
+    let passkey = passkey::creation_options(app, flow, &subject).await?;
     Ok(Step::Enrol {
         username,
         secret: Some(secret),
-        passkey: passkey::creation_options(app, flow, &subject).await?,
+        wished: wished.filter(|one| !one.is_passkey || !passkey.is_empty()),
+        passkey,
     })
 }
 
@@ -72,8 +76,22 @@ pub(super) async fn passkey_step(
     Ok(Step::Enrol {
         username,
         secret: None,
+        wished: wished(flow).filter(|one| one.is_passkey).cloned(),
         passkey: passkey::creation_options(app, flow, subject).await?,
     })
+}
+
+/// Returns the factor that the user was about to add.
+fn wished(flow: &Flow) -> Option<&Wished> {
+    let wished = flow.request.wished_factor.as_ref();
+    // whoever has signed in instead was about to add none
+    wished.filter(|_| flow.request.subject == flow.subject_id)
+}
+
+/// Returns the name for a new factor of a kind; empty for the usual one.
+fn name_of(flow: &Flow, is_passkey: bool) -> String {
+    let wished = wished(flow).filter(|one| one.is_passkey == is_passkey);
+    wished.map_or_else(String::new, |one| one.name.clone())
 }
 
 /// Ends the enrolment with the first code of the application.
@@ -222,6 +240,7 @@ pub(crate) async fn add_passkey(
         Err(error) => return Err(error.into()),
     };
     let factor = ids::new_id(app.now()).map_err(ApiError::internal)?;
+    let name = name_of(&flow, true);
     let owner = (subject.as_str(), visitor.origin.address);
     let caller = Caller::As { user_id: &subject };
     let confirmed = app
@@ -231,7 +250,7 @@ pub(crate) async fn add_passkey(
             if !matches!(still, Due::Enrolment | Due::PasskeyEnrolment) {
                 return Err(FlowError::Ended);
             }
-            let added = passkeys::add_in(app, change, owner, (&factor, ""), &made).await?;
+            let added = passkeys::add_in(app, change, owner, (&factor, &name), &made).await?;
             // of two answers at once, one finds the step taken
             let now = change.now();
             if !flows::update(change.conn(), &flow, now).await? {

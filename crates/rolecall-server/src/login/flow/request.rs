@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 use rolecall_core::{Acr, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::tokens::{
-    claims,
-    identity::{Identity, IdentityScope},
-    requested::RequestedScope,
+use crate::{
+    factors::wished::Wished,
+    tokens::{
+        claims,
+        identity::{Identity, IdentityScope},
+        requested::RequestedScope,
+    },
 };
 
 /// Where the answer is put.
@@ -128,6 +131,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) id_token_claims: BTreeSet<String>,
     pub(crate) userinfo_claims: BTreeSet<String>,
     pub(crate) ui_locales: Option<String>,
+    /// The factor that the user was about to add on a page of our own.
+    #[serde(default)]
+    pub(crate) wished_factor: Option<Wished>,
 }
 
 impl AuthorizationRequest {
@@ -156,6 +162,7 @@ impl AuthorizationRequest {
             id_token_claims: BTreeSet::new(),
             userinfo_claims: BTreeSet::new(),
             ui_locales: None,
+            wished_factor: None,
         }
     }
 

@@ -334,7 +334,7 @@ fn finish<'a>(
             proven,
             current,
             cookie: visitor.session,
-            address: visitor.origin.address,
+            origin: visitor.origin,
             language: visitor.language,
         };
         match conclude(app, &conclusion).await {

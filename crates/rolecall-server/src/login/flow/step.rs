@@ -13,7 +13,7 @@ use crate::{
     app::App,
     clients::store::Client,
     error::ApiError,
-    factors::totp::Secret,
+    factors::{totp::Secret, wished::Wished},
     login::{known::Origin, password::LoginError},
     store::StoreError,
 };
@@ -116,6 +116,8 @@ pub(crate) enum Step {
         username: String,
         /// The secret of an application; `None` where only a passkey is enough.
         secret: Option<Secret>,
+        /// The factor that the user was about to add, if it is among those that can be added.
+        wished: Option<Wished>,
         /// The options to make a passkey, as JSON; empty where there are none.
         passkey: String,
     },

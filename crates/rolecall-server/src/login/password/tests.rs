@@ -21,7 +21,7 @@ async fn prove_from(
 ) -> Result<Proven, LoginError> {
     let origin = Origin {
         address,
-        device: None,
+        ..Origin::default()
     };
     let typed = Typed {
         username,

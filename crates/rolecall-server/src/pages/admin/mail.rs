@@ -7,7 +7,7 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     links::{cut, link, one_more},
-    views::mail::{Mails, Outcome, Row},
+    views::mail::{Mails, Outcome, Row, advice},
     visit::Visit,
 };
 use crate::{
@@ -41,12 +41,18 @@ pub(crate) async fn post_mail(_: Public, visit: Visit, form: Submitted) -> Respo
             is_taken: true,
             server: taken.server,
             answer: String::new(),
+            advice: "",
             domain: taken.domain,
         }),
-        Err(TrialError::Refused { server, answer }) => Some(Outcome {
+        Err(TrialError::Refused {
+            server,
+            answer,
+            fault,
+        }) => Some(Outcome {
             is_taken: false,
             server,
             answer,
+            advice: advice(fault),
             domain: String::new(),
         }),
         // the page says which settings lack

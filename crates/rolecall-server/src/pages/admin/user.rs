@@ -5,6 +5,7 @@ use rolecall::{PermissionName as _, Public};
 use rolecall_core::{AssignmentStatus, RoleAssignment, TenantName, Timestamp};
 
 use super::{
+    super::agents,
     events,
     links::link,
     names,
@@ -107,6 +108,10 @@ async fn add_account(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError>
         remove: link(&format!("{}/factors", page.path), &[("factor", &factor.id)]),
     });
     page.factors = factors.collect();
+    let agent = |described: Option<&str>| {
+        let languages = &app.parts().look.languages;
+        agents::words(languages, visit.language, described.unwrap_or_default())
+    };
     let found = sessions::list(app, caller, &page.id, "", SHOWN).await?;
     let found = found.into_iter().map(|session| Session {
         end: link(
@@ -114,6 +119,7 @@ async fn add_account(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError>
             &[("session", &session.id)],
         ),
         client: session.client_id,
+        agent: agent(session.agent.as_deref()),
         address: session.address,
         since: session.created_at.into(),
         last: session.last_used_at.into(),

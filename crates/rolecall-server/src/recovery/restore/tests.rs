@@ -88,7 +88,7 @@ async fn token(app: &App) -> String {
         audience: ISSUER,
         origin: Origin {
             address: "192.0.2.1",
-            device: None,
+            ..Origin::default()
         },
         wants_refresh: true,
     };

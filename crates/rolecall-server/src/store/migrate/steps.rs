@@ -228,4 +228,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "languages of users",
         include_str!("../../../migrations/0049_languages_of_users.sql"),
     ),
+    (
+        50,
+        "agents of sessions",
+        include_str!("../../../migrations/0050_agents_of_sessions.sql"),
+    ),
 ];

@@ -61,7 +61,15 @@ async fn a_test_message_says_what_the_server_answers(site: Mailing) {
     site.server.count(1).await;
     site.server.answer(&[Answer::Refuse(550)]);
     let shown = page(&browser.submit(MAIL, &form).await, 200);
-    has(&shown, &["Not taken", "550", "value=\"ops@mail.example\""]);
+    has(
+        &shown,
+        &[
+            "Not taken",
+            "550 no &lt;ops@mail.example&gt; here",
+            "Check the address that the mail goes to",
+            "value=\"ops@mail.example\"",
+        ],
+    );
     // it is sent at once, and waits nowhere
     assert_eq!(site.db.count("rolecall_mails").await, 0);
 }

@@ -8,6 +8,7 @@ use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
     a_login_gives_the_tokens_of_the_token_endpoint,
+    a_login_is_described_by_the_browser_of_the_request,
     a_login_is_refused_as_at_the_token_endpoint,
     guesses_count_together_with_those_at_the_token_endpoint,
     a_password_is_changed_as_at_the_password_endpoint,
@@ -51,6 +52,16 @@ async fn a_login_gives_the_tokens_of_the_token_endpoint(app: TestApp) {
     app.get("/t/acme/items/", &tokens.access_token)
         .await
         .is(200);
+}
+
+async fn a_login_is_described_by_the_browser_of_the_request(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let from = address();
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let typed = LogIn::new("alice", PASSWORD, &from).user_agent(agent);
+    let tokens = app.embedded().log_in(&typed).await.unwrap();
+    let sessions = app.get("/api/me/sessions", &tokens.access_token).await;
+    assert_eq!(sessions.items("agent"), ["Firefox on Linux"]);
 }
 
 async fn a_login_is_refused_as_at_the_token_endpoint(app: TestApp) {

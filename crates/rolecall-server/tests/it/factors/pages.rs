@@ -127,9 +127,14 @@ async fn i082_an_old_sign_in_leads_to_a_fresh_one_and_back(world: World) {
     page(&browser.log_in(&flow, "alice", "wrong").await, 401);
     let back = browser.log_in(&flow, "alice", PASSWORD).await;
     let back = back.is(303).header("location").unwrap().to_owned();
-    assert_eq!(back, "/account/factors?notice=signed-in-again");
+    assert_eq!(
+        back,
+        "/account/factors?notice=signed-in-again&kind=application&name=x"
+    );
     let shown = page(&browser.open(&back).await, 200);
     assert!(shown.contains("You can make the change now"), "{shown}");
+    // the form has what was chosen before
+    assert!(shown.contains("name=\"name\" value=\"x\""), "{shown}");
     let (factor, phone) = add(&mut browser, "x").await;
     let code = world.code(&phone);
     let form = [("factor", factor.as_str()), ("code", code.as_str())];

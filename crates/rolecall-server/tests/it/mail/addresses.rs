@@ -279,7 +279,8 @@ async fn y436_no_text_of_a_user_reaches_an_address_that_nobody_has_proven(site: 
 async fn a_sign_in_from_elsewhere_is_told_to_the_owner(site: Mailing) {
     let client = client(&site).await;
     let sign_in = async |address: &str, device: Option<String>| {
-        let mut browser = Browser::at(&site.app, address);
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let mut browser = Browser::at(&site.app, address).named(agent);
         if let Some(device) = device {
             browser.set_cookie("device", &device);
         }
@@ -297,6 +298,8 @@ async fn a_sign_in_from_elsewhere_is_told_to_the_owner(site: Mailing) {
     let notice = site.server.count(1).await.remove(0);
     assert_eq!(notice.header("subject"), "A new sign-in");
     assert_eq!(notice.to, [format!("<{ADDRESS}>")]);
+    let text = notice.text();
+    assert!(text.contains("Firefox on Linux"), "{text}");
 }
 
 async fn an_address_that_is_removed_hears_of_it(site: Mailing) {

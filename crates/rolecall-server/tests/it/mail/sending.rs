@@ -243,11 +243,14 @@ async fn the_command_tries_the_server(site: Mailing) {
     assert_eq!(mail.header("subject"), "Test mail");
     site.server.answer(&[Answer::Refuse(550)]);
     let (is_sent, text) = call(&site.server.url).await;
-    assert!(!is_sent && text.contains("550"), "{text}");
+    let wanted = "did not take the mail: 550 no <ops@mail.example> here; check the address";
+    assert!(!is_sent && text.contains(wanted), "{text}");
     let (is_sent, text) = call("smtp://user:canary@127.0.0.1:1").await;
     assert!(!is_sent && !text.contains("canary"), "{text}");
+    assert!(text.contains("check host and port in `mail.url`"), "{text}");
     let (is_sent, text) = call(&site.server.url.replace("smtp:", "smtps:")).await;
     assert!(!is_sent && text.contains("TLS"), "{text}");
+    assert!(text.contains("check that the certificate"), "{text}");
     let error = run_failing(&site.app, &["mail", "test", "ops@mail.example"]).await;
     assert!(error.contains("set `mail.url`"), "{error}");
 }

@@ -22,6 +22,7 @@ on_both![
     i055_five_codes_end_the_sign_in,
     i082_a_forced_enrolment_begins_with_a_code_to_the_verified_address,
     y478_the_password_alone_adds_no_first_factor_at_any_door,
+    what_was_to_be_added_on_the_own_page_is_preselected_in_the_sign_in,
     y414_a_code_to_verify_is_bound_to_its_sign_in_and_address,
 ];
 
@@ -303,4 +304,41 @@ async fn y478_the_password_alone_adds_no_first_factor_at_any_door(world: World) 
     type_in(&mut browser, &flow, &code).await.is(303);
     let page = browser.open(&location).await;
     shows(&page, 200, "action=\"/login/enrol\"");
+}
+
+async fn what_was_to_be_added_on_the_own_page_is_preselected_in_the_sign_in(world: World) {
+    let mut browser = Browser::new(&world);
+    browser
+        .sign_in_as("alice", &world.client, REDIRECT, &[])
+        .await;
+    // what no factor can be called is refused before anybody signs in for it
+    let long = "x".repeat(65);
+    let form = [("name", long.as_str())];
+    let refused = browser.submit("/account/factors/add", &form).await;
+    shows(&refused, 422, "action=\"/account/factors/add\"");
+    let form = [("name", " My <phone> ")];
+    let led = browser.submit("/account/factors/add", &form).await;
+    let location = led.is(303).header("location").unwrap().to_owned();
+    assert!(!location.contains("phone"), "{location}");
+    let flow = location.strip_prefix("/login?flow=").unwrap().to_owned();
+    let code = world.code(&mut browser, &flow, 1).await;
+    // another user in the same browser was about to add nothing
+    let mut other = browser.clone();
+    type_in(&mut browser, &flow, &code).await.is(303);
+    let page = browser.open(&location).await;
+    let named = "The app will be named \u{201c}My &lt;phone&gt;\u{201d}.";
+    shows(&page, 200, named);
+    shows(&page, 200, "Add an authenticator app");
+    let text = String::from_utf8_lossy(&page.body).into_owned();
+    let secret = text.split_once("<code>").unwrap().1;
+    let phone = Phone::with(secret.split_once("</code>").unwrap().0);
+    let code = phone.code(world.clock.now());
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    browser.submit("/login/enrol", &form).await.is(200);
+    let names = world.db.texts("SELECT name FROM factors").await;
+    assert_eq!(names, ["My <phone>"]);
+    other.submit("/login/other", &[("flow", &flow)]).await;
+    other.log_in(&flow, "bob", PASSWORD).await;
+    let page = other.open(&location).await;
+    assert!(!String::from_utf8_lossy(&page.body).contains("phone"));
 }

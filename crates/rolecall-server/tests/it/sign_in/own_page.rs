@@ -1,13 +1,20 @@
-//! The page at `/account` of users whose roles may not all be active together.
+//! The page at `/account`: how it describes sessions, and what users whose roles may not all be active together end there.
 
+use http::Method;
 use serde_json::json;
 
 use super::{REDIRECT, Site, is_page};
-use crate::support::{Browser, on_both, session_id};
+use crate::{
+    admin_rules::{page, signed_in},
+    support::{Browser, PASSWORD, on_both, session_id},
+};
 
 on_both![
     y380_whoever_has_roles_that_are_kept_apart_ends_what_is_theirs,
     y380_a_user_who_is_gone_or_disabled_ends_nothing,
+    a_session_is_shown_with_the_browser_and_the_system_that_opened_it,
+    a_browser_that_names_nothing_known_has_no_description,
+    a_log_in_with_a_password_is_described_too,
 ];
 
 /// Gives alice two roles of which one may be active at a time.
@@ -81,4 +88,86 @@ async fn y380_a_user_who_is_gone_or_disabled_ends_nothing(site: Site) {
     site.delete(gone, site.admin().await).await.is(204);
     let ended = browser.submit("/account/end", &end).await;
     assert!(!ended.status.is_server_error(), "{ended:?}");
+}
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+const CHROME: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36";
+
+async fn a_session_is_shown_with_the_browser_and_the_system_that_opened_it(site: Site) {
+    let mut browser = Browser::new(&site).named(FIREFOX);
+    let answer = site.sign_in(&mut browser, &[]).await;
+    // the server of the client asks for the tokens, and is not what the user sees
+    site.redeem_first(answer.code()).await.is(200);
+    site.sign_in(&mut Browser::new(&site).named(CHROME), &[])
+        .await;
+    let page = is_page(&browser.open("/account").await, 200);
+    for shown in [
+        "<strong>Firefox on Linux · this browser</strong>",
+        "<strong>Chrome on Android</strong>",
+        "<small>Firefox on Linux · ",
+        "aria-label=\"End Chrome on Android, ",
+    ] {
+        assert!(page.contains(shown), "{shown} in {page}");
+    }
+    assert!(!page.contains("Gecko"), "{page}");
+    let german = browser.clone().preferring("de").open("/account").await;
+    let german = is_page(&german, 200);
+    assert!(german.contains("Firefox unter Linux"), "{german}");
+    let sql = "SELECT agent FROM browser_sessions ORDER BY agent";
+    let stored = site.db.texts(sql).await;
+    assert_eq!(stored, ["Chrome on Android", "Firefox on Linux"]);
+    let data = browser.open("/account/export").await;
+    let data = &data.is(200).json;
+    assert_eq!(data["sessions"][0]["agent"], "Firefox on Linux");
+    let browsers = data["browser_sessions"].as_array().unwrap();
+    let has = |agent: &str| browsers.iter().any(|one| one["agent"] == agent);
+    assert!(has("Firefox on Linux") && has("Chrome on Android"));
+    // a new sign-in in the same session tells what the browser is now
+    let flow = browser
+        .begin(&site.first, REDIRECT, &[("prompt", "login")])
+        .await;
+    let mut updated = browser.named(CHROME);
+    updated.log_in(&flow, "alice", PASSWORD).await.is(303);
+    let stored = site.db.texts(sql).await;
+    assert_eq!(stored, ["Chrome on Android", "Chrome on Android"]);
+}
+
+async fn a_browser_that_names_nothing_known_has_no_description(site: Site) {
+    for odd in ["Firefox-like <b>program</b>/1.0", "\u{1f980}", ""] {
+        let mut browser = Browser::new(&site).named(odd);
+        let answer = site.sign_in(&mut browser, &[]).await;
+        site.redeem_first(answer.code()).await.is(200);
+        let page = is_page(&browser.open("/account").await, 200);
+        assert!(!page.contains("Firefox"), "{page}");
+        let data = browser.open("/account/export").await;
+        for list in ["sessions", "browser_sessions"] {
+            let one = &data.is(200).json[list][0];
+            assert!(one["address"].is_string(), "{one}");
+            assert_eq!(one.get("agent"), None, "{one}");
+        }
+    }
+}
+
+async fn a_log_in_with_a_password_is_described_too(site: Site) {
+    let form = [
+        ("grant_type", "password"),
+        ("username", "alice"),
+        ("password", PASSWORD),
+    ];
+    let request = site.request(Method::POST, "/token").form(&form);
+    let request = request.header("user-agent", "curl/8.14.1");
+    let token = request.send().await.is(200).text("access_token");
+    let sessions = site.get("/api/me/sessions", &token).await;
+    assert_eq!(sessions.is(200).json["items"][0]["agent"], "curl");
+    site.log_in("alice").await;
+    let sessions = site.get("/api/me/sessions", &token).await;
+    let items = sessions.is(200).json["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    let other = items.iter().find(|one| one["current"] == false).unwrap();
+    assert_eq!(other.get("agent"), None, "{other}");
+    // whoever ends sessions of others sees it too
+    let mut admin = signed_in(&site.app, "admin").await;
+    let path = format!("/admin/users/{}", site.id_of("alice").await);
+    let shown = page(&admin.open(&path).await, 200);
+    assert!(shown.contains("<small>curl · "), "{shown}");
 }

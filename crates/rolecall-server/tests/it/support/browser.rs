@@ -17,6 +17,7 @@ pub(crate) struct Browser<'a> {
     cookies: BTreeMap<String, String>,
     address: Option<String>,
     language: Option<String>,
+    agent: Option<String>,
 }
 
 /// The end of a sign-in: what the client gets, and whether the user was asked for their consent.
@@ -61,12 +62,19 @@ impl<'a> Browser<'a> {
             cookies: BTreeMap::new(),
             address: None,
             language: None,
+            agent: None,
         }
     }
 
     /// Lets the browser ask for pages in a language.
     pub(crate) fn preferring(mut self, language: &str) -> Self {
         self.language = Some(language.to_owned());
+        self
+    }
+
+    /// Lets the browser send a `User-Agent`.
+    pub(crate) fn named(mut self, agent: &str) -> Self {
+        self.agent = Some(agent.to_owned());
         self
     }
 
@@ -133,6 +141,9 @@ impl<'a> Browser<'a> {
         }
         if let Some(language) = &self.language {
             request = request.header("accept-language", language);
+        }
+        if let Some(agent) = &self.agent {
+            request = request.header("user-agent", agent);
         }
         if !cookies.is_empty() {
             request = request.header("cookie", &cookies.join("; "));

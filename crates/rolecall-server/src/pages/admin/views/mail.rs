@@ -4,6 +4,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::{super::super::sample_values::TEXT, Time, value};
+use crate::mail::send_error::Fault;
 
 /// The page.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,8 +43,23 @@ pub(crate) struct Outcome {
     pub(crate) server: String,
     /// What the server has answered; empty if it took the mail.
     pub(crate) answer: String,
+    /// The key of the text that says what to do; empty if there is nothing to do.
+    pub(crate) advice: &'static str,
     /// The domain of the sender.
     pub(crate) domain: String,
+}
+
+/// Returns the key of the text that says what to do about a fault.
+pub(crate) const fn advice(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Connection => "admin-mail-check-connection",
+        Fault::Protocol => "admin-mail-check-protocol",
+        Fault::Tls => "admin-mail-check-tls",
+        Fault::Login => "admin-mail-check-login",
+        Fault::Mailbox => "admin-mail-check-mailbox",
+        Fault::Busy => "admin-mail-check-later",
+        Fault::Other => "admin-mail-check-answer",
+    }
 }
 
 /// Samples of the page.
@@ -57,10 +73,11 @@ pub(in super::super) fn samples() -> Vec<Value> {
         error: error.to_owned(),
         at: Time::sample(),
     };
-    let outcome = |is_taken| Outcome {
+    let outcome = |is_taken, advice| Outcome {
         is_taken,
         server: TEXT.to_owned(),
         answer: TEXT.to_owned(),
+        advice,
         domain: TEXT.to_owned(),
     };
     let full = Mails {
@@ -73,20 +90,18 @@ pub(in super::super) fn samples() -> Vec<Value> {
         next: "/admin/mail?after=x".to_owned(),
         may_test: true,
         address: TEXT.to_owned(),
-        outcome: Some(outcome(true)),
+        outcome: Some(outcome(true, "")),
     };
-    let refused = Mails {
-        outcome: Some(outcome(false)),
+    let refused = Fault::ALL.map(|fault| Mails {
+        outcome: Some(outcome(false, advice(fault))),
         failed_only: false,
         ..full.clone()
-    };
+    });
     let empty = Mails {
         is_configured: true,
         may_test: true,
         ..Mails::default()
     };
-    [full, refused, empty, Mails::default()]
-        .iter()
-        .map(value)
-        .collect()
+    let others = [full, empty, Mails::default()];
+    others.iter().chain(&refused).map(value).collect()
 }

@@ -107,6 +107,8 @@ pub(crate) struct Factor {
 #[derive(Debug, Serialize)]
 pub(crate) struct Session {
     pub(crate) client: String,
+    /// The program and the system, in words; empty if they are unknown.
+    pub(crate) agent: String,
     pub(crate) address: String,
     pub(crate) since: Time,
     pub(crate) last: Time,
@@ -199,6 +201,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         codes_left: 3,
         sessions: vec![Session {
             client: text(),
+            agent: text(),
             address: text(),
             since: Time::sample(),
             last: Time::sample(),

@@ -6,6 +6,7 @@ mod beside;
 mod losing;
 mod required;
 mod resetting;
+mod wished;
 
 use rolecall_passkeys::testing::Authenticator;
 use serde_json::Value;
