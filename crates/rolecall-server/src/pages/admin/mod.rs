@@ -27,6 +27,7 @@ pub(crate) mod links;
 mod mail;
 mod matrix;
 mod names;
+pub(crate) mod nowhere;
 mod people;
 mod permissions;
 mod picture;

@@ -46,6 +46,15 @@ macro_rules! admin_pages {
     };
 }
 
+/// Stands for the page at an address that no page has, below which the navigation marks none.
+pub(super) static NOWHERE: AdminPage = AdminPage {
+    path: "",
+    needs: Needs::AnyOwn,
+    nav: None,
+    summary: "",
+    all: &TABLE,
+};
+
 use Needs::{AnyOwn, Anywhere, Either, Freshly, Global, Nothing};
 
 admin_pages! {

@@ -3,6 +3,7 @@
 mod access;
 mod clients;
 mod invitations;
+mod nowhere;
 mod permissions;
 mod resources;
 mod roles;
