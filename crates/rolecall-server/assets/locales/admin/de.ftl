@@ -150,6 +150,7 @@ admin-effect-signed-out = { $count ->
    *[other] Jeder Browser wird abgemeldet, { $count } Sitzungen von Anwendungen enden, und alle Tokens werden sofort abgelehnt.
 }
 admin-effect-one-session = Die Sitzung { $name } endet.
+admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden.
 admin-effect-no-sign-in = Niemand kann sich mit dem Konto anmelden.
 admin-undo = Rückgängig machen
 admin-effect-oneself = Es ist Ihr eigenes Konto: Jemand anderes müsste es wieder freigeben.
@@ -248,6 +249,8 @@ admin-last-used = zuletzt benutzt
 admin-no-factors = Kein zweiter Faktor: das Passwort allein öffnet das Konto.
 admin-sessions = Sitzungen
 admin-no-sessions = Keine Anwendung hat eine Sitzung des Kontos.
+admin-browsers = Angemeldete Browser
+admin-no-browsers = Das Konto ist in keinem Browser angemeldet.
 admin-end-all = Alle Sitzungen beenden
 admin-clients-allowed = Erlaubte Anwendungen
 admin-no-clients-allowed = Das Konto hat keiner Anwendung etwas erlaubt.

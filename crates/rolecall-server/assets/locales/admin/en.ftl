@@ -150,6 +150,7 @@ admin-effect-signed-out = { $count ->
    *[other] Every browser is signed out, { $count } sessions of applications end, and all tokens are refused at once.
 }
 admin-effect-one-session = The session { $name } ends.
+admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end.
 admin-effect-no-sign-in = Nobody can sign in with the account.
 admin-undo = Undo
 admin-effect-oneself = It is your own account: another administrator would have to enable it again.
@@ -248,6 +249,8 @@ admin-last-used = last used
 admin-no-factors = No second factor: the password alone opens the account.
 admin-sessions = Sessions
 admin-no-sessions = No application has a session of the user.
+admin-browsers = Browsers that are signed in
+admin-no-browsers = The user is signed in with no browser.
 admin-end-all = End all sessions
 admin-clients-allowed = Applications allowed
 admin-no-clients-allowed = The user has allowed no application.

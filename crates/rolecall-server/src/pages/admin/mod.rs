@@ -50,6 +50,7 @@ mod undo;
 mod user;
 mod user_actions;
 mod user_form;
+mod user_sessions;
 mod users;
 pub(super) mod views;
 pub(crate) mod visit;

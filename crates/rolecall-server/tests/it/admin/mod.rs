@@ -1,6 +1,7 @@
 //! The pages for administrators.
 
 mod access;
+mod browsers;
 mod clients;
 mod invitations;
 mod nowhere;
