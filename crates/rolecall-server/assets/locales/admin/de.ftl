@@ -89,6 +89,10 @@ admin-choose-user = { $name } auswählen
 admin-user-name = Benutzername
 admin-verified = bestätigt
 admin-none = Keine
+admin-more-roles = { $count ->
+    [one] und eine weitere
+   *[other] und { $count } weitere
+}
 admin-never = Nie
 admin-factors = Zweite Faktoren
 admin-last-sign-in = Letzte Anmeldung

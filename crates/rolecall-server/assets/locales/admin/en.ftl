@@ -89,6 +89,10 @@ admin-choose-user = Choose { $name }
 admin-user-name = User name
 admin-verified = verified
 admin-none = None
+admin-more-roles = { $count ->
+    [one] and one more
+   *[other] and { $count } more
+}
 admin-never = Never
 admin-factors = Second factors
 admin-last-sign-in = Last sign-in

@@ -10,6 +10,7 @@ mod resources;
 mod roles;
 mod stale;
 mod start;
+mod tenant_roles;
 mod trial;
 mod undo;
 mod users;
