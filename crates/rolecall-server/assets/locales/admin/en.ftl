@@ -275,6 +275,7 @@ admin-acr-phr = With a passkey
 admin-wrong-acr = Choose the sign-in that is needed.
 admin-no-roles = There is no role yet. Create the first one.
 admin-change-contents = Change what it gives
+admin-role-fixed = This role is rolecall's own: it can be given, and stays as it is.
 admin-by-name = Applications check for it by name
 admin-gives = What it gives
 admin-reach = All permissions, inherited ones too
