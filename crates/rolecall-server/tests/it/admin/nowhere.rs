@@ -1,6 +1,7 @@
 //! Errors below `/admin` that no page answers.
 
 use http::Method;
+use rolecall_server::http::{LayerOptions, wrap};
 
 use super::{page, signed_in};
 use crate::support::{Browser, RequestBuilder, Response, TestApp, on_both};
@@ -10,6 +11,7 @@ on_both![
     an_unknown_address_leads_nobody_else_further,
     programs_get_problems_below_admin_and_browsers_elsewhere,
     a_form_that_is_too_long_is_a_page,
+    what_the_layers_around_the_routes_refuse_is_a_page,
 ];
 
 /// What browsers send when they open a page.
@@ -101,4 +103,28 @@ async fn a_form_that_is_too_long_is_a_page(app: TestApp) {
         text.contains("<h1>This form is too long</h1>") && text.contains("href=\"/admin/users\""),
         "{text}"
     );
+}
+
+async fn what_the_layers_around_the_routes_refuse_is_a_page(app: TestApp) {
+    let wrapped = wrap(app.router(), LayerOptions::default());
+    let routes = app.embedded().with_error_pages(wrapped);
+    let request = |method: Method, path: &str| {
+        RequestBuilder::new(routes.clone(), method, path.to_owned()).header("accept", ACCEPT)
+    };
+    let form = request(Method::POST, "/admin/users/new")
+        .header("content-length", "70000")
+        .raw("application/x-www-form-urlencoded", "x");
+    let too_long = form.send().await;
+    let text = page(&too_long, 413);
+    assert!(text.contains("<h1>This form is too long</h1>"), "{text}");
+    assert_eq!(too_long.header("connection"), Some("close"));
+    let unknown = request(Method::GET, "/admin/nowhere").send().await;
+    assert!(page(&unknown, 404).contains("<h1>Not found</h1>"));
+    for shown in [&too_long, &unknown] {
+        assert!(shown.header("x-request-id").is_some());
+        let policies = shown.headers.get_all("content-security-policy");
+        assert_eq!(policies.iter().count(), 1);
+        let policy = shown.header("content-security-policy").unwrap();
+        assert!(policy.contains("style-src 'self'"), "{policy}");
+    }
 }
