@@ -181,6 +181,34 @@ def test_times_are_in_the_zone_of_the_reader(browser, server, furnished):
     browsers.command(browser, "Emulation.setTimezoneOverride", timezoneId="")
 
 
+def test_times_are_entered_in_the_zone_of_the_reader(browser, server, furnished, admin):
+    user = furnished[3]["id"]
+    assign = f"/admin/users/{user}/assign"
+    browsers.command(browser, "Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
+    sign_in(browser, server.url, assign)
+    label = browser.find_element(By.CSS_SELECTOR, 'label[for="until"]').text
+    assert "Asia/Tokyo" in label and "UTC" not in label
+    fill(browser, role="reader")
+    field = browser.find_element(By.NAME, "until")
+    browser.execute_script("arguments[0].value = arguments[1]", field, "2035-01-02T08:30")
+    press(browser, "Give a role")
+    stored = admin.get(f"/api/users/{user}/roles").json()["items"]
+    assert [one["expires_at"] for one in stored] == ["2035-01-01T23:30:00Z"]
+    for path in (f"{assign}?role=reader&until=2035-01-01T23:30", "/admin/audit?until=2035-01-01T23:30:00"):
+        browser.get(f"{server.url}{path}")
+        assert browser.find_element(By.NAME, "until").get_attribute("value") == "2035-01-02T08:30"
+    press(browser, "Find")
+    assert "until=2035-01-01T23%3A30%3A00" in browser.current_url
+    browsers.command(browser, "Emulation.setTimezoneOverride", timezoneId="")
+    browsers.set_scripts(browser, enabled=False)
+    browser.get(f"{server.url}{assign}?until=2035-01-01T23:30")
+    assert "UTC" in browser.find_element(By.CSS_SELECTOR, 'label[for="until"]').text
+    assert browser.find_element(By.NAME, "until").get_attribute("value") == "2035-01-01T23:30"
+    browsers.set_scripts(browser, enabled=True)
+    admin.delete(f"/api/users/{user}/roles/reader")
+    assert_no_violation_of_the_policy(browser)
+
+
 def links_of(browser, url):
     found = browser.find_elements(By.CSS_SELECTOR, "a[href]")
     links = {one.get_attribute("href").split("#")[0] for one in found}

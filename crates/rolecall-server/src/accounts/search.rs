@@ -1,10 +1,11 @@
 //! Searching users for the pages of administrators.
 
 use rolecall::PermissionName as _;
+use rolecall_core::TenantName;
 
 use super::{
     find_store,
-    search_store::{self, FoundUser, Search},
+    search_store::{self, FoundUser, InTenant, Search},
     store::User,
 };
 use crate::{
@@ -52,4 +53,23 @@ pub(crate) async fn search(
         Some(Found { user, more })
     });
     Ok(with_users.collect())
+}
+
+/// Returns the first roles that users have in `tenant`, or in all tenants, up to `limit` for each user: those that are valid
+/// now, in the order of their names.
+///
+/// # Errors
+///
+/// 403 without the permission to read role assignments there.
+pub(crate) async fn roles_in_tenants(
+    app: &App,
+    caller: Caller<'_>,
+    ids: &[&str],
+    tenant: Option<&TenantName>,
+    limit: i64,
+) -> Result<Vec<InTenant>, ApiError> {
+    reads::require_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    Ok(search_store::in_tenants(&mut conn, ids, tenant, limit, now).await?)
 }

@@ -1,6 +1,6 @@
 //! Searching among many users, filtered and in an order.
 
-use rolecall_core::Timestamp;
+use rolecall_core::{RoleName, TenantName, Timestamp};
 
 use super::store::escape_like;
 use crate::{
@@ -38,7 +38,18 @@ queries! {
     BY_NAME_DOWN = search!("($1 = '' OR u.folded_username < $1) AND $2 >= 0", "u.folded_username DESC");
     BY_CREATION = search!("(u.created_at > $2 OR (u.created_at = $2 AND u.id > $1))", "u.created_at, u.id");
     BY_CREATION_DOWN = search!("($1 = '' OR u.created_at < $2 OR (u.created_at = $2 AND u.id < $1))", "u.created_at DESC, u.id DESC");
+    // of the tenant $2, or of all; up to $3 for each user
+    IN_TENANTS = "SELECT subject, role, tenant, total FROM (SELECT a.subject_id AS subject, a.role, a.tenant, \
+        COUNT(*) OVER (PARTITION BY a.subject_id) AS total, \
+        ROW_NUMBER() OVER (PARTITION BY a.subject_id ORDER BY a.role, a.tenant) AS place \
+        FROM role_assignments a WHERE a.tenant <> '' AND ($2 = '*' OR a.tenant = $2) \
+        AND (a.valid_from IS NULL OR a.valid_from <= $1) AND (a.expires_at IS NULL OR a.expires_at > $1) \
+        AND a.subject_id IN ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)) r \
+        WHERE r.place <= $3 ORDER BY r.subject, r.place";
 }
+
+/// The users that one statement looks up.
+const AT_ONCE: usize = 20;
 
 /// The order of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +88,40 @@ rows! {
         pub(crate) factors: i64,
         pub(crate) last_sign_in: Option<Timestamp>,
     }
+
+    /// A role that a user has in a tenant now.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct InTenant {
+        pub(crate) subject: String,
+        pub(crate) role: RoleName,
+        pub(crate) tenant: TenantName,
+        /// The number of all roles in tenants that the user has.
+        pub(crate) total: i64,
+    }
+}
+
+/// Returns the first roles that these users have in `tenant`, or in all, up to `limit` for each.
+pub(super) async fn in_tenants(
+    conn: &mut Conn,
+    ids: &[&str],
+    tenant: Option<&TenantName>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<InTenant>, StoreError> {
+    let mut found: Vec<InTenant> = Vec::new();
+    for some in ids.chunks(AT_ONCE) {
+        // no tenant is called `*`
+        let tenant = tenant.map_or("*", TenantName::as_str);
+        let mut statement = query(IN_TENANTS).bind(now).bind(tenant).bind(limit);
+        // no user has an empty id
+        let padded = some.iter().copied().chain(std::iter::repeat(""));
+        for id in padded.take(AT_ONCE) {
+            statement = statement.bind(id);
+        }
+        let rows: Vec<InTenant> = statement.fetch_all(conn).await?;
+        found.extend(rows);
+    }
+    Ok(found)
 }
 
 /// Returns up to `limit` users that match.

@@ -116,7 +116,8 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         open_browser(&format!("{}/account", greeting.url));
     }
     let limits = configured::limits(&config);
-    http::serve_until_stopped(listener, http::wrap(app, layers), limits, stop).await;
+    let app = server.with_error_pages(http::wrap(app, layers));
+    http::serve_until_stopped(listener, app, limits, stop).await;
     server.app().store().close().await;
     Ok(())
 }

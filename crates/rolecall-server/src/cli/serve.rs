@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
+use axum::Router;
 use clap::Args;
 use rolecall::{GuardedRouter, OnStale};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -15,6 +16,7 @@ use crate::{
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions, Limits, StopSignal},
     logging, metrics,
+    pages::admin::nowhere,
     start::{self, Opened, Staleness},
 };
 
@@ -103,7 +105,7 @@ async fn serve(
     let limits = configured::limits(config);
     match metrics {
         None => {
-            let app = http::wrap(routes.into_axum(), layers);
+            let app = with_pages(&server, http::wrap(routes.into_axum(), layers));
             http::serve_until_stopped(listener, app, limits, stop).await;
         }
         Some(metrics) => {
@@ -113,6 +115,11 @@ async fn serve(
     }
     server.finish_mails().await;
     Ok(())
+}
+
+/// Shows browsers pages for errors below `/admin`. Behind a proxy, requests lack the prefix of the public URL.
+fn with_pages(server: &Embedded, app: Router) -> Router {
+    nowhere::answer_with_pages(app, server.app(), server.api_guard(), "")
 }
 
 /// Serves the API, and its metrics on a listener of their own.
@@ -126,7 +133,7 @@ async fn serve_with_metrics(
     let access = routes.access_table();
     let paths = access.iter().map(|route| route.path.as_str());
     let requests = Arc::new(metrics::requests::Requests::for_routes(paths));
-    let app = http::wrap(routes.into_axum(), layers);
+    let app = with_pages(server, http::wrap(routes.into_axum(), layers));
     let app = metrics::requests::count_requests(app, Arc::clone(&requests));
     let address = metrics
         .local_addr()

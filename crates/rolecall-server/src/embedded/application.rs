@@ -1,5 +1,6 @@
 //! The routes of rolecall beside those of an application, with one OpenAPI document for both.
 
+use axum::Router;
 use rolecall::{GuardedRouter, RouteAccess, openapi, routing};
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +9,7 @@ use super::{Embedded, REGISTER};
 use crate::{
     app::App,
     oauth,
+    pages::admin::nowhere,
     start::StartError,
     web::{
         address::path_of,
@@ -31,6 +33,14 @@ pub struct WithApplication<'a, S> {
 }
 
 impl Embedded {
+    /// Answers browsers with pages where `app`, with the layers around it, answers a request below `/admin` of the public URL
+    /// with an error that is none: for an unknown address, or a form that is too long. Programs, and every other address,
+    /// get what `app` says.
+    pub fn with_error_pages(&self, app: Router) -> Router {
+        let prefix = path_of(&self.app.settings().public_url);
+        nowhere::answer_with_pages(app, &self.app, &self.api_guard, prefix)
+    }
+
     /// Joins the routes of an application with rolecall's, so that `/docs` and `/openapi.json` show both, the
     /// application's first.
     ///

@@ -67,7 +67,7 @@ pub(super) const HOST: &str = "wiki.example";
 /// The tenant that a consent is for.
 pub(super) const TENANT: &str = "acme-of-sample";
 /// The headings of messages.
-const MESSAGES: [&str; 17] = [
+const MESSAGES: [&str; 20] = [
     "signed-out",
     "ended",
     "bad-request",
@@ -85,6 +85,9 @@ const MESSAGES: [&str; 17] = [
     "sign-up-sent",
     "sign-up-closed",
     "admin-nobody",
+    "admin-unknown",
+    "admin-refused",
+    "admin-too-large",
 ];
 
 /// Returns the variables of a template, as full and as empty as they can be.

@@ -84,6 +84,10 @@ impl<S: Send + Sync> FromRequest<S> for Submitted {
     }
 }
 
+/// Marks an answer that is one sentence, which a page with more to it may replace.
+#[derive(Clone, Copy)]
+pub(super) struct Bare;
+
 /// What a browser sends with each request: its cookies, and where it is.
 pub(crate) struct Browser {
     headers: HeaderMap,
@@ -102,6 +106,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Browser {
 }
 
 impl Browser {
+    /// Returns the browser that has sent these headers, from wherever it is.
+    pub(super) fn of(headers: HeaderMap) -> Self {
+        Self {
+            headers,
+            address: ClientAddress::default(),
+        }
+    }
+
     /// Returns the language of a page: what the client asks for, then the one kept for the other pages, then what the
     /// browser prefers.
     pub(super) fn language(&self, app: &App, ui_locales: Option<&str>) -> Language {
@@ -210,6 +222,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
     let policy = render::policy(&[], false);
     render::protect(response.headers_mut(), &policy, "no-referrer");
     response.extensions_mut().insert(NoCors);
+    response.extensions_mut().insert(Bare);
     response
 }
 

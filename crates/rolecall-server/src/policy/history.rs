@@ -25,6 +25,8 @@ use crate::{
 const MOST: usize = 200;
 /// The most bytes of all kept versions together.
 const MOST_BYTES: i64 = 64 * 1024 * 1024;
+/// The newest versions among which the one before a change is looked for.
+const LOOKED_AT: i64 = 10;
 
 /// Returns up to `limit` versions before a revision, the newest first.
 pub(crate) async fn list(
@@ -146,22 +148,50 @@ pub(crate) async fn note(app: &App) -> Result<bool, ApiError> {
         .await
 }
 
-/// Keeps the policy in force as a version, unless the newest version is the same. Unlike [`note`], which looks at rules, it
-/// notices changed descriptions.
-pub(crate) async fn keep_present(app: &App) -> Result<(), ApiError> {
+/// The policy before a change, which becomes a version when the change is made.
+pub(crate) struct Before {
+    /// A revision at which it was in force.
+    revision: Revision,
+    digest: String,
+    text: String,
+}
+
+/// Reads the policy in force, for a change that is about to be made.
+pub(crate) async fn before(app: &App) -> Result<Before, ApiError> {
     let mut conn = app.store().read().await?;
-    let present = read_head(&mut conn).await?.revision;
+    let revision = read_head(&mut conn).await?.revision;
     let (_, document) = service::read(app, &mut conn).await?;
     drop(conn);
     let text = document.to_toml();
-    let digest = digest_of(&text);
+    Ok(Before {
+        revision,
+        digest: digest_of(&text),
+        text,
+    })
+}
+
+/// Keeps the policy before a change that was made, unless it is kept already, and returns the revision of the version.
+/// Unlike [`note`], which looks at rules, it notices changed descriptions.
+pub(crate) async fn keep_before(app: &App, before: &Before) -> Result<Revision, ApiError> {
     app.store()
-        .write(async |conn: &mut Conn| match store::newest(conn).await? {
-            Some(newest) if newest.digest == digest || newest.revision >= present => Ok(()),
-            _ => {
-                store::insert(conn, present, &digest, &text).await?;
-                Ok::<_, ApiError>(store::prune(conn, MOST, MOST_BYTES).await?)
+        .write(async |conn: &mut Conn| {
+            let newest = store::list(conn, Revision::MAX, LOOKED_AT).await?;
+            // the change may have kept it itself, with the policy that it has put in force
+            let is_older = |one: &Version| one.revision <= before.revision;
+            let looked_at = newest
+                .iter()
+                .position(is_older)
+                .map_or(newest.len(), |place| place + 1);
+            let kept = newest
+                .iter()
+                .take(looked_at)
+                .find(|one| one.digest == before.digest)
+                .map(|one| one.revision);
+            if kept.is_none() {
+                store::insert(conn, before.revision, &before.digest, &before.text).await?;
+                store::prune(conn, MOST, MOST_BYTES).await?;
             }
+            Ok::<_, ApiError>(kept.unwrap_or(before.revision))
         })
         .await
 }

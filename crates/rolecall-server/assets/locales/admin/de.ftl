@@ -20,6 +20,8 @@ admin-forbidden = Nicht erlaubt
 admin-forbidden-text = Ihre Rollen erlauben das nicht.
 admin-refused = Das geht nicht
 admin-refused-text = Es wurde nichts geändert.
+admin-too-large = Dieses Formular ist zu lang
+admin-too-large-text = Es wurde nichts geändert. Wählen Sie weniger auf einmal aus oder geben Sie weniger ein, und senden Sie es noch einmal.
 admin-lacking = Es fehlt:
 admin-receipt = Geben Sie diesen Beleg jemandem aus der Verwaltung; damit lässt sich sehen, was fehlt:
 admin-to-start = Zurück zum Anfang
@@ -87,6 +89,10 @@ admin-choose-user = { $name } auswählen
 admin-user-name = Benutzername
 admin-verified = bestätigt
 admin-none = Keine
+admin-more-roles = { $count ->
+    [one] und eine weitere
+   *[other] und { $count } weitere
+}
 admin-never = Nie
 admin-factors = Zweite Faktoren
 admin-last-sign-in = Letzte Anmeldung
@@ -148,6 +154,7 @@ admin-effect-signed-out = { $count ->
    *[other] Jeder Browser wird abgemeldet, { $count } Sitzungen von Anwendungen enden, und alle Tokens werden sofort abgelehnt.
 }
 admin-effect-one-session = Die Sitzung { $name } endet.
+admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden.
 admin-effect-no-sign-in = Niemand kann sich mit dem Konto anmelden.
 admin-undo = Rückgängig machen
 admin-effect-oneself = Es ist Ihr eigenes Konto: Jemand anderes müsste es wieder freigeben.
@@ -246,6 +253,8 @@ admin-last-used = zuletzt benutzt
 admin-no-factors = Kein zweiter Faktor: das Passwort allein öffnet das Konto.
 admin-sessions = Sitzungen
 admin-no-sessions = Keine Anwendung hat eine Sitzung des Kontos.
+admin-browsers = Angemeldete Browser
+admin-no-browsers = Das Konto ist in keinem Browser angemeldet.
 admin-end-all = Alle Sitzungen beenden
 admin-clients-allowed = Erlaubte Anwendungen
 admin-no-clients-allowed = Das Konto hat keiner Anwendung etwas erlaubt.
@@ -266,6 +275,7 @@ admin-acr-phr = Mit Passkey
 admin-wrong-acr = Wählen Sie die nötige Anmeldung.
 admin-no-roles = Es gibt noch keine Rolle. Legen Sie die erste an.
 admin-change-contents = Ändern, was sie gibt
+admin-role-fixed = Diese Rolle gehört zu rolecall: Sie kann vergeben werden und bleibt, wie sie ist.
 admin-by-name = Anwendungen prüfen sie am Namen
 admin-gives = Was sie gibt
 admin-reach = Alle Rechte, auch geerbte

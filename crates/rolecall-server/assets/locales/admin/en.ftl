@@ -20,6 +20,8 @@ admin-forbidden = Not permitted
 admin-forbidden-text = Your roles do not allow this.
 admin-refused = This cannot be done
 admin-refused-text = Nothing was changed.
+admin-too-large = This form is too long
+admin-too-large-text = Nothing was changed. Choose or enter less at a time, and send it again.
 admin-lacking = Missing:
 admin-receipt = Give this receipt to another administrator, who can see with it what is missing:
 admin-to-start = Back to the start
@@ -87,6 +89,10 @@ admin-choose-user = Choose { $name }
 admin-user-name = User name
 admin-verified = verified
 admin-none = None
+admin-more-roles = { $count ->
+    [one] and one more
+   *[other] and { $count } more
+}
 admin-never = Never
 admin-factors = Second factors
 admin-last-sign-in = Last sign-in
@@ -148,6 +154,7 @@ admin-effect-signed-out = { $count ->
    *[other] Every browser is signed out, { $count } sessions of applications end, and all tokens are refused at once.
 }
 admin-effect-one-session = The session { $name } ends.
+admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end.
 admin-effect-no-sign-in = Nobody can sign in with the account.
 admin-undo = Undo
 admin-effect-oneself = It is your own account: another administrator would have to enable it again.
@@ -246,6 +253,8 @@ admin-last-used = last used
 admin-no-factors = No second factor: the password alone opens the account.
 admin-sessions = Sessions
 admin-no-sessions = No application has a session of the user.
+admin-browsers = Browsers that are signed in
+admin-no-browsers = The user is signed in with no browser.
 admin-end-all = End all sessions
 admin-clients-allowed = Applications allowed
 admin-no-clients-allowed = The user has allowed no application.
@@ -266,6 +275,7 @@ admin-acr-phr = With a passkey
 admin-wrong-acr = Choose the sign-in that is needed.
 admin-no-roles = There is no role yet. Create the first one.
 admin-change-contents = Change what it gives
+admin-role-fixed = This role is rolecall's own: it can be given, and stays as it is.
 admin-by-name = Applications check for it by name
 admin-gives = What it gives
 admin-reach = All permissions, inherited ones too

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use minijinja::context;
+use minijinja::{Value, context};
 use rolecall::Denial;
 use serde::Serialize;
 
@@ -113,10 +113,20 @@ impl Visit {
             detail => if heading == "admin-forbidden" { String::new() } else { error.to_string() },
             receipt => receipt,
         };
+        self.show_message(&view, error.status())
+    }
+
+    /// Answers with a page that has a heading and a text, whose keys are alike.
+    pub(super) fn tell(&self, heading: &'static str, status: StatusCode) -> Response {
+        let view = context! { heading => heading, lacking => "", detail => "", receipt => "" };
+        self.show_message(&view, status)
+    }
+
+    fn show_message(&self, view: &Value, status: StatusCode) -> Response {
         let faults = Faults {
-            status: error.status(),
+            status,
             list: Vec::new(),
         };
-        self.show_with("admin_message.html", &view, &faults)
+        self.show_with("admin_message.html", view, &faults)
     }
 }

@@ -126,9 +126,9 @@ async fn create(visit: &Visit, form: &Form) -> Result<Result<Option<String>, Fau
         // the choice stands in the form for both kinds, and means something for one
         per: (kind == ConstraintKind::Dynamic).then_some(wanted.per),
     };
-    let undo = undo::policy_before(visit).await?;
+    let policy = undo::policy_before(visit).await?;
     constraints::create(&visit.app, visit.caller(), &name, new).await?;
-    Ok(Ok(undo))
+    Ok(Ok(policy.keep(visit).await))
 }
 
 /// One constraint.
@@ -200,9 +200,9 @@ async fn change(visit: &Visit, form: &Form) -> Result<Result<Done, Faults>, ApiE
     };
     let roles: BTreeSet<RoleName> = wanted.roles.into_iter().collect();
     let edits = constraints::edits_to(&before.constraint, &roles, wanted.at_most, per);
-    let undo = undo::policy_before(visit).await?;
+    let policy = undo::policy_before(visit).await?;
     constraints::edit_all(&visit.app, visit.caller(), &before.name, &edits).await?;
-    Ok(Ok(("saved", undo)))
+    Ok(Ok(("saved", policy.keep(visit).await)))
 }
 
 async fn delete(visit: &Visit, confirmed: &str) -> Result<Result<Done, Faults>, ApiError> {
@@ -210,9 +210,9 @@ async fn delete(visit: &Visit, confirmed: &str) -> Result<Result<Done, Faults>, 
         return Ok(Err(Faults::of("confirm", "admin-confirm-first")));
     }
     let found = named(visit).await?;
-    let undo = undo::policy_before(visit).await?;
+    let policy = undo::policy_before(visit).await?;
     constraints::delete(&visit.app, visit.caller(), &found.name).await?;
-    Ok(Ok(("constraint-deleted", undo)))
+    Ok(Ok(("constraint-deleted", policy.keep(visit).await)))
 }
 
 fn per(constraint: &Constraint) -> &'static str {

@@ -83,9 +83,9 @@ async fn go_back(visit: &Visit, tag: &str) -> Result<Option<String>, ApiError> {
     visit.require_fresh().await?;
     let old = history::document(&visit.app, visit.caller(), revision(visit)?).await?;
     let tags = IfMatch::Tags(vec![tag.to_owned()]);
-    let undo = undo::policy_before(visit).await?;
+    let policy = undo::policy_before(visit).await?;
     apply::apply(&visit.app, visit.caller(), &old, &tags).await?;
-    Ok(undo)
+    Ok(policy.keep(visit).await)
 }
 
 async fn version(visit: &Visit, mut faults: Faults) -> Result<Response, ApiError> {

@@ -59,9 +59,9 @@ pub(crate) async fn post_permissions(_: Public, visit: Visit, form: Submitted) -
         let Ok(name) = form.name.parse::<Permission>() else {
             return Ok(Err(Faults::of("name", "admin-no-permission-name")));
         };
-        let undo = undo::policy_before(&visit).await?;
+        let policy = undo::policy_before(&visit).await?;
         permissions::create(&visit.app, visit.caller(), &name, &form.description).await?;
-        Ok(Ok(undo))
+        Ok(Ok(policy.keep(&visit).await))
     };
     match created.await.map_err(Faults::read) {
         Ok(Ok(undo)) => visit.done_and_undo(PERMISSIONS, "permission-created", undo.as_deref()),
@@ -124,9 +124,9 @@ pub(crate) async fn post_permission(
         if form.get("confirm") != "yes" {
             return Ok(Err(Faults::of("confirm", "admin-confirm-first")));
         }
-        let undo = undo::policy_before(&visit).await?;
+        let policy = undo::policy_before(&visit).await?;
         permissions::delete(&visit.app, visit.caller(), &named(&permission)?).await?;
-        Ok(Ok(undo))
+        Ok(Ok(policy.keep(&visit).await))
     };
     match deleted.await.map_err(Faults::read) {
         Ok(Ok(undo)) => visit.done_and_undo(PERMISSIONS, "permission-deleted", undo.as_deref()),

@@ -83,9 +83,9 @@ async fn put_in_force(visit: &Visit, text: &str, tag: &str) -> Result<Option<Str
     visit.require_fresh().await?;
     let document = parsed(visit, Purpose::Change, text).await?;
     let tags = IfMatch::Tags(vec![tag.to_owned()]);
-    let undo = undo::policy_before(visit).await?;
+    let policy = undo::policy_before(visit).await?;
     apply::apply(&visit.app, visit.caller(), &document, &tags).await?;
-    Ok(undo)
+    Ok(policy.keep(visit).await)
 }
 
 /// Shows the plan of a document, or its faults.

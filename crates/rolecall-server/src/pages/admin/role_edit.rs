@@ -83,9 +83,9 @@ async fn change(visit: &Visit, role: &str, form: &Submitted) -> Result<Outcome, 
         by_name: Some(form.get("by_name") == "on"),
         acr: Some(acr),
     };
-    let undo = undo::policy_before(visit).await?;
+    let policy = undo::policy_before(visit).await?;
     definition::update(app, caller, &name, changes).await?;
-    Ok(Outcome::Saved(path_of(&name), undo))
+    Ok(Outcome::Saved(path_of(&name), policy.keep(visit).await))
 }
 
 /// Says whom another `acr` affects, and asks whether to save it with the rest of the form.

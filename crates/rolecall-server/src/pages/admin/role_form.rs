@@ -139,10 +139,22 @@ async fn change_contents(
     form: &Submitted,
 ) -> Result<(String, Option<String>), ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
-    let undo = undo::policy_before(visit).await?;
+    let path = format!("{}/contents", path_of(&name));
     let removes = form.get("remove") == "yes";
     let (permission, junior) = (form.get("permission").trim(), form.get("junior").trim());
-    if !permission.is_empty() {
+    if permission.is_empty() && junior.is_empty() {
+        return Ok((path, None));
+    }
+    let policy = undo::policy_before(visit).await?;
+    if permission.is_empty() {
+        let junior = named(junior)?;
+        if removes {
+            service::disinherit(app, caller, &name, &junior).await?;
+        } else {
+            require_fresh_for(visit, &junior).await?;
+            service::inherit(app, caller, &name, &junior).await?;
+        }
+    } else {
         let pattern: Result<PermissionPattern, _> = permission.parse();
         let pattern = pattern.map_err(|_| ApiError::unknown("permission", &permission))?;
         if removes {
@@ -153,16 +165,8 @@ async fn change_contents(
             }
             service::grant(app, caller, &name, &pattern).await?;
         }
-    } else if !junior.is_empty() {
-        let junior = named(junior)?;
-        if removes {
-            service::disinherit(app, caller, &name, &junior).await?;
-        } else {
-            require_fresh_for(visit, &junior).await?;
-            service::inherit(app, caller, &name, &junior).await?;
-        }
     }
-    Ok((format!("{}/contents", path_of(&name)), undo))
+    Ok((path, policy.keep(visit).await))
 }
 
 async fn show_contents(

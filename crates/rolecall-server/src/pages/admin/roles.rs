@@ -86,6 +86,7 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
     let path = path_of(&name);
     let listing = Listing::read(&path, &visit.query, &[], &["name"]);
     let sees_holders = visit.may_globally(may::ReadAssignments::NAME);
+    let may_write = visit.may_globally(may::WriteRoles::NAME);
     let mut holders = Vec::new();
     if sees_holders {
         let mut places = listing.after.splitn(3, '~');
@@ -118,8 +119,10 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
         first: listing.first(),
         next: listing.next(last.as_deref()),
         sees_holders,
-        may_write: visit.may_globally(may::WriteRoles::NAME),
-        is_fixed: builtin::is_builtin(&name),
+        // what is always refused is not offered
+        may_edit: may_write && !builtin::is_fixed(&name),
+        may_delete: may_write && !builtin::is_builtin(&name),
+        is_fixed: builtin::is_fixed(&name),
         name: role.to_owned(),
         path: path.clone(),
     };

@@ -10,7 +10,7 @@ use super::{
     clients, constraints, decisions, hierarchy, history, invitations, keys, mail, matrix, people,
     permissions, policy, requests, resources, role_edit, role_form, roles, settings, setup, start,
     table::{AdminPage, Needs},
-    tenant, user, user_actions, user_form, users,
+    tenant, user, user_actions, user_form, user_sessions, users,
 };
 use crate::app::App;
 
@@ -46,6 +46,15 @@ macro_rules! admin_pages {
     };
 }
 
+/// Stands for the page at an address that no page has, below which the navigation marks none.
+pub(super) static NOWHERE: AdminPage = AdminPage {
+    path: "",
+    needs: Needs::AnyOwn,
+    nav: None,
+    summary: "",
+    all: &TABLE,
+};
+
 use Needs::{AnyOwn, Anywhere, Either, Freshly, Global, Nothing};
 
 admin_pages! {
@@ -61,7 +70,7 @@ admin_pages! {
     "/admin/users/{id}/enable", Freshly("rolecall.users:write"), None, "Enable a user.", user_actions::get_enable, user_actions::post_enable;
     "/admin/users/{id}/reset", Freshly("rolecall.users:write"), None, "Reset the password of a user.", user_actions::get_reset, user_actions::post_reset;
     "/admin/users/{id}/delete", Freshly("rolecall.users:write"), None, "Delete a user.", user_actions::get_delete, user_actions::post_delete;
-    "/admin/users/{id}/sessions", Global("rolecall.sessions:revoke"), None, "End sessions of a user.", user_actions::get_sessions, user_actions::post_sessions;
+    "/admin/users/{id}/sessions", Global("rolecall.sessions:revoke"), None, "End sessions of a user.", user_sessions::get_sessions, user_sessions::post_sessions;
     "/admin/users/{id}/factors", Freshly("rolecall.users:write"), None, "Remove a second factor of a user.", user_actions::get_factors, user_actions::post_factors;
     "/admin/invitations", Global("rolecall.users:read"), Some("admin-nav-invitations"), "Invitations that were not accepted yet.", invitations::get_invitations;
     "/admin/invitations/{invitation}", Global("rolecall.users:read"), None, "An invitation, and its withdrawal.", invitations::get_invitation, invitations::post_invitation;

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use rolecall::PermissionName as _;
-use rolecall_core::{Revision, RoleAssignment, RoleName, TenantName, Timestamp};
+use rolecall_core::{RoleAssignment, RoleName, TenantName, Timestamp};
 
 use super::{
     links::{HISTORY, link},
@@ -80,15 +80,32 @@ fn typed(time: Option<Timestamp>) -> String {
     exact.strip_suffix(":00").unwrap_or(exact).to_owned()
 }
 
-/// Keeps the policy in force as a version of its history, and returns its address, for those who may go back to it.
-pub(super) async fn policy_before(visit: &Visit) -> Result<Option<String>, ApiError> {
-    if !visit.may_globally(may::ReadPolicy::NAME) || !visit.may_globally(may::WritePolicy::NAME) {
-        return Ok(None);
+/// The policy before a change; none for those who may not go back to it.
+pub(super) struct PolicyBefore(Option<history::Before>);
+
+/// Reads the policy before a change of it.
+pub(super) async fn policy_before(visit: &Visit) -> Result<PolicyBefore, ApiError> {
+    let may_go_back =
+        visit.may_globally(may::ReadPolicy::NAME) && visit.may_globally(may::WritePolicy::NAME);
+    if !may_go_back {
+        return Ok(PolicyBefore(None));
     }
-    history::keep_present(&visit.app).await?;
-    let newest = history::list(&visit.app, visit.caller(), Revision::MAX, 1).await?;
-    let newest = newest.first();
-    Ok(newest.map(|one| format!("{HISTORY}/{}", one.revision)))
+    let before = history::before(&visit.app).await?;
+    Ok(PolicyBefore(Some(before)))
+}
+
+impl PolicyBefore {
+    /// Keeps the policy before a change that was made as a version of the history, and returns its address. If that fails, the
+    /// change is made all the same: only the way back is not offered.
+    pub(super) async fn keep(self, visit: &Visit) -> Option<String> {
+        match history::keep_before(&visit.app, &self.0?).await {
+            Ok(revision) => Some(format!("{HISTORY}/{revision}")),
+            Err(error) => {
+                error.log();
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use super::{
     links::link,
     names,
     users::{path_of, status_key},
-    views::user::{Account, Allowed, Assignment, Factor, Held, MayDo, Sees, Session, UserPage},
+    views::user::{
+        Account, Allowed, Assignment, Factor, Held, MayDo, Sees, Session, SignedIn, UserPage,
+    },
     visit::Visit,
 };
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     consents::service as consents,
     error::ApiError,
     factors::{service as factors, store::FactorKind},
+    login::browser::others as browsers,
     roles::{
         assigning::Assignee,
         assignments,
@@ -30,6 +33,7 @@ use crate::{
 
 /// The most rows of each part.
 const SHOWN: i64 = 200;
+const SHOWN_BROWSERS: usize = 200;
 
 /// The page of a user.
 pub(crate) async fn get_user(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
@@ -125,6 +129,7 @@ async fn add_account(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError>
         last: session.last_used_at.into(),
     });
     page.sessions = found.collect();
+    page.browsers = signed_in(visit, &page.id).await?;
     let allowed = consents::list_of(app, caller, &page.id, "", SHOWN).await?;
     let allowed = allowed.into_iter().map(|client| {
         let mut scopes: Vec<String> = client
@@ -143,6 +148,21 @@ async fn add_account(visit: &Visit, page: &mut UserPage) -> Result<(), ApiError>
     });
     page.clients = allowed.collect();
     Ok(())
+}
+
+/// Returns the browsers in which a user is signed in.
+async fn signed_in(visit: &Visit, id: &str) -> Result<Vec<SignedIn>, ApiError> {
+    let found = browsers::list_of(&visit.app, visit.caller(), id).await?;
+    let sessions = format!("{}/sessions", path_of(id));
+    let found = found.into_iter().take(SHOWN_BROWSERS);
+    let found = found.map(|one| SignedIn {
+        is_own: one.id == visit.session.id,
+        end: link(&sessions, &[("browser", &one.id)]),
+        address: one.address,
+        since: one.created_at.into(),
+        last: one.last_used_at.into(),
+    });
+    Ok(found.collect())
 }
 
 /// Describes an assignment on the page at `path`, which takes it away.

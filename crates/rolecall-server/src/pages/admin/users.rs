@@ -14,7 +14,8 @@ use super::{
 use crate::{
     accounts::{
         search::{self, Found},
-        search_store::{Order, Search},
+        search_store::{InTenant, Order, Search},
+        store::User,
     },
     authority::{may, subject::Status},
     error::ApiError,
@@ -24,6 +25,8 @@ use crate::{
 pub(super) const PATH: &str = "/admin/users";
 /// The users on a page.
 const SHOWN: usize = 50;
+/// The roles of a user on a page.
+const SHOWN_ROLES: usize = 5;
 /// What can be filtered by.
 const FILTERS: [&str; 5] = ["q", "status", "role", "tenant", "without_factor"];
 
@@ -56,6 +59,7 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         Order::Name => one.more.folded_username.clone(),
         Order::Creation => format!("{}~{}", one.more.created_at.micros(), one.more.id),
     });
+    let in_tenants = in_tenants(visit, &found).await?;
     let users = Users {
         q: wanted.text.to_owned(),
         status: wanted.status.map_or("", Status::as_str).to_owned(),
@@ -76,9 +80,23 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         ]),
         first: listing.first(),
         next: listing.next(last.as_deref()),
-        rows: found.into_iter().map(row).collect(),
+        rows: found.into_iter().map(|one| row(one, &in_tenants)).collect(),
     };
     Ok(visit.show("admin_users.html", &users))
+}
+
+/// Returns the roles that users have in tenants, as far as the caller may read them: everywhere, or in the tenant in which
+/// the caller acts.
+async fn in_tenants(visit: &Visit, found: &[Found]) -> Result<Vec<InTenant>, ApiError> {
+    let sees_all = visit.may_globally(may::ReadAssignments::NAME);
+    let tenant = visit.tenant().filter(|_| !sees_all);
+    let sees_tenant = tenant.is_some() && visit.may(may::ReadAssignments::NAME);
+    if !sees_all && !sees_tenant {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<&str> = found.iter().map(|one| one.user.id.as_str()).collect();
+    let most = i64::try_from(SHOWN_ROLES).unwrap_or(i64::MAX);
+    search::roles_in_tenants(&visit.app, visit.caller(), &ids, tenant.as_ref(), most).await
 }
 
 /// Returns what the caller may do with a selection.
@@ -104,8 +122,9 @@ pub(super) fn path_of(id: &str) -> String {
     below(PATH, id)
 }
 
-fn row(found: Found) -> Row {
+fn row(found: Found, in_tenants: &[InTenant]) -> Row {
     let Found { user, more } = found;
+    let (roles, more_roles) = roles_of(&user, in_tenants);
     Row {
         href: path_of(&user.id),
         id: user.id,
@@ -113,11 +132,24 @@ fn row(found: Found) -> Row {
         email: user.email.unwrap_or_default(),
         is_verified: user.email_verified_at.is_some(),
         status: status_key(user.status),
-        roles: user.roles.iter().map(ToString::to_string).collect(),
+        roles,
+        more_roles,
         factors: more.factors,
         last_sign_in: more.last_sign_in.map(Time::from),
         created: user.created_at.into(),
     }
+}
+
+/// Returns the first roles of a user, those without a tenant before those in tenants, and the number of the others.
+fn roles_of(user: &User, in_tenants: &[InTenant]) -> (Vec<String>, usize) {
+    let own = in_tenants.iter().filter(|one| one.subject == user.id);
+    let total = own.clone().next().map_or(0, |one| one.total);
+    let total = user.roles.len() + usize::try_from(total).unwrap_or_default();
+    let global = user.roles.iter().map(ToString::to_string);
+    let shown = global.chain(own.map(|one| format!("{} @ {}", one.role, one.tenant)));
+    let shown: Vec<String> = shown.take(SHOWN_ROLES).collect();
+    let others = total.saturating_sub(shown.len());
+    (shown, others)
 }
 
 #[cfg(test)]

@@ -149,6 +149,35 @@ impl Visit {
         begin(&self.app, &self.browser, self.language, request).await
     }
 
+    /// Returns the visit of an administrator at an address that no page has; `None` for anybody else, who is led nowhere.
+    pub(super) async fn at_no_page(
+        app: &App,
+        guard: &Guard,
+        page: &'static AdminPage,
+        browser: Browser,
+        address: String,
+    ) -> Result<Option<Self>, ApiError> {
+        let current = account::current(app, browser.visitor(app).session).await?;
+        let Some(session) = current else {
+            return Ok(None);
+        };
+        let chosen = (browser.admin_tenant(app), false);
+        let acting = act(app, guard, &session, chosen).await?;
+        let acting = acting.filter(|(principal, _)| acting::is_administrator(principal));
+        Ok(acting.map(|(principal, tenants)| Self {
+            app: app.clone(),
+            language: browser.language(app, None),
+            session,
+            principal,
+            page,
+            path: address.clone(),
+            query: Submitted::parse(b""),
+            address,
+            browser,
+            tenants,
+        }))
+    }
+
     /// Refuses a caller who lacks what the page needs: with a sign-in, if a stronger one is all that lacks.
     async fn admit(self) -> Result<Self, Response> {
         if self.page.needs.are_met_by(&self.principal) {

@@ -153,6 +153,38 @@ async fn a_policy_that_is_the_same_again_is_not_kept_twice() {
 }
 
 #[tokio::test]
+async fn the_policy_before_a_change_is_kept_when_the_change_is_made() {
+    on_both("history_before", async |app| {
+        put(app, READ).await;
+        let kept = documents(app).await.len();
+        let present = before(app).await.unwrap();
+        create(app, "items:print", "Print").await;
+        let revision = keep_before(app, &present).await.unwrap();
+        assert_eq!(documents(app).await.len(), kept, "it is kept already");
+        let found = document(app, CALLER, revision).await.unwrap().document;
+        assert_eq!(names(&[found]), [["items:read"]]);
+
+        let present = before(app).await.unwrap();
+        create(app, "items:share", "Share").await;
+        assert_eq!(documents(app).await.len(), kept, "nothing is made yet");
+        let revision = keep_before(app, &present).await.unwrap();
+        assert_eq!(documents(app).await.len(), kept + 1);
+        let found = document(app, CALLER, revision).await.unwrap().document;
+        assert_eq!(names(&[found]), [["items:print", "items:read"]]);
+
+        let present = before(app).await.unwrap();
+        put(app, WRITE).await;
+        let kept = documents(app).await.len();
+        let revision = keep_before(app, &present).await.unwrap();
+        assert_eq!(documents(app).await.len(), kept, "the document kept it");
+        let found = document(app, CALLER, revision).await.unwrap().document;
+        let names_before = [["items:print", "items:read", "items:share"]];
+        assert_eq!(names(&[found]), names_before);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_changes_between_two_versions_lead_from_one_to_the_other() {
     on_both("history_6", async |app| {
         put(app, READ).await;

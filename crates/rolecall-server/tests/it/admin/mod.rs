@@ -1,13 +1,16 @@
 //! The pages for administrators.
 
 mod access;
+mod browsers;
 mod clients;
 mod invitations;
+mod nowhere;
 mod permissions;
 mod resources;
 mod roles;
 mod stale;
 mod start;
+mod tenant_roles;
 mod trial;
 mod undo;
 mod users;

@@ -18,7 +18,34 @@ on_both![
     y461_a_reader_of_roles_changes_none,
     y466_granting_a_permission_of_rolecall_needs_a_fresh_proof,
     y460_a_hostile_description_stays_text,
+    a_role_of_rolecall_offers_nothing_that_is_always_refused,
 ];
+
+async fn a_role_of_rolecall_offers_nothing_that_is_always_refused(app: TestApp) {
+    app.create_role("editor", &[]).await;
+    let mut browser = signed_in(&app, "admin").await;
+    for (role, offered) in [
+        ("rolecall.admin", vec![]),
+        ("rolecall.resource-server", vec![]),
+        ("user", vec!["contents", "edit"]),
+        ("editor", vec!["contents", "edit", "delete"]),
+    ] {
+        let path = format!("/admin/roles/{role}");
+        let text = page(&browser.open(&path).await, 200);
+        for action in ["contents", "edit", "delete"] {
+            let is_offered = text.contains(&format!("href=\"{path}/{action}\""));
+            assert_eq!(is_offered, offered.contains(&action), "{role} {action}");
+        }
+        let is_fixed = text.contains("it can be given, and stays as it is");
+        assert_eq!(is_fixed, offered.is_empty(), "{role}: {text}");
+    }
+    // it can still be given
+    let id = app.create_user("alice", &[]).await;
+    let path = format!("/admin/users/{id}");
+    let form = [("role", "rolecall.resource-server")];
+    let given = browser.submit(&format!("{path}/assign"), &form).await;
+    is_done(&given, &path, "assigned");
+}
 
 async fn a_role_is_created_filled_given_and_deleted(app: TestApp) {
     app.create_permission("items:read").await;

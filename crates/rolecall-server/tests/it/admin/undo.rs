@@ -13,6 +13,7 @@ on_both![
     a_change_of_the_policy_leads_to_the_version_before,
     whoever_may_not_write_the_policy_gets_no_link_to_its_history,
     y513_an_address_undoes_nothing_but_what_it_says_was_done,
+    a_change_that_is_refused_adds_no_version_of_the_policy,
 ];
 
 /// Goes where an action leads, and returns the address behind *Undo*; empty if there is none.
@@ -21,6 +22,12 @@ async fn undo(browser: &mut Browser<'_>, done: &Response) -> String {
     let text = page(&browser.open(&location).await, 200);
     let notice = between(&text, "role=\"status\">", "</p>");
     between(notice, "href=\"", "\"").replace("&amp;", "&")
+}
+
+/// Returns the number of versions of the policy that are kept.
+async fn versions(browser: &mut Browser<'_>) -> usize {
+    let text = page(&browser.open("/admin/policy/history").await, 200);
+    text.matches("<a href=\"/admin/policy/history/").count()
 }
 
 /// Returns the fields of the form on a page, with what they hold.
@@ -231,4 +238,45 @@ async fn y513_an_address_undoes_nothing_but_what_it_says_was_done(app: TestApp) 
         );
         assert!(!text.contains(">Undo<"), "{done} {address}");
     }
+}
+
+async fn a_change_that_is_refused_adds_no_version_of_the_policy(app: TestApp) {
+    let document = "[permissions]\n\"items:read\" = \"\"\n[roles.admin]\n[roles.viewer]\npermissions = [\"items:read\"]\n";
+    app.put_policy(app.admin().await, document, "*")
+        .await
+        .is(200);
+    // a version would differ by this
+    let body = json!({ "description": "Looks" });
+    app.patch("/api/roles/viewer", app.admin().await, body)
+        .await
+        .is(200);
+    let mut browser = signed_in(&app, "admin").await;
+    let kept = versions(&mut browser).await;
+    let constraint = [
+        ("name", "four-eyes"),
+        ("kind", "static"),
+        ("per", "session"),
+        ("roles", "viewer nobody"),
+        ("at_most", "1"),
+    ];
+    let contents = "/admin/roles/viewer/contents";
+    let refused: [(&str, &[(&str, &str)]); 4] = [
+        (contents, &[("permission", "nothing:here")]),
+        (
+            "/admin/roles/rolecall.admin/edit",
+            &[("description", "Other"), ("by_name", "on"), ("acr", "aal1")],
+        ),
+        ("/admin/constraints", &constraint),
+        ("/admin/permissions", &[("name", "items:read")]),
+    ];
+    for (path, form) in refused {
+        let shown = browser.submit(path, form).await;
+        assert!(shown.status.is_client_error(), "{path}: {shown:?}");
+        assert_eq!(versions(&mut browser).await, kept, "{path}");
+    }
+    let form = [("permission", "items:read"), ("remove", "yes")];
+    let done = browser.submit(contents, &form).await;
+    let address = undo(&mut browser, &done).await;
+    assert!(address.starts_with("/admin/policy/history/"), "{address}");
+    assert_eq!(versions(&mut browser).await, kept + 1);
 }

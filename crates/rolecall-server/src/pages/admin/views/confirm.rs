@@ -73,9 +73,10 @@ pub(crate) const TITLES: [&str; 15] = [
 ];
 
 /// The texts of what can happen.
-pub(crate) const EFFECTS: [&str; 34] = [
+pub(crate) const EFFECTS: [&str; 35] = [
     "admin-effect-signed-out",
     "admin-effect-one-session",
+    "admin-effect-one-browser",
     "admin-effect-no-sign-in",
     "admin-effect-can-undo",
     "admin-effect-sign-in-again",

@@ -74,7 +74,12 @@ impl Time {
 
 /// Samples of the page that says why something cannot be.
 pub(super) fn messages() -> Vec<Value> {
-    let headings = ["admin-unknown", "admin-forbidden", "admin-refused"];
+    let headings = [
+        "admin-unknown",
+        "admin-forbidden",
+        "admin-refused",
+        "admin-too-large",
+    ];
     let full = headings.map(|heading| {
         context! { heading => heading, detail => TEXT, lacking => TEXT, receipt => TEXT }
     });

@@ -52,8 +52,9 @@ pub(crate) struct RolePage {
     pub(crate) first: String,
     pub(crate) next: String,
     pub(crate) sees_holders: bool,
-    pub(crate) may_write: bool,
-    /// The role is rolecall's own and cannot be deleted.
+    pub(crate) may_edit: bool,
+    pub(crate) may_delete: bool,
+    /// The role is rolecall's own and stays as it is: it can be given, and nothing else.
     pub(crate) is_fixed: bool,
 }
 
@@ -152,12 +153,12 @@ pub(in super::super) fn role_samples() -> Vec<Value> {
         first: "/admin/roles/x".to_owned(),
         next: "/admin/roles/x?after=x".to_owned(),
         sees_holders: true,
-        may_write: true,
+        may_edit: true,
+        may_delete: true,
         is_fixed: false,
     };
     let bare = RolePage {
         sees_holders: true,
-        may_write: true,
         is_fixed: true,
         acr: "aal1",
         ..RolePage::default()

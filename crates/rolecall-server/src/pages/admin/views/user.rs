@@ -20,6 +20,7 @@ pub(crate) struct UserPage {
     pub(crate) factors: Vec<Factor>,
     pub(crate) codes_left: i64,
     pub(crate) sessions: Vec<Session>,
+    pub(crate) browsers: Vec<SignedIn>,
     pub(crate) clients: Vec<Allowed>,
     pub(crate) events: Vec<Happened>,
     pub(crate) older_events: String,
@@ -115,6 +116,17 @@ pub(crate) struct Session {
     pub(crate) end: String,
 }
 
+/// A browser in which the user is signed in.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignedIn {
+    pub(crate) address: String,
+    /// It is the one that shows the page: *Sign out* ends it.
+    pub(crate) is_own: bool,
+    pub(crate) since: Time,
+    pub(crate) last: Time,
+    pub(crate) end: String,
+}
+
 /// An application that the user has allowed.
 #[derive(Debug, Serialize)]
 pub(crate) struct Allowed {
@@ -166,6 +178,16 @@ pub(super) fn assignments() -> Vec<Assignment> {
     all.into_iter().collect()
 }
 
+fn browser(is_own: bool) -> SignedIn {
+    SignedIn {
+        address: TEXT.to_owned(),
+        is_own,
+        since: Time::sample(),
+        last: Time::sample(),
+        end: "/admin/users/x/sessions?browser=x".to_owned(),
+    }
+}
+
 /// Samples of the page.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(in super::super) fn samples() -> Vec<Value> {
@@ -207,6 +229,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
             last: Time::sample(),
             end: "/admin/users/x/sessions?session=x".to_owned(),
         }],
+        browsers: [true, false].map(browser).into_iter().collect(),
         clients: vec![Allowed {
             name: text(),
             scopes: text(),

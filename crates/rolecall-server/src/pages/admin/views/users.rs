@@ -39,7 +39,10 @@ pub(crate) struct Row {
     pub(crate) is_verified: bool,
     /// The key of the status.
     pub(crate) status: &'static str,
+    /// The first roles, those in a tenant as `ROLE @ TENANT`.
     pub(crate) roles: Vec<String>,
+    /// The number of the other roles.
+    pub(crate) more_roles: usize,
     pub(crate) factors: i64,
     pub(crate) last_sign_in: Option<Time>,
     pub(crate) created: Time,
@@ -98,6 +101,7 @@ fn row(text: &str, status: &'static str) -> Row {
         is_verified: true,
         status,
         roles: vec![text.to_owned()],
+        more_roles: 2,
         factors: 1,
         last_sign_in: Some(Time::sample()),
         created: Time::sample(),
@@ -109,6 +113,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
     let mut bare = row("x", "admin-status-disabled");
     bare.email.clear();
     bare.roles.clear();
+    bare.more_roles = 0;
     bare.factors = 0;
     bare.last_sign_in = None;
     let column = |href: &str, order| Column {
