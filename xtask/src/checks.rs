@@ -1,5 +1,7 @@
 //! The checks that cargo runs.
 
+use std::{num::NonZero, thread::available_parallelism};
+
 use crate::failures;
 use crate::install::Tools;
 use crate::report::Report;
@@ -61,6 +63,9 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("tests", || {
         let mut test = workspace.cargo();
         test.envs(tools.variables());
+        // tests wait for databases and files more than a processor does
+        let threads = available_parallelism().map_or(1, NonZero::get) + 1;
+        test.env("RUST_TEST_THREADS", threads.to_string());
         test.args(["test", "--workspace", "--all-features", "--locked"]);
         failures::run(test.arg("--no-fail-fast"))
     });

@@ -9,6 +9,8 @@ use anyhow::{Context, bail};
 /// The folders of the checkout.
 pub(crate) struct Workspace {
     root: PathBuf,
+    /// Nothing is built yet, apart from this program.
+    is_new: bool,
 }
 
 impl Workspace {
@@ -16,7 +18,12 @@ impl Workspace {
     pub(crate) fn find() -> Self {
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = built.canonicalize().unwrap_or_else(|_| PathBuf::from("."));
-        Self { root }
+        let found = Self {
+            root,
+            is_new: false,
+        };
+        let is_new = !found.target("test-venv").exists();
+        Self { is_new, ..found }
     }
 
     /// Returns a path inside the checkout.
@@ -43,6 +50,10 @@ impl Workspace {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = self.command(cargo);
         command.env("CARGO_TERM_COLOR", "auto");
+        if self.is_new {
+            // what a first build would store for the next one makes it longer
+            command.env("CARGO_INCREMENTAL", "0");
+        }
         command
     }
 }
