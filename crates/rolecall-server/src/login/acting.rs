@@ -21,7 +21,7 @@ use crate::{
         access_token::{Basis, InSession, Limits},
         error::TokenError,
         fitting::{self, Wish},
-        grant::{check_active, grant},
+        grant::grant,
         holder::{Beyond, NOTHING_BESIDE, TokenSubject},
     },
 };
@@ -116,8 +116,7 @@ async fn issue(
     holder: &TokenSubject<'_>,
 ) -> Result<String, TokenError> {
     let granted = grant(holder, None)?;
-    check_active(holder, &granted)?;
-    active::check_beside_others(conn, holder, &subject.id, &granted).await?;
+    active::check(conn, holder, &subject.id, &granted).await?;
     let basis = Basis {
         subject,
         client_id: FIRST_PARTY,

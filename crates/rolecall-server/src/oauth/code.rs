@@ -33,7 +33,7 @@ use crate::{
     store::{Conn, StoreError, gate},
     tokens::{
         access_token::Issued,
-        grant::{check_active, grant},
+        grant::grant,
         holder::{Beyond, Grant, TokenSubject},
         identity::{Identity, IdentityScope},
     },
@@ -136,9 +136,8 @@ async fn redeem(
     let tenant = asked.tenant.as_ref();
     let subject = read_subject(conn, code, now).await?;
     let (client, grant_type) = (request.client, GrantType::AuthorizationCode);
-    let ceiling = client
-        .ceiling_now(app, conn, grant_type, &asked.audience)
-        .await?;
+    let ceiling = client.ceiling_now(app, conn, grant_type, &asked.audience);
+    let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let user = (&**policy, &subject);
     let by = (SignedInBy::Browser, acr_of(&code.amr));
@@ -164,8 +163,7 @@ async fn redeem(
     let scope = asked.asked();
     let granted = grant(&holder, scope.as_ref())?;
     admission.check_tenant(&granted, tenant)?;
-    check_active(&holder, &granted)?;
-    active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
+    active::check(conn, &holder, &subject.id, &granted).await?;
     let identity = asked.granted_identity();
     let outlives = identity.scopes.contains(&IdentityScope::OfflineAccess);
     let written = identity.write();

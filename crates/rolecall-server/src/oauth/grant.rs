@@ -28,7 +28,6 @@ use crate::{
     tokens::{
         access_token::{Issued, Limits},
         fitting::Wish,
-        grant::check_active,
         holder::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
@@ -206,8 +205,7 @@ async fn log_in(
         let checked = admission.check_tenant(&granted, tenant);
         checked.map_err(not_admitted)?;
     }
-    check_active(&holder, &granted)?;
-    active::check_beside_others(conn, &holder, &proven.id, &granted).await?;
+    active::check(conn, &holder, &proven.id, &granted).await?;
     let device = proven.slot.device_of_login(app);
     let (device, token) = device.map_err(ApiError::internal)?;
     let agent = request.origin.agent.describe();

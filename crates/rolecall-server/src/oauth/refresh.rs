@@ -32,7 +32,6 @@ use crate::{
     tokens::{
         access_token::{Basis, InSession, Issued, Limits},
         fitting::{self, Wish},
-        grant::check_active,
         holder::{Beyond, Grant, TokenSubject},
         identity::{Identity, IdentityScope},
         refresh_token::{Binding, RefreshToken},
@@ -237,8 +236,7 @@ async fn continue_session(
     let wish = Wish::Refresh(&opened, request.scope.as_ref());
     let granted = wish.grant(&holder)?;
     readmission::check_tenant(admitted, &granted, holder.tenant)?;
-    check_active(&holder, &granted)?;
-    active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
+    active::check(conn, &holder, &subject.id, &granted).await?;
     let basis = Basis {
         subject: &subject,
         client_id: &session.client_id,

@@ -33,7 +33,7 @@ use crate::{
     tokens::{
         access_token::{Basis, InSession, Issued},
         fitting::{self, Wish},
-        grant::{check_active, grant},
+        grant::grant,
         holder::{Beyond, TokenSubject},
     },
 };
@@ -156,8 +156,7 @@ async fn issue(
     let scope = asked.asked();
     let granted = grant(&holder, scope.as_ref())?;
     admission.check_tenant(&granted, tenant).map_err(refused)?;
-    check_active(&holder, &granted)?;
-    active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
+    active::check(conn, &holder, &subject.id, &granted).await?;
     // the session of a sign-in would have a new id too; this one belongs to none
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     let basis = Basis {

@@ -363,8 +363,7 @@ fn enrolment_form(
         factor => id,
         error => entered.error.unwrap_or_default(),
         seconds => entered.seconds,
-        ..enrolment_page::wish(None),
-        ..values
+        ..context! { ..enrolment_page::wish(None), ..values }
     };
     own_page(app, browser, "enrol.html", entered.status, values)
 }

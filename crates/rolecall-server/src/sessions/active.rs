@@ -22,7 +22,7 @@ use crate::{
     store::{Conn, StoreError},
     tokens::{
         error::TokenError,
-        grant::{SessionScope, regrant},
+        grant::{SessionScope, check_active, regrant},
         holder::{Beyond, Grant, NOTHING_BESIDE, TokenSubject},
         requested::RequestedScope,
     },
@@ -49,6 +49,18 @@ pub(crate) async fn beside(
     }
     let others = active_store::find(conn, user, tenant, now).await?;
     Ok(others.into_iter().collect())
+}
+
+/// Refuses roles that were asked for and may not be active together, in this token or beside others: see [`check_active`] and
+/// [`check_beside_others`].
+pub(crate) async fn check(
+    conn: &mut Conn,
+    holder: &TokenSubject<'_>,
+    user: &str,
+    granted: &Grant,
+) -> Result<(), TokenError> {
+    check_active(holder, granted)?;
+    check_beside_others(conn, holder, user, granted).await
 }
 
 /// Refuses what the living tokens of the user do not leave room for, under the constraints that count them together;
@@ -154,8 +166,7 @@ pub(crate) async fn active_roles(
         };
         kinds.entry(kind).or_insert(session);
     }
-    let reached = Acr::ALL.map(|acr| (acr, policy.reached_by(acr)));
-    let reached = BTreeMap::from(reached);
+    let reached = BTreeMap::from(Acr::ALL.map(|acr| (acr, policy.reached_by(acr))));
     let mut active = BTreeSet::new();
     let mut subjects: BTreeMap<Option<TenantName>, Option<Subject>> = BTreeMap::new();
     let mut ceilings: BTreeMap<(String, String), (Option<RequestedScope>, bool)> = BTreeMap::new();

@@ -19,7 +19,7 @@ pub(super) struct Together<'p> {
     listing: BTreeMap<&'p RoleName, Vec<usize>>,
     /// The number of roles for which each constraint has room, beside those that are active.
     rooms: Vec<u32>,
-    /// The roles that other tokens have active, and the constraints that have counted them.
+    /// The roles that other tokens have active, and the constraints that have counted them already.
     beside: BTreeSet<&'p RoleName>,
     counts_beside: Vec<bool>,
     active: BTreeSet<&'p RoleName>,
@@ -70,17 +70,21 @@ impl<'p> Together<'p> {
 
     /// Counts the roles that other tokens of the subject have active, under the constraints that count these together.
     fn beside(mut self, roles: &BTreeSet<RoleName>) -> Self {
+        let mut taken = vec![0; self.rooms.len()];
         self.beside = self.listed(roles).held;
         for role in &self.beside {
             for constraint in self.listing.get(role).into_iter().flatten() {
-                let counts = self
-                    .counts_beside
-                    .get(*constraint)
-                    .is_some_and(|counts| *counts);
-                if let Some(room) = self.rooms.get_mut(*constraint).filter(|_| counts) {
-                    // others that have too many already have to end, and nothing is added to them
-                    *room = room.saturating_sub(1);
+                if let Some(taken) = taken.get_mut(*constraint) {
+                    *taken += 1;
                 }
+            }
+        }
+        let constraints = self.rooms.iter_mut().zip(&mut self.counts_beside);
+        for ((room, counts), taken) in constraints.zip(taken) {
+            if *counts {
+                // beside others that have too many already, there is no room for those either
+                *counts = taken <= *room;
+                *room = room.saturating_sub(taken);
             }
         }
         self

@@ -88,10 +88,11 @@ mod model {
         }
         let active = held.active_roles(holder.policy);
         let has_no_room = |one: &Constraint| {
-            let beside = one.roles.intersection(holder.beside).count();
-            let new = one.roles.intersection(&active);
-            let new = new.filter(|role| !holder.beside.contains(*role)).count();
-            new > usize::try_from(one.at_most).unwrap().saturating_sub(beside)
+            let counted = one.roles.iter();
+            let counted =
+                counted.filter(|role| active.contains(*role) || holder.beside.contains(*role));
+            !one.roles.is_disjoint(&active)
+                && counted.count() > usize::try_from(one.at_most).unwrap()
         };
         let mut counting = holder.policy.constraints();
         holder.policy.dynamic_breach(&active).is_some()

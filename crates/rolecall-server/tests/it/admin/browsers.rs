@@ -103,9 +103,9 @@ async fn y464_browsers_are_ended_within_the_authority_of_the_caller(app: TestApp
     let other = app.create_user("bob", &[]).await;
     let mut guardian = signed_in(&app, "guardian").await;
     // the session of somebody else is none of this user
-    let bobs = format!("/admin/users/{other}/sessions");
+    let elsewhere = format!("/admin/users/{other}/sessions");
     is_done(
-        &guardian.submit(&bobs, &form).await,
+        &guardian.submit(&elsewhere, &form).await,
         &format!("/admin/users/{other}"),
         "ended",
     );

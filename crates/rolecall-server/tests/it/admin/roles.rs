@@ -42,7 +42,7 @@ async fn a_role_of_rolecall_offers_nothing_that_is_always_refused(app: TestApp) 
     // it can still be given
     let id = app.create_user("alice", &[]).await;
     let path = format!("/admin/users/{id}");
-    let form = [("role", "rolecall.resource-server")];
+    let form = [("role", "rolecall.admin")];
     let given = browser.submit(&format!("{path}/assign"), &form).await;
     is_done(&given, &path, "assigned");
 }

@@ -61,8 +61,8 @@ async fn y464_roles_in_tenants_are_shown_within_the_reach_of_the_caller(app: Tes
     ] {
         let mut browser = signed_in(&app, caller).await;
         if !tenant.is_empty() {
-            let chosen = browser.submit("/admin/tenant", &[("tenant", tenant)]);
-            chosen.await.is(303);
+            let form = [("tenant", tenant)];
+            browser.submit("/admin/tenant", &form).await.is(303);
         }
         let text = page(&browser.open("/admin/users").await, 200);
         let shown = roles_of(&text, "alice");

@@ -309,7 +309,9 @@ async fn y525_an_assignment_blocks_no_login_and_no_refresh_beside_another_token(
     assert_eq!(claims(&beside.access)["roles"], expected);
     assert_eq!(roles_of(&app.refresh(&pay.refresh).await), expected);
     // a token for a tenant counts with those for none
-    app.assign_in(&alice, "approver", "acme").await;
+    for role in ["approver", "clerk"] {
+        app.assign_in(&alice, role, "acme").await;
+    }
     let there = app.try_log_in_to("alice", "acme", None).await;
     assert_eq!(roles_of(&there), expected);
     // once nothing is active any more, the order decides

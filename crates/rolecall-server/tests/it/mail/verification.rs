@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall::Clock as _;
 use rolecall_server::{EmbeddedBuilder, config::Mfa};
 use serde_json::json;
 
@@ -335,8 +336,8 @@ async fn what_was_to_be_added_on_the_own_page_is_preselected_in_the_sign_in(worl
     let code = phone.code(world.clock.now());
     let form = [("flow", flow.as_str()), ("code", code.as_str())];
     browser.submit("/login/enrol", &form).await.is(200);
-    let names = world.db.texts("SELECT name FROM factors").await;
-    assert_eq!(names, ["My <phone>"]);
+    let stored = world.db.texts("SELECT name FROM factors").await;
+    assert_eq!(stored, ["My <phone>"]);
     other.submit("/login/other", &[("flow", &flow)]).await;
     other.log_in(&flow, "bob", PASSWORD).await;
     let page = other.open(&location).await;
