@@ -66,6 +66,8 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         // tests wait for databases and files more than a processor does
         let threads = available_parallelism().map_or(1, NonZero::get) + 1;
         test.env("RUST_TEST_THREADS", threads.to_string());
+        // every test has a database, and a disk takes longer to write it than the test takes
+        test.envs(tools::memory().map(|folder| ("TMPDIR", folder)));
         test.args(["test", "--workspace", "--all-features", "--locked"]);
         failures::run(test.arg("--no-fail-fast"))
     });

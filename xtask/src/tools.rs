@@ -97,6 +97,26 @@ pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     })
 }
 
+/// The room, in kibibytes, that temporary files of one run of the tests need.
+const ROOM: u64 = 4 << 20;
+
+/// Returns the folder for temporary files in memory, if there is one with enough room in which programs may run.
+pub(crate) fn memory() -> Option<PathBuf> {
+    let folder = PathBuf::from("/dev/shm");
+    let mut asked = Command::new("findmnt");
+    asked.args(["--noheadings", "--bytes", "--output", "AVAIL,OPTIONS"]);
+    let found = asked.arg(&folder).output().ok()?;
+    is_roomy(&String::from_utf8_lossy(&found.stdout)).then_some(folder)
+}
+
+/// Reads the free bytes and the options of a file system.
+fn is_roomy(found: &str) -> bool {
+    let mut words = found.split_whitespace();
+    let room = words.next().and_then(|bytes| bytes.parse::<u64>().ok());
+    let mut options = words.flat_map(|options| options.split(','));
+    room.is_some_and(|bytes| bytes / 1024 >= ROOM) && !options.any(|option| option == "noexec")
+}
+
 /// Returns the folder with `initdb` and `postgres` of the newest PostgreSQL.
 pub(crate) fn find_postgres() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
@@ -158,6 +178,20 @@ mod tests {
         let mut command = Command::new("no-such-program-anywhere");
         let error = run(&mut command).unwrap_err().to_string();
         assert_eq!(error, "cannot start `no-such-program-anywhere`");
+    }
+
+    #[test]
+    fn temporary_files_need_room_in_which_programs_run() {
+        for (found, expected) in [
+            ("25255514112 rw,relatime,size=24683656k\n", true),
+            ("4294967296 rw", true),
+            ("4294967295 rw", false),
+            ("25255514112 rw,nosuid,nodev,noexec,relatime\n", false),
+            ("", false),
+            ("much rw", false),
+        ] {
+            assert_eq!(is_roomy(found), expected, "{found}");
+        }
     }
 
     #[test]

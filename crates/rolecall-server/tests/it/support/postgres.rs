@@ -43,9 +43,6 @@ as "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
 rm -rf "$dir"
 "#;
 
-/// The room, in bytes, that the databases of one run need at a time.
-const ROOM: u64 = 2 << 30;
-
 /// A running server; it stops when this is dropped or the process ends.
 pub(crate) struct Server {
     pub(crate) folder: PathBuf,
@@ -104,20 +101,10 @@ fn find_programs() -> Option<PathBuf> {
         .filter(|programs| programs.join("initdb").exists())
 }
 
-/// The folder of new servers: in memory where there is room, since a database is some 300 files, which take longer to
-/// create on a disk than most tests take.
-fn parent_folder() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    match rustix::fs::statvfs(&memory) {
-        Ok(found) if found.f_bavail.saturating_mul(found.f_frsize) >= ROOM => memory,
-        _ => std::env::temp_dir(),
-    }
-}
-
 fn start(programs: &Path) -> Server {
     let folder = tempfile::Builder::new()
         .prefix("rolecall-pg-")
-        .tempdir_in(parent_folder())
+        .tempdir()
         .unwrap()
         .keep();
     let mut script = Command::new("sh")
