@@ -313,6 +313,10 @@ pub(super) fn name_references(error: ApiError, id: &str) -> ApiError {
 }
 
 /// Sets a password from the command line of the machine itself, and opens a locked account.
+///
+/// # Errors
+///
+/// 403 for a caller to whom the delegation limit applies: whoever sets a lasting password can sign in as the user.
 pub(crate) async fn set_password(
     app: &App,
     caller: Caller<'_>,
@@ -323,13 +327,23 @@ pub(crate) async fn set_password(
     let username = parse_username(&user.username)?;
     let hash = hash_new(app, Lane::default(), "password", password, &username).await?;
     app.change(caller, async |change| {
-        let user = require_authority_over(app, change, caller, id).await?;
+        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+        let user = required(change, id).await?;
+        cover_subject(change, &rights, id).await?;
+        if !rights.authority.is_unlimited() {
+            return Err(ApiError::Forbidden(
+                "only an administrator without the delegation limit sets the password of somebody: use `rolecall user reset`, \
+                 whose code the owner redeems",
+            ));
+        }
         store::set_password(change, id, &hash).await?;
         known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.password_set", "subject": id }));
         change.notify(id, Notice::PasswordChanged).await?;
+        let notice = notices::Notice::PasswordChanged;
+        notices::queue(app, change.conn(), id, notice).await?;
         Ok(())
     })
     .await

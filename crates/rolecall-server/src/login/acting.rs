@@ -1,9 +1,9 @@
 //! The token of a browser session: what somebody may do on the pages is what this token may do.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Guard, Principal};
-use rolecall_core::{Policy, RoleName, TenantName, Timestamp};
+use rolecall_core::{Policy, RoleName, TenantName};
 
 use crate::{
     app::App,
@@ -22,12 +22,14 @@ use crate::{
         error::TokenError,
         fitting::{self, Wish},
         grant::grant,
-        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
+        holder::{Beyond, TokenSubject},
     },
 };
 
 /// The prefix of rolecall's own permissions.
 const OWN: &str = "rolecall.";
+/// Longer than anybody has had a role.
+const LONG_AGO: Duration = Duration::from_hours(200 * 365 * 24);
 
 /// Returns true if the caller holds a permission of rolecall itself.
 pub(crate) fn is_administrator(principal: &Principal) -> bool {
@@ -70,6 +72,7 @@ async fn token(
     let acr = acr_of(&session.amr);
     let reach = assurance::reach(&policy, &mut conn, &subject, acr).await?;
     let (own, assigned) = own_first(&subject.assigned, &policy);
+    let beside = active::beside(&mut conn, &policy, (&subject.id, tenant), now).await?;
     let holder = TokenSubject {
         policy: &reach.policy,
         beyond: Beyond::of(&reach, &subject.assigned),
@@ -78,7 +81,7 @@ async fn token(
         tenant,
         own_audience: true,
         ceiling: None,
-        beside: &NOTHING_BESIDE,
+        beside: &beside,
         now,
     };
     let made = issue(app, &mut conn, session, &subject, &holder).await;
@@ -101,7 +104,8 @@ fn own_first(assigned: &[Assigned], policy: &Policy) -> (Vec<Assigned>, Vec<Assi
     let assigned = assigned.iter().cloned();
     let (mut own, others): (Vec<_>, Vec<_>) = assigned.partition(|one| is_own(policy, &one.role));
     for one in &mut own {
-        one.since = Timestamp::from_seconds(0);
+        // before all others, and in their own order
+        one.since = one.since.minus(LONG_AGO);
     }
     let all = [own.clone(), others].concat();
     (own, all)

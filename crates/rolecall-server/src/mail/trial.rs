@@ -16,6 +16,8 @@ use crate::{app::App, error::ApiError, ids, pages::mails};
 const MOST: usize = 200;
 /// Shorter user names are parts of words, and stay.
 const SHORT: usize = 4;
+/// So many characters of a password are part of it, and no chance.
+const PART: usize = 8;
 /// Stands for what is not shown.
 const HIDDEN: &str = "***";
 
@@ -103,6 +105,11 @@ fn shown(answer: &str, login: Option<&(String, SecretString)>) -> String {
     let hide = |text: String, secret: &String| text.replace(secret.as_str(), HIDDEN);
     let text = secrets.iter().fold(answer.to_owned(), hide);
     let text = one_line(&text);
+    let passwords = login.map(passwords_of).unwrap_or_default();
+    if passwords.iter().any(|secret| shows_part(&text, secret)) {
+        let status = text.get(..3).unwrap_or_default();
+        return format!("{status} {HIDDEN}");
+    }
     if text.chars().count() <= MOST {
         return text;
     }
@@ -111,14 +118,33 @@ fn shown(answer: &str, login: Option<&(String, SecretString)>) -> String {
     cut
 }
 
-/// Returns the login as it stands in a configuration and as it is sent (RFC 4616).
-fn secrets_of((user, password): &(String, SecretString)) -> Vec<String> {
+/// Returns true if a text shows a part of a secret, whole or broken over lines.
+fn shows_part(text: &str, secret: &str) -> bool {
+    let [text, secret] = [text, secret].map(|one| {
+        let kept = one
+            .chars()
+            .filter(|one| !one.is_whitespace() && *one != '=');
+        kept.collect::<Vec<char>>()
+    });
+    let length = secret.len().min(PART);
+    let mut parts = secret.windows(length.max(1));
+    parts.any(|part| text.windows(part.len()).any(|one| one == part))
+}
+
+/// Returns the password as it stands in a configuration and as it is sent (RFC 4616).
+fn passwords_of((user, password): &(String, SecretString)) -> Vec<String> {
     let password = password.expose_secret();
-    let mut secrets = vec![
+    vec![
         STANDARD.encode(format!("\0{user}\0{password}")),
         STANDARD.encode(password),
         password.to_owned(),
-    ];
+    ]
+}
+
+/// Returns the whole login in the same way.
+fn secrets_of(login: &(String, SecretString)) -> Vec<String> {
+    let mut secrets = passwords_of(login);
+    let user = &login.0;
     if user.len() >= SHORT {
         secrets.extend([STANDARD.encode(user), user.clone()]);
     }
@@ -160,6 +186,21 @@ mod tests {
             let answer = format!("535 wrong: {said}");
             assert_eq!(shown(&answer, Some(&login)), "535 wrong: ***", "{said}");
         }
+        let long = (
+            "postmaster".to_owned(),
+            SecretString::from("canary-Pa55word-of-mail"),
+        );
+        let sent = STANDARD.encode("\0postmaster\0canary-Pa55word-of-mail");
+        for said in [
+            sent.trim_end_matches('=').to_owned(),
+            sent.get(..40).unwrap().to_owned(),
+            format!("{}\r\n535 {}", &sent[..20], &sent[20..]),
+            "canary-Pa55\r\nword-of-mail".to_owned(),
+        ] {
+            let answer = format!("535 wrong: {said}");
+            assert_eq!(shown(&answer, Some(&long)), "535 ***", "{said}");
+        }
+        assert_eq!(shown("535 no mail", Some(&long)), "535 no mail");
         // half of one at the end would be shown otherwise
         let long = format!("{}canary", "x".repeat(MOST - 3));
         assert!(!shown(&long, Some(&login)).contains("can"));

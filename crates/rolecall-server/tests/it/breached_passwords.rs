@@ -2,9 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
 };
 
 use rolecall_server::passwords::{ListBuilder, ReadOptions, read_list};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Database, Fixture, MASTER_KEY, NEW_PASSWORD, PASSWORD, Response, TestApp, command, on_both,
-    output_of,
+    output_of, with_input,
 };
 
 /// Long enough, no pattern, and in the list of these tests.
@@ -147,21 +146,6 @@ async fn y365_a_list_that_is_replaced_is_used_at_once(listed: Listed) {
     write_list(&listed.list(), &[NEW_PASSWORD]);
     expect_breached(&app.register("bob", NEW_PASSWORD).await, "password");
     app.register("bob", STOLEN).await.is(201);
-}
-
-async fn with_input(mut command: Command, text: &'static str) -> Output {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let run = move || {
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(text.as_bytes()).unwrap();
-        drop(input);
-        child.wait_with_output().unwrap()
-    };
-    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 async fn y364_the_command_line_refuses_a_breached_password(listed: Listed) {

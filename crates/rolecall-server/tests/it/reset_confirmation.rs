@@ -6,8 +6,8 @@ use http::Method;
 use serde_json::json;
 
 use crate::support::{
-    Credentials, NEW_PASSWORD, PASSWORD, Phone, Response, TestApp, audit_is_whole, on_both,
-    password_form, run, run_failing,
+    Credentials, MASTER_KEY, NEW_PASSWORD, PASSWORD, Phone, Response, TestApp, audit_is_whole,
+    command, on_both, password_form, run, run_failing, with_input,
 };
 
 on_both![
@@ -18,6 +18,7 @@ on_both![
     y416_a_newer_code_needs_a_newer_confirmation,
     administrators_and_the_command_line_need_no_confirmation,
     the_command_line_confirms_a_reset,
+    y526_a_help_desk_sets_no_password_by_the_command_line,
     y471_a_confirmation_is_about_the_reset_that_it_names,
     y471_a_user_shows_an_administrator_the_reset_that_can_be_used,
     y470_a_device_of_another_account_of_the_name_confirms_nothing,
@@ -454,4 +455,30 @@ async fn y471_a_user_shows_an_administrator_the_reset_that_can_be_used(app: Test
         .execute("UPDATE users SET reset_expires_at = 1 WHERE reset_id IS NOT NULL")
         .await;
     assert_eq!(shown(&app, &alice).await, "");
+}
+
+async fn y526_a_help_desk_sets_no_password_by_the_command_line(app: TestApp) {
+    prepare(&app).await;
+    let set = async |caller: &str| {
+        let arguments = [
+            "--as",
+            caller,
+            "user",
+            "password",
+            "alice",
+            "--password-stdin",
+        ];
+        with_input(command(&app, MASTER_KEY, &arguments), NEW_PASSWORD).await
+    };
+    let refused = set("hilda").await;
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && text.contains("rolecall user reset"),
+        "{text}"
+    );
+    app.log_in("alice").await;
+    let done = set("admin").await;
+    assert!(done.status.success(), "{done:?}");
+    app.token(&password_form("alice", PASSWORD)).await.is(400);
+    assert!(audit_is_whole(&app).await);
 }

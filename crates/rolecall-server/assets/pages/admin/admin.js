@@ -9,14 +9,18 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 // restored is in the zone already, and stays: only the default changes.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 for (const field of document.querySelectorAll('input[type="datetime-local"]')) {
-  const at = new Date(`${field.defaultValue}Z`);
-  if (!Number.isNaN(at.getTime())) {
-    const there = new Date(at.getTime() - at.getTimezoneOffset() * 60000);
-    field.defaultValue = there.toISOString().slice(0, 19).replace(/:00$/, "");
-  }
+  const utc = field.defaultValue;
+  const at = new Date(`${utc}Z`);
+  const there = new Date(at.getTime() - at.getTimezoneOffset() * 60000);
+  // the field has room for four digits of a year
+  if (there.getUTCFullYear() > 9999) continue;
+  if (utc) field.defaultValue = there.toISOString().slice(0, 19).replace(/:00$/, "");
   for (const label of field.labels) label.textContent = label.textContent.replace("UTC", zone);
+  const shown = field.defaultValue;
   field.form.addEventListener("formdata", (event) => {
-    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString().slice(0, 19));
+    // what nobody changed is sent as it was: an hour that occurs twice has two times
+    const sent = field.value === shown ? utc : new Date(field.value || NaN);
+    if (field.value) event.formData.set(field.name, sent === utc ? utc : sent.toISOString().slice(0, 19));
   });
 }
 // One box that ticks all boxes of its form.

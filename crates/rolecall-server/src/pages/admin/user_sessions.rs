@@ -26,10 +26,12 @@ enum Ends<'a> {
 
 impl<'a> Ends<'a> {
     fn read(named_by: &'a Submitted) -> Self {
-        match (named_by.get("session"), named_by.get("browser")) {
-            ("", "") => Self::All,
-            ("", browser) => Self::Browser(browser),
-            (session, _) => Self::Session(session),
+        // a value that cannot be read names nothing, and is not all
+        let (sessions, browsers) = (named_by.all("session"), named_by.all("browser"));
+        match (sessions.as_slice(), browsers.as_slice()) {
+            ([] | [""], []) => Self::All,
+            ([] | [""], _) => Self::Browser(named_by.get("browser")),
+            _ => Self::Session(named_by.get("session")),
         }
     }
 }

@@ -18,6 +18,8 @@ on_both![
     y516_what_others_assign_in_a_tenant_keeps_nobody_from_another,
     y519_many_roles_of_others_keep_no_administrator_out,
     y520_a_role_that_is_active_elsewhere_keeps_no_administrator_out,
+    y528_a_newer_role_keeps_no_administrator_out,
+    y529_what_is_active_elsewhere_leaves_the_other_roles_of_an_administrator,
     y465_a_role_that_needs_a_second_factor_asks_for_it,
     y466_deleting_a_user_needs_a_fresh_proof,
     y466_giving_a_role_of_rolecall_needs_a_fresh_proof_and_keeps_what_was_entered,
@@ -232,6 +234,40 @@ async fn y520_a_role_that_is_active_elsewhere_keeps_no_administrator_out(app: Te
     let mut browser = signed_in(&app, "boss").await;
     browser.open("/admin/users").await.is(200);
     app.get("/api/me", &approving).await.is(200);
+}
+
+async fn exclude(app: &TestApp, roles: [&str; 2], per: &str) {
+    let constraint = json!({
+        "name": "apart", "kind": "dynamic", "per": per, "roles": roles, "at_most": 1,
+    });
+    app.post("/api/constraints", app.admin().await, constraint)
+        .await
+        .is(201);
+}
+
+async fn y528_a_newer_role_keeps_no_administrator_out(app: TestApp) {
+    app.create_role("auditor", &["rolecall.audit:read"]).await;
+    exclude(&app, ["auditor", "rolecall.admin"], "session").await;
+    let boss = app.create_user("boss", &["rolecall.admin"]).await;
+    app.pass_time(Duration::from_secs(1));
+    // its name comes first
+    app.assign(&boss, "auditor").await;
+    let mut browser = signed_in(&app, "boss").await;
+    browser.open("/admin/users").await.is(200);
+}
+
+async fn y529_what_is_active_elsewhere_leaves_the_other_roles_of_an_administrator(app: TestApp) {
+    app.create_role("payer", &[]).await;
+    app.create_role("auditor", &["rolecall.audit:read"]).await;
+    app.create_role("reader", &["rolecall.users:read"]).await;
+    exclude(&app, ["payer", "reader"], "subject").await;
+    app.create_user("boss", &["reader", "auditor", "payer"])
+        .await;
+    let paying = app.log_in_with_scope("boss", "role:payer").await;
+    let mut browser = signed_in(&app, "boss").await;
+    browser.open("/admin/audit").await.is(200);
+    browser.open("/admin/users").await.is(403);
+    app.get("/api/me", &paying).await.is(200);
 }
 
 async fn y464_a_tenant_administrator_acts_in_the_tenant_and_nowhere_else(app: TestApp) {

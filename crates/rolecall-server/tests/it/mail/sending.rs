@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ADDRESS, Mailing};
 use crate::support::{
     Answer, Browser, Database, MASTER_KEY, MailServer, NEW_PASSWORD, PASSWORD, TestApp, command,
-    eventually, on_both, output_of, run, run_failing,
+    eventually, on_both, output_of, run, run_failing, with_input,
 };
 
 on_both![
@@ -26,6 +26,7 @@ on_both![
     i058_nothing_that_a_server_says_is_in_the_log_or_the_database,
     mails_of_a_recovered_database_and_links_end,
     the_command_tries_the_server,
+    y527_the_owner_hears_of_a_password_that_the_command_line_sets,
 ];
 
 async fn tries(site: &Mailing) -> i64 {
@@ -399,4 +400,16 @@ async fn a_mail_to_a_user_who_was_deleted_is_not_sent(site: Mailing) {
     site.all_done().await;
     assert_eq!(site.db.count("rolecall_mails").await, 0);
     assert_eq!(site.server.conversations(), 1);
+}
+
+async fn y527_the_owner_hears_of_a_password_that_the_command_line_sets(site: Mailing) {
+    let arguments = ["user", "password", "alice", "--password-stdin"];
+    let mut set = command(&site.app, MASTER_KEY, &arguments);
+    set.env("ROLECALL_MAIL__URL", &site.server.url)
+        .env("ROLECALL_MAIL__FROM", "login@example.com");
+    let set = with_input(set, NEW_PASSWORD).await;
+    assert!(set.status.success(), "{set:?}");
+    let mail = site.server.count(1).await.remove(0);
+    assert_eq!(mail.header("subject"), "Your password was changed");
+    assert!(mail.header("to").contains(ADDRESS), "{mail:?}");
 }

@@ -28,6 +28,7 @@ pub(crate) use browser::{Browser, CHALLENGE, SignInAnswer, VERIFIER, without_cha
 pub(crate) use client::Credentials;
 pub(crate) use command_line::{
     audit_is_whole, command, output_of, rolecall, rolecall_with, run, run_failing, verify_audit,
+    with_input,
 };
 pub(crate) use database::Database;
 pub(crate) use node::{Node, may, role};
