@@ -479,6 +479,6 @@ async fn y526_a_help_desk_sets_no_password_by_the_command_line(app: TestApp) {
     app.log_in("alice").await;
     let done = set("admin").await;
     assert!(done.status.success(), "{done:?}");
-    app.token(&password_form("alice", PASSWORD)).await.is(400);
+    app.token(&password_form("alice", PASSWORD)).await.is(401);
     assert!(audit_is_whole(&app).await);
 }
