@@ -143,14 +143,15 @@ async fn wait_for_poll(
     Some(())
 }
 
-/// Runs until the application is dropped. `node` is the name of this process among the nodes of its database.
-pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
+/// Runs until the application is dropped. `node` is the name of this process among the nodes of its database, and `started`
+/// the monotonic time at which it opened it.
+pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen, started: Duration) {
     let Some(mut questions) = app.upgrade().map(|parts| parts.live.questions()) else {
         return;
     };
+    let mut cleaned = started;
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut cleaned = Duration::ZERO;
     let mut chores: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {

@@ -142,7 +142,8 @@ impl Embedded {
         let forward_guard = start::forward_guard(&app, staleness)?;
         let ticket_guard = start::ticket_guard(&app, staleness)?;
         let node = ids::new_id(app.now()).map_err(ApiError::internal)?;
-        let watch = tokio::spawn(watch::run(app.downgrade(), node, seen));
+        let started = app.parts().clock.monotonic();
+        let watch = tokio::spawn(watch::run(app.downgrade(), node, seen, started));
         let caller = tokio::spawn(backchannel::sender::run(app.downgrade()));
         let mailer = tokio::spawn(mail::sender::run(app.downgrade()));
         Ok(Self {

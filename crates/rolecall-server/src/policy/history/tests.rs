@@ -1,3 +1,5 @@
+use rolecall::{Clock as _, ManualClock, SystemClock};
+
 use super::*;
 use crate::{
     Embedded,
@@ -10,12 +12,15 @@ const CALLER: Caller<'_> = Caller::CommandLine {
     system_user: "root",
 };
 
-/// Runs a test on SQLite, and on PostgreSQL if there is one.
+/// Runs a test on SQLite, and on PostgreSQL if there is one. The time stands still: a test that takes a minute would find
+/// a version that the chores have kept.
 async fn on_both(name: &str, test: impl AsyncFn(&App)) {
-    let server = Embedded::builder("sqlite::memory:").open().await.unwrap();
-    test(server.app()).await;
+    let clock = ManualClock::at(SystemClock.now());
+    let builder = Embedded::builder("sqlite::memory:").clock(clock.clone());
+    test(builder.open().await.unwrap().app()).await;
     if let Some(url) = postgres_database(name).await {
         let server = Embedded::builder(&url)
+            .clock(clock)
             .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
             .open()
             .await
