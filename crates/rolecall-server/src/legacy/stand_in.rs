@@ -21,7 +21,7 @@ use crate::{
     tokens::{
         effective::joined,
         grant::grant,
-        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
+        holder::{Beyond, TokenSubject},
     },
 };
 
@@ -74,7 +74,7 @@ pub(super) async fn for_claims(
         tenant: None,
         own_audience: false,
         ceiling: None,
-        beside: &NOTHING_BESIDE,
+        beside: None,
         now,
     };
     let Ok(granted) = grant(&holder, None) else {

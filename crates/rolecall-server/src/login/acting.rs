@@ -81,7 +81,7 @@ async fn token(
         tenant,
         own_audience: true,
         ceiling: None,
-        beside: &beside,
+        beside: Some(&beside),
         now,
     };
     let made = issue(app, &mut conn, session, &subject, &holder).await;

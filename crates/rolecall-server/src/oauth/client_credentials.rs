@@ -11,7 +11,7 @@ use crate::{
         access_token::{Basis, Issued, Limits},
         fitting::{self, Wish},
         grant::{check_active, check_held_together},
-        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
+        holder::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
 };
@@ -57,7 +57,7 @@ pub(crate) async fn for_client(
         tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
-        beside: &NOTHING_BESIDE,
+        beside: None,
         now,
     };
     let wish = Wish::Grant(request.scope.as_ref());

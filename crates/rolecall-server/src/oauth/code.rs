@@ -157,7 +157,7 @@ async fn redeem(
         tenant,
         own_audience: admission.carries_own() && asked.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
-        beside: &beside,
+        beside: Some(&beside),
         now,
     };
     let scope = asked.asked();

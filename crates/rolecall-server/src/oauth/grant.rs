@@ -197,7 +197,7 @@ async fn log_in(
         tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
-        beside: &beside,
+        beside: Some(&beside),
         now,
     };
     let granted = Wish::Grant(request.scope.as_ref()).grant(&holder)?;

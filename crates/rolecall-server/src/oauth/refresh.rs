@@ -229,7 +229,7 @@ async fn continue_session(
         own_audience: admitted.is_none_or(Admission::carries_own)
             && audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
-        beside: &beside,
+        beside: Some(&beside),
         now,
     };
     let opened = opened(session)?;

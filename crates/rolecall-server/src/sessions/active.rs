@@ -23,7 +23,7 @@ use crate::{
     tokens::{
         error::TokenError,
         grant::{SessionScope, check_active, regrant},
-        holder::{Beyond, Grant, NOTHING_BESIDE, TokenSubject},
+        holder::{Beyond, Grant, TokenSubject},
         requested::RequestedScope,
     },
 };
@@ -78,8 +78,16 @@ pub(crate) async fn check_beside_others(
     if constraints.is_empty() {
         return Ok(());
     }
-    let others = active_store::find(conn, user, granted.tenant.as_ref(), holder.now).await?;
-    let others: BTreeSet<RoleName> = others.into_iter().collect();
+    let tenant = granted.tenant.as_ref();
+    let read: BTreeSet<RoleName>;
+    let others = match holder.beside {
+        Some(beside) if tenant == holder.tenant => beside,
+        _ => {
+            let found = active_store::find(conn, user, tenant, holder.now).await?;
+            read = found.into_iter().collect();
+            &read
+        }
+    };
     let is_active = |role: &RoleName| granted.active.contains(role) || others.contains(role);
     match first_breach(constraints, is_active) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
@@ -206,7 +214,7 @@ pub(crate) async fn active_roles(
             own_audience: kind.audience == app.settings().issuer
                 && (*is_first_party || !kind.by_browser),
             ceiling: ceiling.as_ref(),
-            beside: &NOTHING_BESIDE,
+            beside: None,
             now,
         };
         let Ok(granted) = regrant(&holder, &opened(&session)?, None) else {

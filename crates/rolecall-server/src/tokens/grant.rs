@@ -174,7 +174,7 @@ pub(crate) fn check_held_together(holder: &TokenSubject<'_>) -> Result<(), Token
 /// much as its holder can have at once.
 fn is_maximal(policy: &Policy, whole: &BTreeSet<RoleName>, active: &BTreeSet<RoleName>) -> bool {
     let mut left_out = whole.difference(active);
-    let Some(mut together) = Together::none(policy, false) else {
+    let Some(mut together) = Together::beside(None, policy, false) else {
         return left_out.next().is_none();
     };
     let present = together.listed(active);

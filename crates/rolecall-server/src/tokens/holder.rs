@@ -7,9 +7,6 @@ use rolecall_core::{Permission, Policy, RoleName, TenantName, Timestamp};
 use super::requested::RequestedScope;
 use crate::authority::{policy_cache::Reach, subject::Assigned};
 
-/// Nothing is active in other tokens, or it does not matter.
-pub(crate) static NOTHING_BESIDE: BTreeSet<RoleName> = BTreeSet::new();
-
 /// A role with less left than this is left out of a token rather than making it end at once.
 const SHORTEST_REST: Duration = Duration::from_secs(30);
 
@@ -82,9 +79,9 @@ pub(crate) struct TokenSubject<'a> {
     pub(crate) own_audience: bool,
     /// The most that tokens through the client may carry. Without a role in it, they carry permissions alone.
     pub(crate) ceiling: Option<&'a RequestedScope>,
-    /// The roles that other tokens of the subject have active, for the constraints that count them together. What they leave
-    /// no room for is left out, unless it is asked for.
-    pub(crate) beside: &'a BTreeSet<RoleName>,
+    /// The roles that other tokens of the subject have active, for the constraints that count them together, where they were
+    /// read. What they leave no room for is left out, unless it is asked for.
+    pub(crate) beside: Option<&'a BTreeSet<RoleName>>,
     pub(crate) now: Timestamp,
 }
 

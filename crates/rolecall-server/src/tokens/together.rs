@@ -15,13 +15,10 @@ use crate::authority::subject::Assigned;
 #[derive(Clone)]
 pub(super) struct Together<'p> {
     policy: &'p Policy,
-    /// The constraints that list a role, by their position in `rooms`.
+    /// The constraints that list a role and have not counted it in other tokens, by their position in `rooms`.
     listing: BTreeMap<&'p RoleName, Vec<usize>>,
     /// The number of roles for which each constraint has room, beside those that are active.
     rooms: Vec<u32>,
-    /// The roles that other tokens have active, and the constraints that have counted them already.
-    beside: BTreeSet<&'p RoleName>,
-    counts_beside: Vec<bool>,
     active: BTreeSet<&'p RoleName>,
     is_broken: bool,
     /// What the assignments give, if the ceiling of the client hides the names of roles.
@@ -44,50 +41,39 @@ pub(super) struct Addition<'p> {
 }
 
 impl<'p> Together<'p> {
-    /// Counts none yet; `None` if there is no dynamic constraint.
-    pub(super) fn none(policy: &'p Policy, hides_roles: bool) -> Option<Self> {
+    /// Counts what other tokens have active, under the constraints that count all tokens together, and nothing else yet;
+    /// `None` if there is no dynamic constraint.
+    pub(super) fn beside(
+        others: Option<&BTreeSet<RoleName>>,
+        policy: &'p Policy,
+        hides_roles: bool,
+    ) -> Option<Self> {
         let mut listing: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
-        let (mut rooms, mut counts_beside) = (Vec::new(), Vec::new());
+        let mut rooms = Vec::new();
         let is_dynamic = |one: &Constraint| one.kind == ConstraintKind::Dynamic;
         for (_, constraint) in policy.constraints().filter(|(_, one)| is_dynamic(one)) {
+            let others = others.filter(|_| constraint.per == ConstraintScope::Subject);
+            let is_active = |role: &&RoleName| others.is_some_and(|others| others.contains(*role));
+            let taken = constraint.roles.iter().filter(is_active).count();
+            let taken = u32::try_from(taken).unwrap_or(u32::MAX);
+            let room = constraint.at_most.checked_sub(taken);
             for role in &constraint.roles {
-                listing.entry(role).or_default().push(rooms.len());
+                let counting = listing.entry(role).or_default();
+                // beside others that have too many already, there is no room for those either
+                if room.is_none() || !is_active(&role) {
+                    counting.push(rooms.len());
+                }
             }
-            rooms.push(constraint.at_most);
-            counts_beside.push(constraint.per == ConstraintScope::Subject);
+            rooms.push(room.unwrap_or(0));
         }
         (!rooms.is_empty()).then(|| Self {
             policy,
             listing,
             rooms,
-            beside: BTreeSet::new(),
-            counts_beside,
             active: BTreeSet::new(),
             is_broken: false,
             hidden: hides_roles.then(Hidden::default),
         })
-    }
-
-    /// Counts the roles that other tokens of the subject have active, under the constraints that count these together.
-    fn beside(mut self, roles: &BTreeSet<RoleName>) -> Self {
-        let mut taken = vec![0; self.rooms.len()];
-        self.beside = self.listed(roles).held;
-        for role in &self.beside {
-            for constraint in self.listing.get(role).into_iter().flatten() {
-                if let Some(taken) = taken.get_mut(*constraint) {
-                    *taken += 1;
-                }
-            }
-        }
-        let constraints = self.rooms.iter_mut().zip(&mut self.counts_beside);
-        for ((room, counts), taken) in constraints.zip(taken) {
-            if *counts {
-                // beside others that have too many already, there is no room for those either
-                *counts = taken <= *room;
-                *room = room.saturating_sub(taken);
-            }
-        }
-        self
     }
 
     /// Returns the roles of dynamic constraints among `roles`.
@@ -121,9 +107,8 @@ impl<'p> Together<'p> {
     pub(super) fn add(&mut self, addition: Addition<'p>) {
         for role in self.new_roles(&addition) {
             self.active.insert(role);
-            let constraints: Vec<usize> = self.constraints_of(role).collect();
-            for constraint in constraints {
-                let Some(room) = self.rooms.get_mut(constraint) else {
+            for constraint in self.listing.get(role).into_iter().flatten() {
+                let Some(room) = self.rooms.get_mut(*constraint) else {
                     continue;
                 };
                 match room.checked_sub(1) {
@@ -140,17 +125,8 @@ impl<'p> Together<'p> {
         }
     }
 
-    /// Returns the constraints that count a role and have not counted it in other tokens.
     fn constraints_of(&self, role: &RoleName) -> impl Iterator<Item = usize> {
-        let is_beside = self.beside.contains(role);
-        let all = self.listing.get(role).into_iter().flatten().copied();
-        all.filter(move |constraint| {
-            !is_beside
-                || !self
-                    .counts_beside
-                    .get(*constraint)
-                    .is_some_and(|counts| *counts)
-        })
+        self.listing.get(role).into_iter().flatten().copied()
     }
 
     /// Returns the roles that `addition` makes active.
@@ -197,7 +173,7 @@ impl<'a> Additions<'a> {
     ) -> Option<(Self, Together<'a>)> {
         let ceiling = holder.ceiling;
         let hides_roles = ceiling.is_some_and(RequestedScope::hides_roles);
-        let together = Together::none(holder.policy, hides_roles)?.beside(holder.beside);
+        let together = Together::beside(holder.beside, holder.policy, hides_roles)?;
         let additions = Self {
             leading: holder.policy.seniors_of(together.listing.keys().copied()),
             scopes: scopes.to_vec(),

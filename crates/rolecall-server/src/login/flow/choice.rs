@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rolecall_core::{Acr, Policy, RoleName, TenantName, Timestamp};
+use rolecall_core::{Acr, RoleName, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{request::AuthorizationRequest, tenant_store};
@@ -18,11 +18,13 @@ use crate::{
     },
     clients::{sign_in::SignInTenant, store::Client},
     resources::limit,
+    sessions::active,
     store::{Conn, StoreError},
     tokens::{
         choice::{OpenChoice, nameable_roles, open_choice},
         error::TokenError,
-        holder::{Beyond, NOTHING_BESIDE, TokenSubject},
+        grant::{check_active, grant},
+        holder::{Beyond, TokenSubject},
         requested::RequestedScope,
     },
 };
@@ -157,11 +159,6 @@ impl Bounds {
         }))
     }
 
-    /// The whole policy.
-    pub(super) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     /// Returns the user as the holder of tokens within these bounds.
     pub(super) fn holder<'a>(
         &'a self,
@@ -179,14 +176,37 @@ impl Bounds {
             tenant: request.tenant.as_ref(),
             own_audience: is_own(app, client, request),
             ceiling: self.ceiling.as_ref(),
-            beside: &NOTHING_BESIDE,
+            beside: None,
             now,
         }
+    }
+
+    /// Checks that the user may have what a client asks for, beside other sessions too: a code would be refused when nobody
+    /// can be asked or told any more.
+    pub(super) async fn check(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+        (client, request): (&Client, &AuthorizationRequest),
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
+        let user = (subject.id.as_str(), request.tenant.as_ref());
+        let beside = active::beside(conn, &self.policy, user, now).await?;
+        let holder = TokenSubject {
+            beside: Some(&beside),
+            ..self.holder(app, client, request, subject, now)
+        };
+        let granted = grant(&holder, request.asked().as_ref())?;
+        check_active(&holder, &granted)?;
+        active::check_beside_others(conn, &holder, &subject.id, &granted)
+            .await
+            .map_err(|error| beside_others(app, error))
     }
 }
 
 /// Names the way out of roles that the user's other sessions leave no room for.
-pub(super) fn beside_others(app: &App, error: TokenError) -> TokenError {
+fn beside_others(app: &App, error: TokenError) -> TokenError {
     match error {
         TokenError::ChooseRoles(breach) => TokenError::InvalidScope(format!(
             "{breach}, and another session of the user has some of them active: end it at {}/account, or ask for other roles",

@@ -6,7 +6,7 @@ use rolecall_core::{Acr, Timestamp};
 
 use super::{
     answer::{Answer, AnswerError, Target},
-    choice::{Bounds, Choice, beside_others, settle},
+    choice::{Bounds, Choice, settle},
     confirming, owed,
     proven::Proven,
     remembering,
@@ -37,13 +37,8 @@ use crate::{
         known::Origin,
         secret::{self, Kind},
     },
-    sessions::active,
     store::{Conn, StoreError, gate},
-    tokens::{
-        error::TokenError,
-        grant::{check_active, grant},
-        holder::TokenSubject,
-    },
+    tokens::error::TokenError,
 };
 
 /// The time for which a code can be used.
@@ -306,22 +301,9 @@ async fn check_scope(
             "the user may not sign in to this application",
         ));
     };
-    let asked = request.asked();
-    let tenant = request.tenant.as_ref();
-    let beside = active::beside(conn, bounds.policy(), (&subject.id, tenant), now).await?;
-    let holder = TokenSubject {
-        beside: &beside,
-        ..bounds.holder(app, client, request, subject, now)
-    };
-    let granted = grant(&holder, asked.as_ref());
-    let checked = granted.and_then(|granted| check_active(&holder, &granted).map(|()| granted));
-    let checked = match checked {
-        // the code would be refused, when nobody can be asked or told any more
-        Ok(granted) => active::check_beside_others(conn, &holder, &subject.id, &granted)
-            .await
-            .map_err(|error| beside_others(app, error)),
-        Err(error) => Err(error),
-    };
+    let checked = bounds
+        .check(app, conn, (client, request), subject, now)
+        .await;
     checked.map_err(|error| match error {
         TokenError::InvalidScope(detail) => refuse(AnswerError::InvalidScope, &detail),
         TokenError::StepUp(value) => refuse(

@@ -50,7 +50,7 @@ fn holder<'a>(policy: &'a Policy, assigned: &'a [Assigned]) -> TokenSubject<'a> 
         tenant: None,
         own_audience: false,
         ceiling: None,
-        beside: &crate::tokens::holder::NOTHING_BESIDE,
+        beside: None,
         now: Timestamp::from_seconds(1_000),
     }
 }

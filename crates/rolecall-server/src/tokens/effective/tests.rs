@@ -33,7 +33,7 @@ fn subject<'a>(
         tenant: None,
         own_audience: true,
         ceiling: None,
-        beside: &crate::tokens::holder::NOTHING_BESIDE,
+        beside: None,
         now: NOW,
     }
 }

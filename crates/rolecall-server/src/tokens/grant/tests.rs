@@ -52,7 +52,7 @@ fn holder<'a>(policy: &'a Policy, assigned: &'a [Assigned]) -> TokenSubject<'a> 
         tenant: None,
         own_audience: true,
         ceiling: None,
-        beside: &crate::tokens::holder::NOTHING_BESIDE,
+        beside: None,
         now: NOW,
     }
 }

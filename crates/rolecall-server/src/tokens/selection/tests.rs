@@ -4,7 +4,7 @@ use rolecall_core::{
 };
 
 use super::*;
-use crate::tokens::{effective::EffectiveScope, holder::NOTHING_BESIDE};
+use crate::tokens::effective::EffectiveScope;
 
 /// The same choices, by deriving all that a token would have active anew for each set of assignments.
 mod model {
@@ -89,8 +89,8 @@ mod model {
         let active = held.active_roles(holder.policy);
         let has_no_room = |one: &Constraint| {
             let counted = one.roles.iter();
-            let counted =
-                counted.filter(|role| active.contains(*role) || holder.beside.contains(*role));
+            let beside = holder.beside.unwrap();
+            let counted = counted.filter(|role| active.contains(*role) || beside.contains(*role));
             !one.roles.is_disjoint(&active)
                 && counted.count() > usize::try_from(one.at_most).unwrap()
         };
@@ -256,7 +256,7 @@ proptest! {
             tenant: Some(&tenant),
             own_audience,
             ceiling: ceiling.as_ref(),
-            beside: &beside,
+            beside: Some(&beside),
             now: NOW,
         };
         prop_assert_eq!(lasting_enough(&holder, &asked), model::lasting_enough(&holder, &asked));
@@ -298,7 +298,7 @@ fn y193_of_many_pairs_one_of_each_is_chosen() {
         tenant: None,
         own_audience: false,
         ceiling: None,
-        beside: &NOTHING_BESIDE,
+        beside: None,
         now: NOW,
     };
     let chosen = compatible(&holder, &Asked::of(std::iter::empty()));
