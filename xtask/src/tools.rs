@@ -18,12 +18,12 @@ impl Workspace {
     pub(crate) fn find() -> Self {
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = built.canonicalize().unwrap_or_else(|_| PathBuf::from("."));
-        let found = Self {
+        let mut found = Self {
             root,
             is_new: false,
         };
-        let is_new = !found.target("test-venv").exists();
-        Self { is_new, ..found }
+        found.is_new = !found.target("test-venv").exists();
+        found
     }
 
     /// Returns a path inside the checkout.

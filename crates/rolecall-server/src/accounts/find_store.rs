@@ -24,7 +24,15 @@ queries! {
 }
 
 /// The ids that one statement looks up.
-const AT_ONCE: usize = 20;
+pub(super) const AT_ONCE: usize = 20;
+
+/// Returns up to [`AT_ONCE`] ids, and empty ones in place of those that are missing, which no user has.
+pub(super) fn padded<'a>(ids: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    ids.iter()
+        .copied()
+        .chain(std::iter::repeat(""))
+        .take(AT_ONCE)
+}
 
 /// Finds the users with these ids, each with the global roles that are valid at `now`, ordered by id. Unknown ids are left
 /// out.
@@ -36,13 +44,7 @@ pub(crate) async fn find_users(
     let mut users = Vec::new();
     for some in ids.chunks(AT_ONCE) {
         let mut statement = query(FIND_USERS).bind(now);
-        // no user has an empty id
-        for id in some
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(""))
-            .take(AT_ONCE)
-        {
+        for id in padded(some) {
             statement = statement.bind(id);
         }
         let rows: Vec<UserRow> = statement.fetch_all(conn).await?;

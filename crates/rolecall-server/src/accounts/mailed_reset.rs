@@ -1,17 +1,19 @@
 //! A reset by an administrator whose link goes to the user: the administrator learns no code that opens the account.
 
+use rolecall::PermissionName as _;
 use rolecall_core::Timestamp;
 use serde_json::json;
 
 use super::{
     registration::ResetCode,
     reset_store::{self, ResetOrigin},
-    service::{self, end_access},
+    rights_over,
+    service::end_access,
     store,
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, subject::Status},
+    authority::{caller::Caller, may, subject::Status},
     error::ApiError,
     factors::owner::Owner,
     login::known,
@@ -39,7 +41,8 @@ pub(crate) async fn start(
     };
     let sent = app
         .change(caller, async |change| {
-            let user = service::require_authority_over(app, change, caller, id).await?;
+            let write = may::WriteUsers::NAME;
+            let (_, user) = rights_over::require(app, change, caller, write, id).await?;
             Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
             let address = user.proven_email().map(str::to_owned);
             let Some(address) = address.filter(|_| user.status != Status::Disabled) else {

@@ -22,6 +22,7 @@ pub(crate) mod registration;
 pub(crate) mod reset;
 pub(crate) mod reset_confirmation;
 pub(crate) mod reset_store;
+pub(crate) mod rights_over;
 pub(crate) mod search;
 pub(crate) mod search_store;
 pub(crate) mod service;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     registration::ResetCode,
     reset_store::{self, ResetOrigin},
-    service,
+    rights_over, service,
     store::{self, User},
 };
 use crate::{
@@ -41,9 +41,8 @@ pub(crate) async fn start(
     let (by, address) = (caller.actor().to_string(), address.map(str::to_owned));
     let is_unconfirmed = app
         .change(caller, async |change| {
-            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-            let user = service::required(change, id).await?;
-            assigning::cover_subject(change, &rights, id).await?;
+            let write = may::WriteUsers::NAME;
+            let (rights, user) = rights_over::require(app, change, caller, write, id).await?;
             Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
             // a caller who holds everything gains nothing by a code
             let is_unconfirmed = !rights.authority.is_unlimited();

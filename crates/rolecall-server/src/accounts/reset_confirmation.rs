@@ -1,15 +1,20 @@
 //! The confirmation of a reset code. Whoever makes one for somebody else knows it, and could use it from anywhere: unless
 //! they hold everything anyway, it is worth nothing until the owner of the account or a second person confirms it.
 
+use rolecall::PermissionName as _;
 use rolecall_core::SubjectKind;
 use serde_json::json;
 
 use super::{
     reset_store::{self as store, ResetOrigin},
-    service,
+    rights_over,
 };
 use crate::{
-    app::App, audit::events, authority::caller::Caller, clients::store as clients, error::ApiError,
+    app::App,
+    audit::events,
+    authority::{caller::Caller, may},
+    clients::store as clients,
+    error::ApiError,
     login::password::Proven,
 };
 
@@ -69,7 +74,7 @@ pub(crate) async fn confirm(
     reset: &str,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        service::require_authority_over(app, change, caller, id).await?;
+        rights_over::require(app, change, caller, may::WriteUsers::NAME, id).await?;
         if matches!(caller, Caller::Token(principal) if principal.kind() == SubjectKind::Client) {
             let detail = "a client cannot confirm a reset: a person must, who has talked to the owner of the account";
             return Err(ApiError::rule("not_for_clients", detail, Vec::new()));

@@ -2,7 +2,10 @@
 
 use rolecall_core::{RoleName, TenantName, Timestamp};
 
-use super::store::escape_like;
+use super::{
+    find_store::{AT_ONCE, padded},
+    store::escape_like,
+};
 use crate::{
     authority::subject::Status,
     store::{Conn, StoreError, queries, query, rows},
@@ -47,9 +50,6 @@ queries! {
         AND a.subject_id IN ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)) r \
         WHERE r.place <= $3 ORDER BY r.subject, r.place";
 }
-
-/// The users that one statement looks up.
-const AT_ONCE: usize = 20;
 
 /// The order of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,13 +109,11 @@ pub(super) async fn in_tenants(
     now: Timestamp,
 ) -> Result<Vec<InTenant>, StoreError> {
     let mut found: Vec<InTenant> = Vec::new();
+    // no tenant is called `*`
+    let tenant = tenant.map_or("*", TenantName::as_str);
     for some in ids.chunks(AT_ONCE) {
-        // no tenant is called `*`
-        let tenant = tenant.map_or("*", TenantName::as_str);
         let mut statement = query(IN_TENANTS).bind(now).bind(tenant).bind(limit);
-        // no user has an empty id
-        let padded = some.iter().copied().chain(std::iter::repeat(""));
-        for id in padded.take(AT_ONCE) {
+        for id in padded(some) {
             statement = statement.bind(id);
         }
         let rows: Vec<InTenant> = statement.fetch_all(conn).await?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     emails, former, profiles,
     registration::{hash_new, parse_email, parse_new_username, parse_username},
-    reset_store,
+    reset_store, rights_over,
     shown::ShownUser,
     store::{self, User, UserFilter},
     withheld::withhold,
@@ -132,9 +132,8 @@ pub(crate) async fn update(
     let profile = ProfileChanges::check(fields, party, changes.profile.clone())?;
     let user = app
         .change(caller, async |change| {
-            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-            let before = required(change, id).await?;
-            cover_subject(change, &rights, id).await?;
+            let write = may::WriteUsers::NAME;
+            let (rights, before) = rights_over::require(app, change, caller, write, id).await?;
             let mut after = before.clone();
             if let Some(username) = &username {
                 username.as_str().clone_into(&mut after.username);
@@ -164,7 +163,7 @@ pub(crate) async fn update(
                 return Ok(before);
             }
             change.record(entry);
-            required(change, id).await
+            rights_over::known(change, id).await
         })
         .await?;
     Ok(ShownUser::to(app, party, user))
@@ -268,7 +267,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         let Some(user) = store::find_user(change.conn(), id, now).await? else {
             return Ok(());
         };
-        cover_subject(change, &rights, id).await?;
+        assigning::cover_subject(change, &rights, id).await?;
         Owner::prove_at_own_account(app, change.conn(), caller, id).await?;
         remove(app, change, &user).await
     })
@@ -316,7 +315,7 @@ pub(super) fn name_references(error: ApiError, id: &str) -> ApiError {
 ///
 /// # Errors
 ///
-/// 403 for a caller to whom the delegation limit applies: whoever sets a lasting password can sign in as the user.
+/// 403 for a caller under the delegation limit: anybody who sets a lasting password can sign in as the user.
 pub(crate) async fn set_password(
     app: &App,
     caller: Caller<'_>,
@@ -327,9 +326,8 @@ pub(crate) async fn set_password(
     let username = parse_username(&user.username)?;
     let hash = hash_new(app, Lane::default(), "password", password, &username).await?;
     app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-        let user = required(change, id).await?;
-        cover_subject(change, &rights, id).await?;
+        let write = may::WriteUsers::NAME;
+        let (rights, user) = rights_over::require(app, change, caller, write, id).await?;
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Forbidden(
                 "only an administrator without the delegation limit sets the password of somebody: use `rolecall user reset`, \
@@ -352,9 +350,7 @@ pub(crate) async fn set_password(
 /// Logs a user out everywhere.
 pub(crate) async fn end_sessions(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
-        required(change, id).await?;
-        cover_subject(change, &rights, id).await?;
+        rights_over::require(app, change, caller, may::RevokeSessions::NAME, id).await?;
         end_access(change, id).await?;
         change.record(json!({ "action": "user.sessions_ended", "subject": id }));
         Ok(())
@@ -367,32 +363,4 @@ pub(crate) async fn end_access(change: &mut Change<'_>, id: &str) -> Result<(), 
     sessions::endings::end_all(change, id).await?;
     change.raise_floor(FloorKind::Subject, id);
     Ok(())
-}
-
-pub(super) async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
-    let now = change.now();
-    store::find_user(change.conn(), id, now)
-        .await?
-        .ok_or_else(|| ApiError::unknown("user", &id))
-}
-
-pub(super) async fn require_authority_over(
-    app: &App,
-    change: &mut Change<'_>,
-    caller: Caller<'_>,
-    id: &str,
-) -> Result<User, ApiError> {
-    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-    let user = required(change, id).await?;
-    cover_subject(change, &rights, id).await?;
-    Ok(user)
-}
-
-/// Applies the delegation limit to a subject: a caller who can act on it could act as it.
-pub(crate) async fn cover_subject(
-    change: &mut Change<'_>,
-    rights: &Rights,
-    id: &str,
-) -> Result<(), ApiError> {
-    assigning::cover_subject(change, rights, id).await
 }

@@ -13,13 +13,12 @@ use super::{
     store::{self, Consent, For},
 };
 use crate::{
-    accounts::store as accounts,
+    accounts::{rights_over, store as accounts},
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
     clients::{redirect, sign_in, store::Client},
     error::ApiError,
     login::flow::request::{AuthorizationRequest, Prompt},
-    roles::assigning,
     sessions,
     store::{Change, Conn, StoreError},
     tokens::identity::IdentityScope,
@@ -244,11 +243,7 @@ pub(crate) async fn withdraw_of(
     client: &str,
 ) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
-        let now = change.now();
-        let found = accounts::find_user(change.conn(), user, now).await?;
-        found.ok_or_else(|| ApiError::unknown("user", &user))?;
-        assigning::cover_subject(change, &rights, user).await?;
+        rights_over::require(app, change, caller, may::RevokeSessions::NAME, user).await?;
         end(change, user, client).await
     })
     .await

@@ -14,7 +14,7 @@ use super::{
     store::{self, Factor, FactorKind},
 };
 use crate::{
-    accounts::store as accounts,
+    accounts::{rights_over, store as accounts},
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
     error::ApiError,
@@ -23,7 +23,7 @@ use crate::{
         code_store,
     },
     quota::Quota,
-    roles::{assigning, request_ending},
+    roles::request_ending,
     sessions::{self, endings::Acting},
     store::{Change, gate},
 };
@@ -157,11 +157,7 @@ pub(crate) async fn remove_of(
         return remove(app, &owner, id).await;
     }
     app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-        let now = change.now();
-        let found = accounts::find_user(change.conn(), user, now).await?;
-        found.ok_or_else(|| ApiError::unknown("user", &user))?;
-        assigning::cover_subject(change, &rights, user).await?;
+        rights_over::require(app, change, caller, may::WriteUsers::NAME, user).await?;
         gate::hold(change.conn(), user).await?;
         remove_in(app, change, (user, address), id, &Acting::default()).await
     })

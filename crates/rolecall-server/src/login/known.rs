@@ -44,7 +44,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) address: &'a str,
     /// The device token that the client sent.
     pub(crate) device: Option<&'a str>,
-    /// What the client names itself.
+    /// The program and the system, as the client names them.
     pub(crate) agent: Agent,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Slot {
     network_used_at: Option<Timestamp>,
     /// Codes fail, and not passwords.
     of_codes: bool,
-    /// What the client names itself, for the owner to read.
+    /// The program and the system, for the owner to read.
     agent: Agent,
 }
 

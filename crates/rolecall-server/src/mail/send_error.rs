@@ -15,7 +15,7 @@ pub(super) const TIMEOUT: &str = "timeout";
 pub(crate) enum Fault {
     /// No server answers there, or not in time.
     Connection,
-    /// What answers speaks no SMTP, or less of it than is needed.
+    /// The server does not speak SMTP, or lacks a part of it that is needed.
     Protocol,
     /// The connection could not be encrypted, or not be trusted.
     Tls,

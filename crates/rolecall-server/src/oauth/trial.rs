@@ -150,7 +150,7 @@ async fn issue(
         tenant,
         own_audience: admission.carries_own() && asked.audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
-        beside: &beside,
+        beside: Some(&beside),
         now,
     };
     let scope = asked.asked();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::authority::reads;
 use crate::{
-    accounts::store as accounts,
+    accounts::rights_over,
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
@@ -97,12 +97,7 @@ pub(crate) async fn end_of(
     session: &str,
 ) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
-        let now = change.now();
-        accounts::find_user(change.conn(), user, now)
-            .await?
-            .ok_or_else(|| ApiError::unknown("user", &user))?;
-        crate::roles::assigning::cover_subject(change, &rights, user).await?;
+        rights_over::require(app, change, caller, may::RevokeSessions::NAME, user).await?;
         end(change, "session.ended", session, user).await
     })
     .await

@@ -7,11 +7,10 @@ use super::{
     store::BrowserSession,
 };
 use crate::{
-    accounts::store as accounts,
+    accounts::rights_over,
     app::App,
-    authority::{caller::Caller, may, reads, rights::Rights},
+    authority::{caller::Caller, may, reads},
     error::ApiError,
-    roles::assigning::cover_subject,
 };
 
 /// Returns the live browser sessions of a user, the last used one first.
@@ -33,12 +32,7 @@ pub(crate) async fn end_of(
     id: &str,
 ) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
-        let now = change.now();
-        accounts::find_user(change.conn(), user, now)
-            .await?
-            .ok_or_else(|| ApiError::unknown("user", &user))?;
-        cover_subject(change, &rights, user).await?;
+        rights_over::require(app, change, caller, may::RevokeSessions::NAME, user).await?;
         Ok(end_in(change, user, id).await?)
     })
     .await

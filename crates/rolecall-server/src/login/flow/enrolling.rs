@@ -84,7 +84,7 @@ pub(super) async fn passkey_step(
 /// Returns the factor that the user was about to add.
 fn wished(flow: &Flow) -> Option<&Wished> {
     let wished = flow.request.wished_factor.as_ref();
-    // whoever has signed in instead was about to add none
+    // somebody else who has signed in instead chose none
     wished.filter(|_| flow.request.subject == flow.subject_id)
 }
 

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::app::App;
 
-/// What the pages need of the server.
+/// The parts of the server that the pages use.
 #[derive(Clone)]
 struct Around {
     app: App,
