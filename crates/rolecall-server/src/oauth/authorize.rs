@@ -11,8 +11,9 @@ use rolecall_core::{Acr, Permission, RoleName, TenantName};
 use super::{
     claims_parameter::read_claims,
     identity::NO_ID_TOKENS,
-    parameters::{HINT, Parameters, RESOURCE},
+    parameters::{HINT, Parameters},
     refused::{Refused, refuse},
+    resource_parameter,
 };
 use crate::{
     app::App,
@@ -27,7 +28,6 @@ use crate::{
         answer::{Answer, AnswerError, Target},
         request::{AuthorizationRequest, Prompt, ResponseMode},
     },
-    resources::{limit, service::is_resource},
     tokens::{
         id_token::{self, Hint},
         identity::{self, IdentityScope},
@@ -70,12 +70,12 @@ pub(crate) async fn parse(
         },
         state: parameters.get("state").map(str::to_owned),
     };
-    let dynamic = dynamic_resource(app, &parameters, &client).await?;
+    let dynamic = resource_parameter::dynamic(app, &parameters, &client).await?;
     id_token::find_new_key(app, &client).await?;
     let read = read(app, &parameters, &client, &target, dynamic);
     match read.and_then(refuse_long) {
         Ok(mut request) => {
-            add_default_scope(app, &mut request).await?;
+            resource_parameter::add_default_scope(app, &mut request).await?;
             Ok(request)
         }
         Err((error, why)) => {
@@ -93,22 +93,6 @@ fn refuse_long(request: AuthorizationRequest) -> Result<AuthorizationRequest, Re
     }
     let why = "the request is too long: shorten state, nonce, login_hint, scope or claims";
     refuse(AnswerError::InvalidRequest, why)
-}
-
-/// Returns the resource that a request names, if it is one that the client was not allowed in advance and may ask for.
-async fn dynamic_resource<'p>(
-    app: &App,
-    parameters: &'p Parameters,
-    client: &Client,
-) -> Result<Option<&'p str>, AuthorizeError> {
-    let asked = parameters.get(RESOURCE).or(parameters.get("audience"));
-    let is_foreign = |one: &&str| !client.has_audience(one, &app.settings().issuer);
-    let Some(asked) = asked.filter(is_foreign).filter(|one| is_resource(one)) else {
-        return Ok(None);
-    };
-    let mut conn = app.store().read().await.map_err(ApiError::from)?;
-    let is_dynamic = limit::is_dynamic(&mut conn, asked).await;
-    Ok(is_dynamic.map_err(ApiError::from)?.then_some(asked))
 }
 
 /// Finds the client, and the redirect URI among those that it registered.
@@ -145,7 +129,8 @@ fn read(
     refuse_unsupported(parameters, client)?;
     let code_challenge = code_challenge(parameters, client)?;
     let (identity, scope) = scope(app, parameters, client)?;
-    let (audience, names_resource) = audience(app, parameters, client, dynamic)?;
+    let (audience, names_resource) =
+        resource_parameter::audience(app, parameters, client, dynamic)?;
     let tenant = tenant(parameters, client)?;
     let mut request = AuthorizationRequest {
         client_id: client.id.clone(),
@@ -282,28 +267,6 @@ fn is_reserved(value: &str) -> bool {
     }
 }
 
-/// Limits a request for a resource that names no permission and no role to what the resource has as its default.
-async fn add_default_scope(
-    app: &App,
-    request: &mut AuthorizationRequest,
-) -> Result<(), AuthorizeError> {
-    let asks_for_roles = request.has(IdentityScope::Roles) || request.has(IdentityScope::Groups);
-    let is_unnamed = match request.scope.as_deref() {
-        None => !asks_for_roles,
-        Some(named) => named.is_empty() && request.names_resource,
-    };
-    if !is_unnamed {
-        return Ok(());
-    }
-    let mut conn = app.store().read().await.map_err(ApiError::from)?;
-    let default = limit::default_scope(&mut conn, &request.audience);
-    if let Some(default) = default.await.map_err(ApiError::from)? {
-        request.scope = Some(default.text);
-        request.is_default_scope = true;
-    }
-    Ok(())
-}
-
 /// Reads the tenant: that of the client, if it has one of its own.
 fn tenant(parameters: &Parameters, client: &Client) -> Result<Option<TenantName>, Refused> {
     let asked = parameters.get("tenant").map(str::parse::<TenantName>);
@@ -321,40 +284,6 @@ fn tenant(parameters: &Parameters, client: &Client) -> Result<Option<TenantName>
         (_, Some(SignInTenant::Named(own))) => Ok(Some(own.clone())),
         (asked, _) => Ok(asked),
     }
-}
-
-/// Reads the audience of the access token. Without one it is as at `/token`.
-fn audience(
-    app: &App,
-    parameters: &Parameters,
-    client: &Client,
-    dynamic: Option<&str>,
-) -> Result<(String, bool), Refused> {
-    let issuer = &app.settings().issuer;
-    if parameters.resources() > 1 {
-        let why = "a request is for one resource: ask again for another one";
-        return refuse(AnswerError::InvalidTarget, why);
-    }
-    let resource = parameters.get(RESOURCE);
-    if resource.is_some_and(|resource| !is_resource(resource)) {
-        let why = "resource is an absolute URI without a fragment";
-        return refuse(AnswerError::InvalidTarget, why);
-    }
-    let asked = match (resource, parameters.get("audience")) {
-        (Some(resource), Some(audience)) if resource != audience => {
-            return refuse(AnswerError::InvalidTarget, "audience and resource differ");
-        }
-        (resource, audience) => resource.or(audience),
-    };
-    let Some(asked) = asked else {
-        let first = client.audiences.first().unwrap_or(issuer);
-        return Ok((first.clone(), false));
-    };
-    if client.has_audience(asked, issuer) || dynamic == Some(asked) {
-        return Ok((asked.to_owned(), true));
-    }
-    let why = "the application may not ask for this resource";
-    refuse(AnswerError::InvalidTarget, why)
 }
 
 fn prompt(app: &App, parameters: &Parameters) -> Result<Vec<Prompt>, Refused> {

@@ -21,6 +21,7 @@ pub(crate) mod parameters;
 mod readmission;
 pub(crate) mod refresh;
 mod refused;
+mod resource_parameter;
 pub(crate) mod revoke;
 pub(crate) mod service;
 mod standing;
