@@ -295,6 +295,7 @@ refused-name-lookalike = Der Benutzername sieht wie ein anderer aus. Verwenden S
 refused-name-id = Der Benutzername darf nicht die Form einer ID haben. Wählen Sie einen anderen.
 refused-name-address = Eine Adresse kann nur der Benutzername der Person sein, der sie gehört. Verwenden Sie die Adresse dieses Kontos oder einen anderen Namen.
 refused-address = An diese Adresse kann keine Mail gesendet werden. Schreiben Sie sie wie name@example.com.
+refused-address-literal = Eine Adresse bei einer IP-Adresse ist nicht erlaubt. Verwenden Sie eine bei einer Domain wie name@example.com.
 refused-address-taken = Diese Adresse oder ein gleicher Benutzername gehört zu einem anderen Konto. Verwenden Sie eine andere Adresse, oder wenden Sie sich an die Verwaltung.
 refused-domain = Verwenden Sie eine Adresse bei { $domains }.
 refused-first-code = Das ist nicht der Code, den die App jetzt zeigt. Prüfen Sie ihre Uhr, und geben Sie den nächsten ein.

@@ -295,6 +295,7 @@ refused-name-lookalike = The user name looks like another one. Use the letters o
 refused-name-id = The user name must not have the form of an id. Choose another one.
 refused-name-address = An address can be the user name of its owner only. Use the address of this account, or another name.
 refused-address = Mail cannot be sent to this address. Write it as in name@example.com.
+refused-address-literal = An address at an IP address is not allowed. Use one at a domain, as in name@example.com.
 refused-address-taken = This address, or a user name that is the same, belongs to another account. Use another address, or ask an administrator.
 refused-domain = Use an address at { $domains }.
 refused-first-code = This is not the code that the app shows now. Check its clock, and type the next one.
