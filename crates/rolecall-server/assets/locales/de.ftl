@@ -105,6 +105,7 @@ test-foot = Die Verwaltung hat diese E-Mail zum Ausprobieren verschickt.
 account-address = E-Mail-Adresse
 address-none = Sie haben keine E-Mail-Adresse.
 address-is-verified = { $address } ist bestätigt: Sie können sich damit anmelden und Ihr Passwort zurücksetzen.
+address-is-verified-without-mail = { $address } ist bestätigt: Sie können sich damit anmelden.
 address-is-not-verified = { $address } ist noch nicht bestätigt.
 address-to-verify = Adresse, die bestätigt werden soll
 present-password = Jetziges Passwort

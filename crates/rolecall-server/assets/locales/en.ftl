@@ -105,6 +105,7 @@ test-foot = An administrator has sent this mail to try it.
 account-address = E-mail address
 address-none = You have no e-mail address.
 address-is-verified = { $address } is verified: you can sign in with it, and reset your password.
+address-is-verified-without-mail = { $address } is verified: you can sign in with it.
 address-is-not-verified = { $address } is not verified yet.
 address-to-verify = Address to verify
 present-password = Present password
