@@ -6,6 +6,7 @@ import queue
 import re
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 import programs
 
@@ -13,10 +14,10 @@ import programs
 class Inbox:
     """Takes every mail. `url` is that of the server."""
 
-    def __init__(self):
+    def __init__(self, **options):
         self.mails = queue.Queue()
         self.port = programs.free_port()
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
         self.url = f"smtp://127.0.0.1:{self.port}"
 
     async def handle_DATA(self, server, session, envelope):
@@ -39,6 +40,40 @@ class Inbox:
 
     def __exit__(self, *_):
         self.controller.stop()
+
+
+class SecureInbox(Inbox):
+    """The same with TLS, from the first byte (`smtps`) or by STARTTLS (`smtp`), and with a log-in. `seen` has the users and
+    passwords that were sent, and `encrypted` for each mail whether it was and who had logged in."""
+
+    USER, PASSWORD = "login", "a password of mail"
+    # `smtp` to 127.0.0.1 is not encrypted; this is another name for it, which the settings do not take for this machine
+    HOSTS = {"smtps": "127.0.0.1", "smtp": "0.0.0.0"}
+
+    def __init__(self, scheme, context):
+        if scheme == "smtps":
+            # aiosmtpd knows only of the TLS that STARTTLS began
+            options = {"ssl_context": context, "auth_require_tls": False}
+        elif context:
+            options = {"tls_context": context, "require_starttls": True}
+        else:
+            options = {"auth_require_tls": False}
+        super().__init__(authenticator=self.check, **options)
+        self.url = f"{scheme}://{self.USER}@{self.HOSTS[scheme]}:{self.port}"
+        self.seen, self.encrypted = [], []
+
+    def check(self, server, session, envelope, mechanism, login):
+        sent = login.login.decode(), login.password.decode()
+        self.seen.append(sent)
+        return AuthResult(success=sent == (self.USER, self.PASSWORD), handled=False)
+
+    async def handle_DATA(self, server, session, envelope):
+        is_encrypted = server.transport.get_extra_info("cipher") is not None
+        self.encrypted.append((is_encrypted, session.authenticated))
+        return await super().handle_DATA(server, session, envelope)
+
+    def settings(self, authority, password=PASSWORD):
+        return super().settings() | {"ROLECALL_MAIL__PASSWORD": password, "SSL_CERT_FILE": str(authority.file)}
 
 
 def part(mail, kind):

@@ -7,6 +7,7 @@
 //! next column. A password of which all but every fourth step follows from those before is a pattern.
 
 mod keyboard;
+mod number_pad;
 mod numbers;
 
 use self::keyboard::Step;
@@ -41,6 +42,7 @@ pub(crate) fn is_pattern(folded: &str) -> bool {
         || is_cheap(count_choices(&every_second(0)) + count_choices(&every_second(1)))
         || numbers::is_counting(&text)
         || numbers::is_dates(&text)
+        || number_pad::is_walk(&text)
 }
 
 /// Returns the shortest text that `folded` repeats at least twice; the last one may be incomplete.
@@ -291,6 +293,21 @@ mod tests {
             });
             let text: String = rows.collect();
             proptest::prop_assert!(is_pattern(&text) || text.len() < SHORTEST, "{}", text);
+        }
+
+        #[test]
+        fn y362_walks_on_a_block_of_digits_are_patterns(
+            lines in proptest::collection::vec(proptest::sample::select(vec![
+                "123", "456", "789", "147", "258", "369", "159", "357", "321", "654", "987", "741", "852", "963", "951", "753",
+            ]), 5..20),
+            separator in proptest::sample::select(vec!["", "-", " "]),
+            is_cut_off in proptest::bool::ANY,
+        ) {
+            let mut text = lines.join(separator);
+            if is_cut_off {
+                text.pop();
+            }
+            proptest::prop_assert!(is_pattern(&text) || !(SHORTEST..TOO_LONG).contains(&text.len()), "{}", text);
         }
 
         #[test]

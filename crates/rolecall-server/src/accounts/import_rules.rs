@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rolecall_import::{AccountName, AccountRules, users::ProfileValue};
 use serde_json::{Map, Value};
 
-use super::registration::{NOT_AN_EMAIL, parse_email};
+use super::registration::parse_email;
 use crate::{
     authority::rights::Rights,
     error::ApiError,
@@ -33,7 +33,7 @@ impl AccountRules for ImportRules<'_> {
     }
 
     fn parse_email(&self, typed: &str) -> Result<String, String> {
-        parse_email(typed).map_err(|_| NOT_AN_EMAIL.to_owned())
+        parse_email(typed).map_err(|refused| refused.to_string())
     }
 
     fn parse_profile(

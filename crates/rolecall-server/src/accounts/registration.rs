@@ -1,5 +1,7 @@
 //! New users: by themselves, by an administrator, and for `dev` and the examples.
 
+use std::net::IpAddr;
+
 use rolecall::PermissionName as _;
 use rolecall_core::{RoleName, Timestamp, is_unprintable};
 use rolecall_passwords::{HashError, Lane, Password, PasswordProblem};
@@ -32,7 +34,8 @@ use crate::{
 };
 
 const MAX_EMAIL_LENGTH: usize = 254;
-pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
+const NOT_AN_EMAIL: &str = "that is not an e-mail address";
+const EMAIL_LITERAL: &str = "an e-mail address at an IP address is not allowed: use one at a domain, as in `name@example.com`";
 
 /// The answer to somebody who would be the first administrator.
 pub(super) const FIRST_EXISTS: &str = "there is an administrator already";
@@ -282,22 +285,30 @@ fn refused_name(code: &'static str, msg: String) -> ApiError {
     ApiError::Invalid(FieldError::body("username", code, msg))
 }
 
-/// Checks that an address has one `@` with text on both sides. Only an e-mail could show that it works.
+/// Checks that an address has one `@` with text on both sides, and names no host by its IP address: that would have the
+/// mail server connect to any machine of its network. Only an e-mail could show that an address works.
 pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     let fits = text.len() <= MAX_EMAIL_LENGTH
         && !text.chars().any(|c| is_unprintable(c) || c.is_whitespace())
         && text.split_once('@').is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && !host.contains('@')
         });
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err(ApiError::Invalid(FieldError::body(
-            "email",
-            "email",
-            NOT_AN_EMAIL,
-        )))
+    let refused = |kind: &'static str, msg: &str| {
+        Err(ApiError::Invalid(FieldError::body("email", kind, msg)))
+    };
+    if !fits {
+        return refused("email", NOT_AN_EMAIL);
     }
+    if is_at_ip_address(text) {
+        return refused("email_literal", EMAIL_LITERAL);
+    }
+    Ok(text.to_owned())
+}
+
+/// Returns true for an address literal (RFC 5321 section 4.1.3), with the brackets or without them.
+fn is_at_ip_address(address: &str) -> bool {
+    let (_, host) = address.split_once('@').unwrap_or_default();
+    host.starts_with('[') || host.parse::<IpAddr>().is_ok()
 }
 
 /// Checks a new password against the rules and hashes it, waiting in `lane`.
@@ -401,6 +412,29 @@ mod tests {
             long.as_str(),
         ] {
             assert!(parse_email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_email_address_is_at_an_ip_address() {
+        for literal in [
+            "x@[127.0.0.1]",
+            "x@[192.0.2.1]",
+            "x@[IPv6:::1]",
+            "x@[IPv6:2001:db8::1]",
+            "x@[tag:content]",
+            "x@127.0.0.1",
+            "x@::1",
+        ] {
+            let refused = parse_email(literal).unwrap_err();
+            assert!(
+                matches!(&refused, ApiError::Invalid(fault) if fault.kind == "email_literal"),
+                "{literal}: {refused:?}"
+            );
+            assert!(refused.to_string().contains("IP address"), "{refused}");
+        }
+        for good in ["x@127.0.0.1.example", "x@1.example", "127.0.0.1@b.example"] {
+            assert!(parse_email(good).is_ok(), "{good}");
         }
     }
 }

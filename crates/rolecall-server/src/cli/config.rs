@@ -67,9 +67,10 @@ fn check(globals: &GlobalFlags, config: &Config) -> Result<(), CliError> {
     if let Some(path) = &config.passwords.breached {
         breached::open(path)?;
     }
-    let mut remarks = doctor::remarks(config);
-    remarks.extend(database.lacks_tls().then_some(NO_TLS));
-    remarks.extend(mail::has_no_tls(config).then_some(mail::NO_TLS));
+    let no_tls = database.lacks_tls().then_some(NO_TLS);
+    let fixed = doctor::remarks(config).into_iter().chain(no_tls);
+    let mut remarks: Vec<String> = fixed.map(str::to_owned).collect();
+    remarks.extend(mail::remarks(config));
     if globals.json {
         return print_json(&json!({ "ok": true, "remarks": remarks }));
     }

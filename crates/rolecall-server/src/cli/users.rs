@@ -95,10 +95,13 @@ pub(super) enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Remove a user's password and print a one-time code to set a new one.
+    /// Remove a user's password, and send a link to the verified address or print a one-time code to set a new one.
     Reset {
         /// The user's name.
         name: String,
+        /// Print a code even if a link could be sent, such as to somebody who no longer gets mail there.
+        #[arg(long)]
+        code: bool,
     },
     /// Confirm a reset that a help desk has started, after you have asked the owner of the account.
     ConfirmReset {
@@ -185,7 +188,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             name,
             password_stdin,
         } => set_password(context, name, *password_stdin).await,
-        UserCommand::Reset { name } => user_resets::make(context, name).await,
+        UserCommand::Reset { name, code } => user_resets::make(context, name, *code).await,
         UserCommand::ConfirmReset { name, reset } => {
             user_resets::confirm(context, name, reset).await
         }

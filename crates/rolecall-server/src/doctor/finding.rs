@@ -75,7 +75,7 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "mail",
-        "a connection to the mail server that is not encrypted or cannot be verified, what the DNS of the sender has to allow, and mails that no server took",
+        "a connection to the mail server that is not encrypted or cannot be verified, a sender whose domain others cannot look up, what its DNS has to allow, and mails that no server took",
     ),
     (
         "clock",

@@ -1,5 +1,7 @@
 //! Checks of mail, as far as nobody else has to be asked.
 
+use std::net::IpAddr;
+
 use super::finding::Finding;
 use crate::{
     app::App,
@@ -7,14 +9,15 @@ use crate::{
     error::chain_of,
     mail::{
         sender::SEALED,
-        server::{Security, SmtpServer},
+        server::Security,
+        settings::MailSettings,
         store::{self as mails, Failed},
     },
     outgoing::trust::NoRoots,
 };
 
 /// The remark about a mail server that others can listen to.
-pub(crate) const NO_TLS: &str = "`mail.insecure_smtp` is on: mails, the links in them and the password cross the network unencrypted; use `smtps://`, or a server that offers STARTTLS";
+const NO_TLS: &str = "`mail.insecure_smtp` is on: mails, the links in them and the password cross the network unencrypted; use `smtps://`, or a server that offers STARTTLS";
 
 /// The findings about mails that no server took.
 const MAX_FAILED: i64 = 20;
@@ -25,25 +28,70 @@ pub(super) fn check(config: &Config, trusts_anybody: bool) -> Finding {
             Finding::fault("mail", format!("no mail is sent: {NoRoots}"))
         }
         Ok(None) => Finding::good("mail", "no mail is sent: `mail.url` is not set"),
-        Ok(Some(_)) if has_no_tls(config) => Finding::warning("mail", NO_TLS),
         Ok(Some(settings)) => {
-            let text = describe(&settings.server, settings.from.email.domain());
-            Finding::good("mail", text)
+            let warnings = warnings(&settings);
+            if warnings.is_empty() {
+                Finding::good("mail", describe(&settings))
+            } else {
+                Finding::warning("mail", warnings.join("; "))
+            }
         }
         Err(faults) => Finding::fault("mail", faults.join("; ")),
     }
 }
 
-/// Returns true if mails cross a network unencrypted.
-pub(crate) fn has_no_tls(config: &Config) -> bool {
-    let settings = config.mail.settings().unwrap_or_default();
-    let server = settings.map(|settings| settings.server);
-    server.is_some_and(|server| server.security == Security::Plain && !server.is_local())
+/// Returns what is valid and rarely intended about the server and the sender, and otherwise what the DNS has to allow.
+#[cfg(feature = "cli")]
+pub(crate) fn remarks(config: &Config) -> Vec<String> {
+    let Ok(Some(settings)) = config.mail.settings() else {
+        return Vec::new();
+    };
+    let warnings = warnings(&settings);
+    if warnings.is_empty() {
+        vec![format!("mails are {}", describe(&settings))]
+    } else {
+        warnings
+    }
+}
+
+fn warnings(settings: &MailSettings) -> Vec<String> {
+    let server = &settings.server;
+    let has_no_tls = server.security == Security::Plain && !server.is_local();
+    let no_tls = has_no_tls.then(|| NO_TLS.to_owned());
+    no_tls
+        .into_iter()
+        .chain(unusable_sender(settings))
+        .collect()
+}
+
+/// Returns a warning for a sender whose domain nobody can look up.
+fn unusable_sender(settings: &MailSettings) -> Option<String> {
+    let (domain, host) = (settings.from.email.domain(), &settings.server.host);
+    let why = if domain.parse::<IpAddr>().is_ok() {
+        "is an IP address"
+    } else if is_known_here_only(domain) {
+        "is a name that is known in this network only"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "`mail.from`: `{domain}` {why}, and the mail servers of others refuse mails from there: use an address at your domain, whose SPF, DKIM and DMARC records have to allow `{host}`"
+    ))
+}
+
+/// Returns true for `localhost`, other names without a dot, and names that no DNS has (RFC 6761, RFC 6762).
+fn is_known_here_only(domain: &str) -> bool {
+    domain.rsplit_once('.').is_none_or(|(_, last)| {
+        ["localhost", "localdomain", "local", "internal"]
+            .iter()
+            .any(|name| last.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Says what the DNS of the sender has to allow, which is not looked up: the answer would be that of this machine, not of
 /// those who get the mails.
-fn describe(server: &SmtpServer, sender: &str) -> String {
+fn describe(settings: &MailSettings) -> String {
+    let (server, sender) = (&settings.server, settings.from.email.domain());
     let host = &server.host;
     let connection = match server.security {
         Security::Plain => "to this machine",
@@ -51,12 +99,20 @@ fn describe(server: &SmtpServer, sender: &str) -> String {
     };
     let allows = if server.is_local() {
         "the address from which this machine sends".to_owned()
-    } else {
+    } else if is_of_domain(host, sender) {
         format!("`{host}`")
+    } else {
+        format!("`{host}`, which is of another domain")
     };
     format!(
-        "sent {connection}; the SPF record of `{sender}` has to allow {allows}, which is not checked here: try `rolecall mail test ADDRESS`"
+        "sent {connection}; the SPF record of `{sender}` has to allow {allows}, and the server has to sign as `{sender}` (DKIM), so that the DMARC record lets the mails pass. This is not checked here: try `rolecall mail test ADDRESS`"
     )
+}
+
+fn is_of_domain(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    let rest = host.strip_suffix(domain.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// Reports mails that no server took.
@@ -113,7 +169,11 @@ mod tests {
             ),
             (
                 &[("mail.url", "smtps://mx.example.net"), from],
-                "`example.com` has to allow `mx.example.net`",
+                "`example.com` has to allow `mx.example.net`, which is of another domain, and",
+            ),
+            (
+                &[("mail.url", "smtps://mail.example.com"), from],
+                "has to allow `mail.example.com`, and the server has to sign as `example.com` (DKIM), so that the DMARC",
             ),
             (
                 &[("mail.url", "smtp://127.0.0.1:25"), from],
@@ -130,6 +190,75 @@ mod tests {
         ] {
             let text = found(settings);
             assert!(text.contains(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_has_a_domain_that_others_can_look_up() {
+        let url = ("mail.url", "smtps://mx.example.net");
+        for (sender, wanted) in [
+            (
+                "login@192.0.2.1",
+                "warning `mail.from`: `192.0.2.1` is an IP address",
+            ),
+            (
+                "login@localhost",
+                "warning `mail.from`: `localhost` is a name that is known in this",
+            ),
+            (
+                "login@intranet",
+                "warning `mail.from`: `intranet` is a name",
+            ),
+            (
+                "login@host.localdomain",
+                "warning `mail.from`: `host.localdomain` is",
+            ),
+            (
+                "login@mail.local",
+                "SPF, DKIM and DMARC records have to allow `mx.example.net`",
+            ),
+            ("login@example.com", "good sent by TLS"),
+            ("login@sub.example.com", "good sent by TLS"),
+        ] {
+            let text = found(&[url, ("mail.from", sender)]);
+            assert!(text.contains(wanted), "{sender}: {text}");
+        }
+        let both = found(&[
+            ("mail.url", "smtp://mx.example.net:25"),
+            ("mail.insecure_smtp", "true"),
+            ("mail.from", "login@localhost"),
+        ]);
+        assert!(
+            both.contains("is on") && both.contains("known in this network"),
+            "{both}"
+        );
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_check_of_the_configuration_names_the_domain_of_the_sender() {
+        let remarks_on = |settings: &[(&str, &str)]| {
+            let sources = settings
+                .iter()
+                .fold(Sources::default(), |sources, (key, value)| {
+                    sources.with_flag(*key, *value)
+                });
+            remarks(&Config::load(&sources).unwrap())
+        };
+        assert!(remarks_on(&[]).is_empty());
+        let url = ("mail.url", "smtps://mx.example.net");
+        for (sender, wanted) in [
+            (
+                "login@example.com",
+                "mails are sent by TLS; the SPF record of `example.com`",
+            ),
+            ("login@localhost", "`mail.from`: `localhost`"),
+        ] {
+            let found = remarks_on(&[url, ("mail.from", sender)]);
+            assert!(
+                matches!(&found[..], [one] if one.starts_with(wanted)),
+                "{found:?}"
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_core::FloorKind;
 use serde_json::json;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::caller::Caller,
+    authority::{assurance, caller::Caller, subject},
     config::Mfa,
     error::{ApiError, FieldError},
     ids,
@@ -138,7 +139,8 @@ pub(crate) async fn confirm_in(
     finish(app, change, (subject, address), added, before.is_empty()).await
 }
 
-/// Records that a factor was added. The first one comes with recovery codes.
+/// Records that a factor was added. The first one comes with recovery codes, and ends the tokens of an administrator, whose
+/// role needs it from now on.
 pub(super) async fn finish(
     app: &App,
     change: &mut Change<'_>,
@@ -154,11 +156,26 @@ pub(super) async fn finish(
     request_ending::end_for_subject(change, owner.0).await?;
     notify(change.conn(), app, owner, FactorNotice::Added, kind).await?;
     let codes = if is_first {
+        end_admin_tokens(app, change, owner.0).await?;
         Some(make_codes(app, change, owner, FactorNotice::RecoveryCodesMade).await?)
     } else {
         None
     };
     Ok(Confirmed { codes })
+}
+
+/// Ends the tokens that an administrator got by the password alone. The sessions stay: their next tokens have what the
+/// session reaches.
+async fn end_admin_tokens(app: &App, change: &mut Change<'_>, user: &str) -> Result<(), ApiError> {
+    let now = change.now();
+    let policy = app.policy().before(change).await?;
+    let Some(read) = subject::read(change.conn(), user, None, now).await? else {
+        return Ok(());
+    };
+    if assurance::is_admin_raised(&policy, change.conn(), &read).await? {
+        change.raise_floor(FloorKind::Subject, user);
+    }
+    Ok(())
 }
 
 /// Makes recovery codes, which replace all before.

@@ -58,6 +58,7 @@ mod tests {
             "Example\r\nBcc: x@y.example <login@example.com>",
             "login@example.com\n",
             "\u{202e}x <login@example.com>",
+            "login@[192.0.2.1]",
         ] {
             let fault = mailbox("mail.from", bad).unwrap_err();
             assert!(fault.starts_with("`mail.from`"), "{fault}");

@@ -175,19 +175,27 @@ fn page(
             last => minute(browser.last_used_at),
         }
     });
+    let user = &overview.user;
+    let sends_mail = app.settings().mail.is_some();
+    // only a proven address gets the mails that reset a password; the page asks for the proof where it can be given
+    let is_verified = if sends_mail {
+        user.proven_email().is_some()
+    } else {
+        user.email_verified_at.is_some()
+    };
     let page = Page {
         template: "account.html",
         status: entered.status,
         language,
         values: context! {
-            sends_mail => app.settings().mail.is_some(),
-            verified => overview.user.proven_email().is_some(),
+            sends_mail => sends_mail,
+            verified => is_verified,
             notice => entered.notice.unwrap_or_default(),
             error => entered.error.unwrap_or_default(),
             problem => entered.problem.as_deref().unwrap_or_default(),
             seconds => entered.seconds,
-            username => overview.user.username.as_str(),
-            email => overview.user.email.as_deref().unwrap_or_default(),
+            username => user.username.as_str(),
+            email => user.email.as_deref().unwrap_or_default(),
             sessions => sessions.collect::<Vec<Value>>(),
             browsers => browsers.collect::<Vec<Value>>(),
             allowed => overview.allowed.iter().map(shown).collect::<Vec<Value>>(),

@@ -75,6 +75,7 @@ fn key_of_fault(fault: &FieldError) -> Option<&'static str> {
         "username_like_an_id" => "refused-name-id",
         "foreign_address" => "refused-name-address",
         "email" => "refused-address",
+        "email_literal" => "refused-address-literal",
         "domain" => "refused-domain",
         "wrong_code" => "refused-first-code",
         "passkey_refused" => "wrong-passkey",
@@ -133,7 +134,7 @@ pub(super) fn of_field(
 mod tests {
     use super::*;
 
-    const FAULTS: [&str; 20] = [
+    const FAULTS: [&str; 21] = [
         "password_too_short",
         "password_too_long",
         "password_common",
@@ -151,6 +152,7 @@ mod tests {
         "username_like_an_id",
         "foreign_address",
         "email",
+        "email_literal",
         "domain",
         "wrong_code",
         "passkey_refused",

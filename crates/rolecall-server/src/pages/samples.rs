@@ -373,5 +373,11 @@ fn accounts() -> Vec<Value> {
         browsers => Vec::<Value>::new(), allowed => Vec::<Value>::new(), has_details => false,
         may_leave => false,
     };
-    vec![full, empty]
+    let verified = |sends_mail: bool| {
+        context! {
+            sends_mail => sends_mail, error => "", problem => "", email => TEXT, ..empty.clone()
+        }
+    };
+    let (with_mail, without) = (verified(true), verified(false));
+    vec![full, with_mail, without, empty]
 }

@@ -7,6 +7,7 @@ use crate::support::{Browser, PASSWORD, Phone, on_both};
 
 on_both![
     a_factor_is_added_on_the_page_and_counts_in_this_browser_at_once,
+    y530_the_browser_in_which_an_administrator_adds_a_factor_goes_on,
     i082_an_old_sign_in_leads_to_a_fresh_one_and_back,
     y310_removing_the_factor_of_this_browser_ends_it,
     i034_a_form_of_another_site_changes_no_factor,
@@ -109,6 +110,28 @@ async fn a_factor_is_added_on_the_page_and_counts_in_this_browser_at_once(world:
         .is(303);
     let shown = page(&browser.open(PAGE).await, 200);
     assert!(shown.contains(">Authenticator<"), "{shown}");
+}
+
+async fn y530_the_browser_in_which_an_administrator_adds_a_factor_goes_on(world: World) {
+    let alice = world.id_of("alice").await;
+    world.assign(&alice, "rolecall.admin").await;
+    let mut browser = signed_in(&world, "alice").await;
+    let mut other = signed_in(&world, "alice").await;
+    let before = world.log_in("alice").await;
+    let (factor, phone) = add(&mut browser, "").await;
+    let code = world.code(&phone);
+    let form = [("factor", factor.as_str()), ("code", code.as_str())];
+    let shown = browser.submit("/account/factors/confirm", &form).await;
+    page(&shown, 200);
+    world.get("/api/users", &before).await.ended_token();
+    for path in [PAGE, "/account", "/admin"] {
+        page(&browser.open(path).await, 200);
+    }
+    assert_eq!(world.silent_error(&mut browser, &[]).await, None);
+    // where it was not proven, it is asked for
+    for path in [PAGE, "/admin"] {
+        other.open(path).await.is(303);
+    }
 }
 
 async fn i082_an_old_sign_in_leads_to_a_fresh_one_and_back(world: World) {

@@ -10,6 +10,7 @@ on_both![
     y355_a_role_that_is_asked_for_asks_for_the_factor_that_it_needs,
     y355_a_wish_counts_where_a_role_of_the_user_needs_it,
     y356_an_administrator_with_a_factor_is_none_without_it,
+    y530_a_first_factor_ends_the_tokens_of_an_administrator_without_it,
 ];
 
 async fn create_payer(world: &World) {
@@ -93,4 +94,43 @@ async fn y356_an_administrator_with_a_factor_is_none_without_it(world: World) {
     refused.json(&body).send().await.is(401);
     let token = world.token_with("alice", &enrolled.phone).await;
     world.get("/api/users", &token).await.is(200);
+}
+
+async fn y530_a_first_factor_ends_the_tokens_of_an_administrator_without_it(world: World) {
+    let alice = world.id_of("alice").await;
+    world.assign(&alice, "rolecall.admin").await;
+    let mut browser = Browser::new(&world);
+    let answer = browser.sign_in_as("alice", &world.first, REDIRECT, &[]);
+    let code = answer.await.code().to_owned();
+    let tokens = world.redeem(&world.first, &code, REDIRECT, &[]).await;
+    let browsers = TokenPair::of(&tokens);
+    let session = world.open_session("alice").await;
+    for token in [&browsers.access, &session.access] {
+        world.get("/api/users", token).await.is(200);
+    }
+    // what others have stays, also that of somebody who is no administrator and adds a factor
+    let bob = world.open_session("bob").await;
+    world.enrol_with(&bob.access).await;
+    world.get("/api/me", &bob.access).await.is(200);
+    let admin = world.admin().await;
+    let enrolled = world.enrol_with(&session.access).await;
+    for token in [&browsers.access, &session.access] {
+        world.get("/api/users", token).await.ended_token();
+    }
+    world.get("/api/users", admin).await.is(200);
+    world.get("/api/me", &bob.access).await.is(200);
+    // nobody is signed out: the sessions get tokens with what they reach
+    let without = TokenPair::of(&world.refresh(&session.refresh).await);
+    let again = world.refresh_through(&world.first, &browsers.refresh);
+    let again = TokenPair::of(&again.await);
+    for token in [&without.access, &again.access] {
+        world.get("/api/me", token).await.is(200);
+        let refused = world.get("/api/users", token).await;
+        asks_for_sign_in(&refused, ", acr_values=\"aal2\"");
+    }
+    // another factor ends nothing
+    world.pass_time(super::STEP);
+    let both = world.token_with("alice", &enrolled.phone).await;
+    world.enrol_with(&both).await;
+    world.get("/api/users", &both).await.is(200);
 }

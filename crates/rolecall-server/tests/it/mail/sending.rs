@@ -27,6 +27,7 @@ on_both![
     mails_of_a_recovered_database_and_links_end,
     the_command_tries_the_server,
     y527_the_owner_hears_of_a_password_that_the_command_line_sets,
+    y527_the_owner_gets_the_link_of_a_reset_by_the_command_line,
 ];
 
 async fn tries(site: &Mailing) -> i64 {
@@ -413,4 +414,42 @@ async fn y527_the_owner_hears_of_a_password_that_the_command_line_sets(app: Test
     // this node sends no mails
     let waiting = app.db.texts("SELECT kind FROM rolecall_mails").await;
     assert_eq!(waiting, ["password-changed"]);
+}
+
+async fn y527_the_owner_gets_the_link_of_a_reset_by_the_command_line(app: TestApp) {
+    create(&app, "alice", ADDRESS, true).await;
+    create(&app, "bob", "bob@mail.example", false).await;
+    let reset = async |arguments: &[&str]| {
+        let mut reset = command(&app, MASTER_KEY, arguments);
+        reset
+            .env("ROLECALL_MAIL__URL", "smtp://127.0.0.1:1")
+            .env("ROLECALL_MAIL__FROM", "login@example.com");
+        let done = output_of(reset).await;
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let kinds = "SELECT kind FROM rolecall_mails ORDER BY kind";
+    let code = "current password";
+    let printed = reset(&["user", "reset", "alice"]).await;
+    assert!(printed.contains("verified address"), "{printed}");
+    assert!(!printed.contains(code), "{printed}");
+    // this node sends no mails
+    assert_eq!(app.db.texts(kinds).await, ["reset-started"]);
+    let json = reset(&["--json", "user", "reset", "alice"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["mailed"], true);
+    assert!(json.get("reset_code").is_none(), "{json}");
+    assert_eq!(app.db.count("rolecall_mails").await, 2);
+    // whoever gets no mail there any more, or has proven no address, gets a code
+    let printed = reset(&["user", "reset", "alice", "--code"]).await;
+    assert!(
+        printed.contains(code) && printed.contains("No mail was sent."),
+        "{printed}"
+    );
+    let printed = reset(&["user", "reset", "bob"]).await;
+    assert!(
+        printed.contains(code) && printed.contains("no verified address"),
+        "{printed}"
+    );
+    assert_eq!(app.db.count("rolecall_mails").await, 2);
 }

@@ -1,7 +1,8 @@
 //! Random interleavings of what two browsers of two users may send to two nodes, against a model.
 //!
-//! The model knows who has proven what in which flow, and who has a second factor. Nobody is signed in without all that
-//! was due, no code is spent twice, and no request changes after it was parsed.
+//! The model knows who has proven what in which flow, who has a second factor, and which request needs one, so that
+//! whoever has none adds it on the way. Nobody is signed in without all that was due, no code is spent twice, and no request
+//! changes after it was parsed.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -17,6 +18,8 @@ use crate::support::{
 
 const USERS: [&str; 2] = ["alice", "bob"];
 const BROWSERS: usize = 2;
+/// The `claims` of a request that needs a second factor.
+const STRONG: &str = r#"{"id_token":{"acr":{"essential":true,"values":["aal2"]}}}"#;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Prompt {
@@ -33,6 +36,8 @@ enum Act {
     Begin {
         first_party: bool,
         prompt: Prompt,
+        /// The request needs a second factor. It asks for a new sign-in then, whose age does not count.
+        is_strong: bool,
     },
     Password {
         flow: usize,
@@ -43,6 +48,11 @@ enum Act {
         flow: usize,
         /// The user whose application shows the code.
         user: usize,
+        is_right: bool,
+    },
+    /// The user of a flow adds a factor on its page, where one is needed.
+    Enrol {
+        flow: usize,
         is_right: bool,
     },
     /// A user gets a second factor, by an own token, or loses it, by the command line.
@@ -87,11 +97,15 @@ fn act() -> impl Strategy<Value = Act> {
     let flow = prop_oneof![4 => Just(0_usize), 1 => 0_usize..3];
     let code = prop_oneof![3 => Just(0_usize), 1 => 0_usize..3];
     prop_oneof![
-        3 => (any::<bool>(), prompt).prop_map(|(first_party, prompt)| Act::Begin { first_party, prompt }),
+        3 => (any::<bool>(), prompt, prop::bool::weighted(0.25)).prop_map(|(first_party, prompt, is_strong)| {
+            let prompt = if is_strong { Prompt::Login } else { prompt };
+            Act::Begin { first_party, prompt, is_strong }
+        }),
         4 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
             .prop_map(|(flow, user, is_right)| Act::Password { flow, user, is_right }),
         3 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
             .prop_map(|(flow, user, is_right)| Act::Second { flow, user, is_right }),
+        2 => (flow.clone(), prop::bool::weighted(0.8)).prop_map(|(flow, is_right)| Act::Enrol { flow, is_right }),
         1 => (0..USERS.len(), prop::bool::weighted(0.7))
             .prop_map(|(user, is_added)| Act::Factor { user, is_added }),
         1 => flow.clone().prop_map(|flow| Act::Continue { flow }),
@@ -147,6 +161,7 @@ struct Flow {
     browser: usize,
     first_party: bool,
     prompt: Prompt,
+    is_strong: bool,
     /// The `state` and `nonce` of its request.
     mark: String,
     subject: Option<Known>,
@@ -198,6 +213,11 @@ impl Model {
     /// A user with a factor has to prove it, and nobody else any.
     fn is_second_due(&self, user: usize, proven: Option<usize>) -> bool {
         self.factors[user].is_some() && proven.is_none()
+    }
+
+    /// A user without a factor adds one where the request needs it.
+    fn is_enrolment_due(&self, flow: &Flow, known: Known) -> bool {
+        flow.is_strong && self.factors[known.user].is_none() && known.factor.is_none()
     }
 
     /// The session of a browser after a user has signed in with it.
@@ -295,7 +315,11 @@ impl<'a> World<'a> {
             Act::Begin {
                 first_party,
                 prompt,
-            } => self.begin(step.browser, first_party, prompt).await,
+                is_strong,
+            } => {
+                let asked = (first_party, prompt, is_strong);
+                self.begin(step.browser, asked).await;
+            }
             Act::Redeem {
                 code,
                 by_first_party,
@@ -309,6 +333,7 @@ impl<'a> World<'a> {
             Act::Factor { user, is_added } => self.change_factor(user, is_added).await,
             Act::Password { flow, .. }
             | Act::Second { flow, .. }
+            | Act::Enrol { flow, .. }
             | Act::Continue { flow }
             | Act::StartOver { flow }
             | Act::Decide { flow, .. }
@@ -320,7 +345,11 @@ impl<'a> World<'a> {
         }
     }
 
-    async fn begin(&mut self, browser: usize, first_party: bool, prompt: Prompt) {
+    async fn begin(
+        &mut self,
+        browser: usize,
+        (first_party, prompt, is_strong): (bool, Prompt, bool),
+    ) {
         let mark = format!(
             "mark{}",
             self.model.flows.len() * 100 + self.model.codes.len()
@@ -335,6 +364,7 @@ impl<'a> World<'a> {
             ("state", mark.as_str()),
             ("nonce", mark.as_str()),
         ];
+        more.extend(is_strong.then_some(("claims", STRONG)));
         more.extend(match prompt {
             Prompt::Any => None,
             Prompt::None => Some(("prompt", "none")),
@@ -359,6 +389,7 @@ impl<'a> World<'a> {
             browser,
             first_party,
             prompt,
+            is_strong,
             mark,
             subject: due,
             has_ended: false,
@@ -402,6 +433,20 @@ impl<'a> World<'a> {
 
     #[expect(clippy::too_many_lines, reason = "one arm for each act")]
     async fn act_in(&mut self, at: usize, browser: usize, act: Act) {
+        let flow = &self.model.flows[at];
+        if let (Act::Enrol { is_right, .. }, Some(known)) = (act, flow.subject)
+            && !flow.has_ended
+            && flow.browser == browser
+        {
+            if self.model.is_enrolment_due(flow, known) {
+                self.enrol(at, known, is_right).await;
+                return;
+            }
+            if !self.model.is_second_due(known.user, known.factor) {
+                // the form goes on, and whether a consent is due may have changed since the last page
+                return;
+            }
+        }
         let id = self.model.flows[at].id.clone();
         let response = self.send(browser, &id, act).await;
         let flow = &self.model.flows[at];
@@ -411,14 +456,26 @@ impl<'a> World<'a> {
         }
         let is_second = |known: Known| self.model.is_second_due(known.user, known.factor);
         let second = flow.subject.filter(|known| is_second(*known));
+        let is_enrolment = |known: Known| self.model.is_enrolment_due(flow, known);
+        let enrolment = flow.subject.filter(|known| is_enrolment(*known));
+        let asks_for_code = second.or(enrolment).is_some();
         match act {
             Act::Show { .. } => {
                 let page = is_page(&response, 200);
-                let is_decided = flow.subject.is_some() && second.is_none();
-                assert_eq!(page.contains("name=\"decision\""), is_decided);
-                assert_eq!(page.contains("name=\"code\""), second.is_some());
+                let decides = flow.subject.filter(|_| !asks_for_code);
+                // after an enrolment, the page does not ask for what was allowed elsewhere in the meantime
+                let is_known = decides.is_none_or(|known| {
+                    !flow.is_strong || self.model.is_consent_due(known.user, flow.first_party)
+                });
+                if is_known {
+                    assert_eq!(page.contains("name=\"decision\""), decides.is_some());
+                }
+                assert_eq!(page.contains("name=\"code\""), asks_for_code);
+                assert_eq!(page.contains("/login/enrol"), enrolment.is_some());
                 assert_eq!(page.contains("name=\"password\""), flow.subject.is_none());
             }
+            // no factor is due
+            Act::Enrol { .. } => leads_to_page(&response, &id),
             // a later step is due, and the form of another one changes nothing
             Act::Password { .. } if flow.subject.is_some() => leads_to_page(&response, &id),
             Act::Second { user, is_right, .. } => match second {
@@ -475,7 +532,7 @@ impl<'a> World<'a> {
                 leads_to_page(&response, &id);
                 self.model.flows[at].subject = None;
             }
-            Act::Decide { .. } if flow.subject.is_none() || second.is_some() => {
+            Act::Decide { .. } if flow.subject.is_none() || asks_for_code => {
                 leads_to_page(&response, &id);
             }
             Act::Decide { allows: false, .. } => {
@@ -487,6 +544,45 @@ impl<'a> World<'a> {
                 unreachable!("no acts in a flow")
             }
         }
+    }
+
+    /// Adds the first factor of the user of a flow on its page, and goes on.
+    async fn enrol(&mut self, at: usize, known: Known, is_right: bool) {
+        let Flow { id, browser, .. } = &self.model.flows[at];
+        let browser = &mut self.browsers[*browser];
+        let shown = browser.open(&format!("/login?flow={id}")).await;
+        let shown = is_page(&shown, 200);
+        let secret = shown.split_once("<code>").unwrap().1;
+        let phone = Phone::with(secret.split_once('<').unwrap().0);
+        let now = self.site.app.clock.now();
+        let code = if is_right {
+            phone.code(now)
+        } else {
+            phone.wrong(now, 0)
+        };
+        let form = [("flow", id.as_str()), ("code", code.as_str())];
+        let sent = browser.submit("/login/enrol", &form).await;
+        if !is_right {
+            is_page(&sent, 401);
+            return;
+        }
+        assert_eq!(is_page(&sent, 200).matches("<code>").count(), 10);
+        // the button below the recovery codes
+        let next = browser.submit("/login/enrol", &form[..1]).await;
+        let path = format!("/api/users/{}/factors", self.ids[known.user]);
+        let listed = self.site.get(path, self.site.admin().await).await;
+        let factor = listed.is(200).json["factors"][0]["id"].as_str().unwrap();
+        self.model.numbers += 1;
+        let number = self.model.numbers;
+        self.model.factors[known.user] = Some(Factor {
+            number,
+            id: factor.to_owned(),
+            phone,
+        });
+        let factor = Some(number);
+        self.proves(at, &next, Known { factor, ..known });
+        // for the next code
+        self.site.pass_time(Duration::from_secs(30));
     }
 
     /// Gives a user a factor, or takes theirs away.
@@ -556,6 +652,7 @@ impl<'a> World<'a> {
                 )
             }
             Act::Second { .. } => ("/login/second", vec![("code", code.as_str())]),
+            Act::Enrol { .. } => ("/login/enrol", Vec::new()),
             Act::Continue { .. } => ("/login/continue", Vec::new()),
             Act::StartOver { .. } => ("/login/other", Vec::new()),
             Act::Decide { allows, .. } => {
@@ -571,11 +668,12 @@ impl<'a> World<'a> {
         self.browsers[browser].submit(path, &form).await
     }
 
-    /// After the proof of a user: the second factor or the consent is due, or the flow is over.
+    /// After the proof of a user: a second factor, old or new, or the consent is due, or the flow is over.
     fn proves(&mut self, at: usize, response: &Response, known: Known) {
-        let first_party = self.model.flows[at].first_party;
+        let flow = &self.model.flows[at];
         let is_due = self.model.is_second_due(known.user, known.factor)
-            || self.model.is_consent_due(known.user, first_party);
+            || self.model.is_enrolment_due(flow, known)
+            || self.model.is_consent_due(known.user, flow.first_party);
         self.model.flows[at].subject = Some(known);
         if is_due {
             leads_to_page(response, &self.model.flows[at].id);

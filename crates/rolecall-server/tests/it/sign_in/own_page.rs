@@ -15,6 +15,7 @@ on_both![
     a_session_is_shown_with_the_browser_and_the_system_that_opened_it,
     a_browser_that_names_nothing_known_has_no_description,
     a_log_in_with_a_password_is_described_too,
+    the_address_and_its_state_are_shown_without_mail_too,
 ];
 
 /// Gives alice two roles of which one may be active at a time.
@@ -170,4 +171,28 @@ async fn a_log_in_with_a_password_is_described_too(site: Site) {
     let path = format!("/admin/users/{}", site.id_of("alice").await);
     let shown = page(&admin.open(&path).await, 200);
     assert!(shown.contains("<small>curl · "), "{shown}");
+}
+
+async fn the_address_and_its_state_are_shown_without_mail_too(site: Site) {
+    let mut browser = Browser::new(&site);
+    site.sign_in(&mut browser, &[]).await;
+    let path = format!("/api/users/{}", site.id_of("alice").await);
+    for (change, shown) in [
+        (json!({ "email": null }), "You have no e-mail address."),
+        (
+            json!({ "email": "alice@mail.example" }),
+            "alice@mail.example is not verified yet.",
+        ),
+        (
+            json!({ "email_verified": true }),
+            "alice@mail.example is verified: you can sign in with it.",
+        ),
+    ] {
+        let changed = site.patch(&path, site.admin().await, change);
+        changed.await.is(200);
+        let page = is_page(&browser.open("/account").await, 200);
+        assert!(page.contains(shown), "{shown} in {page}");
+        // no link can be sent
+        assert!(!page.contains("name=\"email\""), "{page}");
+    }
 }
