@@ -157,6 +157,7 @@ admin-effect-one-session = Die Sitzung { $name } endet.
 admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden.
 admin-effect-no-sign-in = Niemand kann sich mit dem Konto anmelden.
 admin-undo = Rückgängig machen
+admin-kept = Das Formular enthält, was vor der Anmeldung eingegeben wurde. Davon ist noch nichts gespeichert: Sehen Sie es sich noch einmal an, bevor Sie speichern.
 admin-effect-oneself = Es ist Ihr eigenes Konto: Jemand anderes müsste es wieder freigeben.
 admin-effect-can-undo = Sie können es rückgängig machen.
 admin-effect-sign-in-again = Das Konto kann sich wieder anmelden.

@@ -157,6 +157,7 @@ admin-effect-one-session = The session { $name } ends.
 admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end.
 admin-effect-no-sign-in = Nobody can sign in with the account.
 admin-undo = Undo
+admin-kept = The form has what was entered before the sign-in. Nothing of it is saved yet: look at it again before you save it.
 admin-effect-oneself = It is your own account: another administrator would have to enable it again.
 admin-effect-can-undo = You can undo it.
 admin-effect-sign-in-again = The user can sign in again.

@@ -43,6 +43,13 @@ impl Visit {
         faults: &Faults,
         seen: &Seen,
     ) -> Response {
+        let stale = Faults::stale();
+        // a form can be overtaken during the sign-in that has led back to it
+        let faults = if faults.list.is_empty() && seen.is_newer_than(&self.query) {
+            &stale
+        } else {
+            faults
+        };
         let page = Page {
             template,
             status: faults.status,
@@ -80,21 +87,17 @@ impl Visit {
         }
     }
 
-    /// Answers an error: with a sign-in if one is needed, and else with a page that says what is wrong.
+    /// Answers an error: with a sign-in if one is needed, which comes back to what was entered, and else with a page that
+    /// says what is wrong.
     pub(crate) async fn refuse(&self, error: ApiError) -> Response {
-        self.refuse_to(error, &self.address).await
-    }
-
-    /// As [`refuse`](Self::refuse); a sign-in comes back to `address`, which may hold what was entered.
-    pub(crate) async fn refuse_to(&self, error: ApiError, address: &str) -> Response {
         let heading = match &error {
             ApiError::StepUp { acr, max_age } => {
                 return self
-                    .sign_in_again(*acr, Some(max_age.as_secs()), address)
+                    .sign_in_again(*acr, Some(max_age.as_secs()), &self.address)
                     .await;
             }
             ApiError::Denied(Denial::StepUp { acr, max_age, .. }) => {
-                return self.sign_in_again(*acr, *max_age, address).await;
+                return self.sign_in_again(*acr, *max_age, &self.address).await;
             }
             ApiError::Unknown { .. } => "admin-unknown",
             error if error.status() == StatusCode::FORBIDDEN => "admin-forbidden",

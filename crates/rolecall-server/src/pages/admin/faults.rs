@@ -45,6 +45,14 @@ impl Faults {
         }
     }
 
+    /// Returns the fault of a form that was filled in from something that somebody else has changed meanwhile.
+    pub(super) fn stale() -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            ..Self::of("", "admin-policy-changed")
+        }
+    }
+
     /// Names a field as the form does, where the API names it otherwise.
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
         for fault in self.list.iter_mut().filter(|fault| fault.field == from) {
@@ -88,12 +96,7 @@ impl Faults {
             | ApiError::Separation(_)
             | ApiError::PolicyTooLarge(_)
             | ApiError::Unknown { .. } => (String::new(), ""),
-            ApiError::Stale => {
-                return Ok(Self {
-                    status: StatusCode::CONFLICT,
-                    ..Self::of("", "admin-policy-changed")
-                });
-            }
+            ApiError::Stale => return Ok(Self::stale()),
             ApiError::Exceeds(_) => (String::new(), "admin-exceeds"),
             ApiError::TooMany { .. } => (String::new(), "admin-too-many"),
             _ => return Err(error),

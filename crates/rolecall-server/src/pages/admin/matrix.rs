@@ -8,6 +8,7 @@ use rolecall::{PermissionName as _, Principal, Public};
 use super::{
     super::{answers::see_other, submitted::Submitted},
     faults::Faults,
+    kept::LONGEST,
     links::link,
     views::{
         effects::{Effects, SHOWN},
@@ -25,8 +26,6 @@ use crate::{
 
 const MATRIX: &str = "/admin/matrix";
 const PREVIEW: &str = "/admin/matrix/preview";
-/// The longest address of a preview: proxies and browsers take that much.
-const LONGEST: usize = 6_000;
 
 /// The matrix, by the object of the permissions.
 pub(crate) async fn get_matrix(_: Public, visit: Visit) -> Response {
@@ -176,19 +175,10 @@ pub(crate) async fn post_preview(_: Public, visit: Visit, form: Submitted) -> Re
         }
         Err(error) => error,
     };
-    let address = address_of(&form);
     match Faults::read(error) {
         Ok(faults) => visit.answer(preview(&visit, &form, faults).await).await,
-        // a sign-in in between comes back to the preview
-        Err(error) => visit.refuse_to(error, &address).await,
+        Err(error) => visit.refuse(error).await,
     }
-}
-
-fn address_of(form: &Submitted) -> String {
-    let mut members = vec![("tag", form.get("tag")), ("object", form.get("object"))];
-    members.extend(form.all("grant").into_iter().map(|one| ("grant", one)));
-    members.extend(form.all("revoke").into_iter().map(|one| ("revoke", one)));
-    link(PREVIEW, &members)
 }
 
 async fn save(visit: &Visit, form: &Submitted) -> Result<String, ApiError> {

@@ -25,7 +25,7 @@ const ON_PAGE: usize = 100;
 
 /// The permissions.
 pub(crate) async fn get_permissions(_: Public, visit: Visit) -> Response {
-    let made = list(&visit, Form::default(), &Faults::default()).await;
+    let made = list(&visit, form_of(&visit.query), &Faults::default()).await;
     visit.answer(made).await
 }
 
@@ -49,12 +49,18 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
     Ok(visit.show_with("admin_permissions.html", &view, faults))
 }
 
+/// Returns what was sent with a form.
+fn form_of(entered: &Submitted) -> Form {
+    let text = |name: &str| entered.get(name).trim().to_owned();
+    Form {
+        name: text("name"),
+        description: text("description"),
+    }
+}
+
 /// Creates a permission (`name`, `description`).
 pub(crate) async fn post_permissions(_: Public, visit: Visit, form: Submitted) -> Response {
-    let form = Form {
-        name: form.get("name").trim().to_owned(),
-        description: form.get("description").trim().to_owned(),
-    };
+    let form = form_of(&form);
     let created = async {
         let Ok(name) = form.name.parse::<Permission>() else {
             return Ok(Err(Faults::of("name", "admin-no-permission-name")));

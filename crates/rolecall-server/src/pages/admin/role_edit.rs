@@ -43,7 +43,7 @@ enum Outcome {
 /// The form of a role.
 pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(role): Segment<String>) -> Response {
     visit
-        .answer(show_edit(&visit, &role, None, &Faults::default()).await)
+        .answer(show_edit(&visit, &role, visit.kept(), &Faults::default()).await)
         .await
 }
 

@@ -9,7 +9,6 @@ use super::{
     assign::{offered_roles, require_fresh_for},
     faults::Faults,
     invitations::PATH as INVITATIONS,
-    links::link,
     seen::{self, Seen},
     users::{PATH, path_of},
     views::{confirm::Secret, user::UserForm},
@@ -60,10 +59,7 @@ pub(crate) async fn post_new(_: Public, visit: Visit, form: Submitted) -> Respon
             faults.rename("address", "email");
             visit.answer(show_new(&visit, &form, &faults).await).await
         }
-        Err(Err(error)) => {
-            let entered = ["username", "email", "role", "way"].map(|name| (name, form.get(name)));
-            visit.refuse_to(error, &link(&visit.path, &entered)).await
-        }
+        Err(Err(error)) => visit.refuse(error).await,
     }
 }
 
@@ -161,7 +157,7 @@ async fn show_new(
 /// The form with the name and the address of a user.
 pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
     visit
-        .answer(show_edit(&visit, &id, None, &Faults::default()).await)
+        .answer(show_edit(&visit, &id, visit.kept(), &Faults::default()).await)
         .await
 }
 
