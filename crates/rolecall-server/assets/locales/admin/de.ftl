@@ -275,6 +275,7 @@ admin-acr-aal2 = Mit zweitem Faktor
 admin-acr-phr = Mit Passkey
 admin-wrong-acr = Wählen Sie die nötige Anmeldung.
 admin-no-roles = Es gibt noch keine Rolle. Legen Sie die erste an.
+admin-nothing-found = Nichts passt. Suchen Sie nach weniger davon, oder zeigen Sie alle.
 admin-change-contents = Ändern, was sie gibt
 admin-role-fixed = Diese Rolle gehört zu rolecall: Sie kann vergeben werden und bleibt, wie sie ist.
 admin-by-name = Anwendungen prüfen sie am Namen

@@ -275,6 +275,7 @@ admin-acr-aal2 = With a second factor
 admin-acr-phr = With a passkey
 admin-wrong-acr = Choose the sign-in that is needed.
 admin-no-roles = There is no role yet. Create the first one.
+admin-nothing-found = Nothing matches. Search for less of it, or show all.
 admin-change-contents = Change what it gives
 admin-role-fixed = This role is rolecall's own: it can be given, and stays as it is.
 admin-by-name = Applications check for it by name

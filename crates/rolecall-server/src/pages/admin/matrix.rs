@@ -10,6 +10,7 @@ use super::{
     faults::Faults,
     kept::LONGEST,
     links::link,
+    undo,
     views::{
         effects::{Effects, SHOWN},
         matrix::{self as view, MOST_COLUMNS, Matrix, Part, Preview},
@@ -169,8 +170,12 @@ pub(crate) async fn get_preview(_: Public, visit: Visit) -> Response {
 /// Saves the changed cells.
 pub(crate) async fn post_preview(_: Public, visit: Visit, form: Submitted) -> Response {
     let error = match save(&visit, &form).await {
-        Ok(object) => {
-            let done = [("object", &*object), ("done", "policy")];
+        Ok(undo) => {
+            let done = [
+                ("object", form.get("object")),
+                ("done", "policy"),
+                ("undo", undo.as_deref().unwrap_or_default()),
+            ];
             return see_other(&link(MATRIX, &done));
         }
         Err(error) => error,
@@ -181,14 +186,16 @@ pub(crate) async fn post_preview(_: Public, visit: Visit, form: Submitted) -> Re
     }
 }
 
-async fn save(visit: &Visit, form: &Submitted) -> Result<String, ApiError> {
+/// Saves the changed cells, and returns the address that undoes it.
+async fn save(visit: &Visit, form: &Submitted) -> Result<Option<String>, ApiError> {
     let cells = read(form)?;
     let is_own = |cell: &Cell| cell.is_held && cell.permission.is_reserved();
     if cells.iter().any(is_own) {
         visit.require_fresh().await?;
     }
+    let policy = undo::policy_before(visit).await?;
     cells::apply(&visit.app, visit.caller(), &cells, form.get("tag")).await?;
-    Ok(form.get("object").to_owned())
+    Ok(policy.keep(visit).await)
 }
 
 async fn preview(

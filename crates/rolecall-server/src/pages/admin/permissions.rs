@@ -30,9 +30,9 @@ pub(crate) async fn get_permissions(_: Public, visit: Visit) -> Response {
 }
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
-    let pages = Listing::unsorted(PERMISSIONS, &visit.query);
-    let (app, caller) = (&visit.app, visit.caller());
-    let mut found = permissions::list(app, caller, pages.after, one_more(ON_PAGE)).await?;
+    let pages = Listing::read(PERMISSIONS, &visit.query, &["q"], &[]);
+    let (app, caller, q) = (&visit.app, visit.caller(), pages.filter("q").trim());
+    let mut found = permissions::search(app, caller, q, pages.after, one_more(ON_PAGE)).await?;
     let last = cut(&mut found, ON_PAGE).map(|one| one.name.to_string());
     let listed = found.into_iter().map(|one| Listed {
         href: below(PERMISSIONS, one.name.as_str()),
@@ -40,6 +40,7 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
         description: one.description,
     });
     let view = Permissions {
+        q: q.to_owned(),
         permissions: listed.collect(),
         first: pages.first(),
         next: pages.next(last.as_deref()),

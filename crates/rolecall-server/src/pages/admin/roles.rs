@@ -34,12 +34,13 @@ pub(crate) async fn get_roles(_: Public, visit: Visit) -> Response {
 }
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
-    let listing = Listing::read(PATH, &visit.query, &[], &["name"]);
-    let mut found =
-        service::list(&visit.app, visit.caller(), listing.after, one_more(SHOWN)).await?;
+    let listing = Listing::read(PATH, &visit.query, &["q"], &["name"]);
+    let (app, caller, q) = (&visit.app, visit.caller(), listing.filter("q").trim());
+    let mut found = service::search(app, caller, q, listing.after, one_more(SHOWN)).await?;
     let last = cut(&mut found, SHOWN);
     let last = last.map(|role| role.role.name.to_string());
     let view = Roles {
+        q: q.to_owned(),
         may_create: visit.may_globally(may::WriteRoles::NAME),
         first: listing.first(),
         next: listing.next(last.as_deref()),

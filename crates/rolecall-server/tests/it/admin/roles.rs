@@ -14,6 +14,7 @@ on_both![
     what_a_role_gives_and_who_has_it_is_shown,
     another_assurance_is_saved_after_its_effects_are_shown,
     roles_are_listed_page_by_page,
+    roles_and_permissions_are_found_by_name_and_description,
     what_is_wrong_with_a_role_is_said,
     y461_a_reader_of_roles_changes_none,
     y466_granting_a_permission_of_rolecall_needs_a_fresh_proof,
@@ -201,6 +202,52 @@ async fn roles_are_listed_page_by_page(app: TestApp) {
         path = after.split_once('"').unwrap().0.replace("&amp;", "&");
     }
     assert_eq!(found, 60);
+}
+
+async fn roles_and_permissions_are_found_by_name_and_description(app: TestApp) {
+    for (kind, name, description) in [
+        ("roles", "cook", "Prepares meals at 100%"),
+        ("roles", "waiter", "Serves them"),
+        ("roles", "cook_2", ""),
+        ("permissions", "pans:heat", "Prepares meals at 100%"),
+        ("permissions", "tables:serve", ""),
+    ] {
+        let body = json!({ "name": name, "description": description });
+        let made = app.post(format!("/api/{kind}"), app.admin().await, body);
+        made.await.is(201);
+    }
+    let mut browser = signed_in(&app, "admin").await;
+    for (address, found, others) in [
+        ("roles?q=COOK", vec!["cook", "cook_2"], vec!["waiter"]),
+        ("roles?q=k_", vec!["cook_2"], vec!["cook", "waiter"]),
+        ("roles?q=prepares", vec!["cook"], vec!["cook_2", "waiter"]),
+        ("roles?q=100%25", vec!["cook"], vec!["waiter"]),
+        (
+            "permissions?q=HEAT",
+            vec!["pans:heat"],
+            vec!["tables:serve"],
+        ),
+        (
+            "permissions?q=meals",
+            vec!["pans:heat"],
+            vec!["tables:serve"],
+        ),
+    ] {
+        let text = page(&browser.open(&format!("/admin/{address}")).await, 200);
+        let is_listed = |name: &str| {
+            text.contains(&format!("<strong>{name}</strong>"))
+                || text.contains(&format!("<code>{name}</code>"))
+        };
+        for name in found {
+            assert!(is_listed(name), "{address}: {name}: {text}");
+        }
+        for name in others {
+            assert!(!is_listed(name), "{address}: {name}: {text}");
+        }
+    }
+    let text = page(&browser.open("/admin/roles?q=nothing").await, 200);
+    assert!(text.contains("Nothing matches."), "{text}");
+    assert!(text.contains("value=\"nothing\""), "{text}");
 }
 
 async fn what_is_wrong_with_a_role_is_said(app: TestApp) {
