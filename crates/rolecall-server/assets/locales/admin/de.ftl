@@ -278,6 +278,7 @@ admin-no-roles = Es gibt noch keine Rolle. Legen Sie die erste an.
 admin-nothing-found = Nichts passt. Suchen Sie nach weniger davon, oder zeigen Sie alle.
 admin-change-contents = Ändern, was sie gibt
 admin-role-fixed = Diese Rolle gehört zu rolecall: Sie kann vergeben werden und bleibt, wie sie ist.
+admin-role-stays = Diese Rolle gehört zu rolecall und kann nicht gelöscht werden.
 admin-by-name = Anwendungen prüfen sie am Namen
 admin-gives = Was sie gibt
 admin-reach = Alle Rechte, auch geerbte

@@ -278,6 +278,7 @@ admin-no-roles = There is no role yet. Create the first one.
 admin-nothing-found = Nothing matches. Search for less of it, or show all.
 admin-change-contents = Change what it gives
 admin-role-fixed = This role is rolecall's own: it can be given, and stays as it is.
+admin-role-stays = This role is rolecall's own, and cannot be deleted.
 admin-by-name = Applications check for it by name
 admin-gives = What it gives
 admin-reach = All permissions, inherited ones too

@@ -8,7 +8,7 @@ use super::{
     super::submitted::Submitted,
     assign::{offered_roles, require_fresh_for},
     faults::Faults,
-    roles::{PATH, named, path_of},
+    roles::{PATH, named, path_of, show_staying},
     undo,
     views::{
         confirm::{Confirm, Effect},
@@ -17,7 +17,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    authority::may,
+    authority::{builtin, may},
     error::ApiError,
     roles::{
         definition::{self, NewRole},
@@ -178,6 +178,9 @@ async fn show_contents(
     faults: &Faults,
 ) -> Result<Response, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
+    if builtin::is_fixed(&name) {
+        return show_staying(visit, role, "admin-role-fixed").await;
+    }
     let details = service::get(app, caller, &name).await?;
     let known = permissions::list(app, caller, "", OFFERED).await?;
     let view = Contents {
@@ -239,6 +242,9 @@ pub(super) async fn holders(
 
 async fn ask(visit: &Visit, role: &str, faults: &Faults) -> Result<Response, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
+    if builtin::is_builtin(&name) {
+        return show_staying(visit, role, "admin-role-stays").await;
+    }
     service::get(app, caller, &name).await?;
     let mut effects = Vec::new();
     if visit.may_globally(may::ReadAssignments::NAME) {
