@@ -9,7 +9,10 @@ pub(super) const LONGEST: usize = 6_000;
 /// The fields that are kept, by the paths of the pages. A secret is never among them: an address is kept by browsers and
 /// servers. What only confirms an action is not kept either.
 const KEPT: &[(&[&str], &[&str])] = &[
-    (&["/admin/users/new"], &["username", "email", "role", "way"]),
+    (
+        &["/admin/users/new"],
+        &["username", "email", "role", "tenant", "way"],
+    ),
     (&["/admin/users/{id}/edit"], &["username", "email", "seen"]),
     (
         &["/admin/users/bulk"],
