@@ -172,7 +172,7 @@ async fn what_is_wrong_is_said_beside_what_was_entered(app: TestApp) {
     for (form, status) in [
         (vec![("username", "alice")], 409),
         (vec![("username", "")], 422),
-        (vec![("username", "x"), ("role", "a b")], 422),
+        (vec![("username", "x"), ("role", "A b")], 422),
     ] {
         let text = page(&browser.submit("/admin/users/new", &form).await, status);
         assert!(text.contains("id=\"faults\""), "{text}");
@@ -395,6 +395,15 @@ async fn a_selection_is_previewed_and_changed(app: TestApp) {
         "{text}"
     );
     assert!(text.contains("This changes one user."), "{text}");
+    // the end is an exact time, which the browser shows in its zone
+    let ends = format!("{preview}&until=2030-01-02T00:00");
+    let shown = page(&browser.open(&ends).await, 200);
+    let time = "<dd><time datetime=\"2030-01-02T00:00:00Z\"";
+    assert!(shown.contains(time), "{shown}");
+    assert!(
+        shown.contains("name=\"until\" value=\"2030-01-02T00:00\""),
+        "{shown}"
+    );
     assert_eq!(app.db.revision().await, revision);
     let with = |action| {
         [

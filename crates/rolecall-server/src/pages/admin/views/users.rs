@@ -57,7 +57,10 @@ pub(crate) struct Bulk {
     pub(crate) action: &'static str,
     pub(crate) role: String,
     pub(crate) tenant: String,
+    /// The end as it was entered, in UTC.
     pub(crate) until: String,
+    /// The end, if it could be read.
+    pub(crate) ends: Option<Time>,
     pub(crate) rows: Vec<BulkRow>,
     /// It was done.
     pub(crate) is_done: bool,
@@ -169,6 +172,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
                 role: TEXT.to_owned(),
                 tenant: TEXT.to_owned(),
                 until: TEXT.to_owned(),
+                ends: is_done.then(Time::sample),
                 rows: rows.into_iter().collect(),
                 is_done,
                 changes: 3,
@@ -180,6 +184,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
         role: String::new(),
         tenant: String::new(),
         until: String::new(),
+        ends: None,
         rows: Vec::new(),
         is_done: false,
         changes: 0,
