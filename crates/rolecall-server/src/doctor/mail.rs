@@ -22,10 +22,13 @@ const MAX_FAILED: i64 = 20;
 pub(super) fn check(config: &Config, trusts_anybody: bool) -> Finding {
     match config.mail.settings() {
         Ok(Some(settings)) if settings.server.security != Security::Plain && !trusts_anybody => {
-            Finding::fault("mail", format!("no mail is sent: {NoRoots}"))
+            let finding = Finding::fault("mail", format!("no mail is sent: {NoRoots}"));
+            finding.on_pages("admin-doctor-mail-roots")
         }
         Ok(None) => Finding::good("mail", "no mail is sent: `mail.url` is not set"),
-        Ok(Some(_)) if has_no_tls(config) => Finding::warning("mail", NO_TLS),
+        Ok(Some(_)) if has_no_tls(config) => {
+            Finding::warning("mail", NO_TLS).on_pages("admin-doctor-mail-tls")
+        }
         Ok(Some(settings)) => {
             let text = describe(&settings.server, settings.from.email.domain());
             Finding::good("mail", text)
