@@ -42,7 +42,7 @@ pub(crate) async fn post_new(_: Public, visit: Visit, form: Submitted) -> Respon
         Err(faults) => return visit.answer(show_new(&visit, &form, &faults).await).await,
     };
     let created = if is_invited(&form) {
-        invite(&visit, &form, given).await
+        invite(&visit, &form, &given).await
     } else {
         create(&visit, &form, given.roles).await
     };
@@ -122,7 +122,7 @@ async fn create(
     Ok(visit.show("admin_secret.html", &view))
 }
 
-async fn invite(visit: &Visit, form: &Submitted, given: Given) -> Result<Response, ApiError> {
+async fn invite(visit: &Visit, form: &Submitted, given: &Given) -> Result<Response, ApiError> {
     for role in &given.roles {
         require_fresh_for(visit, role).await?;
     }

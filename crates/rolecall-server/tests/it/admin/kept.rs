@@ -233,13 +233,10 @@ async fn a_form_is_kept_over_a_fresh_proof_and_can_be_overtaken(app: TestApp) {
     assert_eq!(back, format!("{path}?username=alicia&seen={seen}"));
     let text = page(&browser.open(&back).await, 200);
     assert!(text.contains("value=\"alicia\""), "{text}");
-    let change = json!({ "email": "a@b.example" });
-    let changed = app.patch(
-        format!("/api/users/{user}"),
-        &app.log_in("admin").await,
-        change,
-    );
-    changed.await.is(200);
+    let (token, change) = (app.log_in("admin").await, json!({ "email": "a@b.example" }));
+    app.patch(format!("/api/users/{user}"), &token, change)
+        .await
+        .is(200);
     let text = page(&browser.open(&back).await, 409);
     assert!(text.contains("Somebody else has changed it"), "{text}");
     assert!(text.contains("value=\"alicia\""), "{text}");
