@@ -306,4 +306,6 @@ admin-nav-people = In diesem Mandanten
 admin-people-lead = Alle mit einer Rolle in { $tenant }.
 admin-no-people = Noch hat niemand eine Rolle in diesem Mandanten.
 admin-choose-tenant-first = Wählen Sie zuerst einen Mandanten:
+admin-fault-unknown = `{ $name }` gibt es nicht.
+admin-fault-exists = `{ $name }` gibt es schon.
 admin-fault-receipt = Mit diesem Beleg sieht jemand aus der Verwaltung, was fehlt: { $name }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::{
     super::{
         answers::{failed, see_other},
+        refusals,
         render::Page,
     },
-    faults::Faults,
+    faults::{Fault, Faults},
     links::link,
     seen::Seen,
     views::value,
@@ -57,13 +58,30 @@ impl Visit {
             values: context! {
                 frame => self.frame(),
                 view => value(view),
-                faults => value(&faults.list),
+                faults => value(&self.worded(faults)),
                 seen => seen.as_str(),
             },
             client: None,
             form_actions: Vec::new(),
         };
         page.answer(&self.app)
+    }
+
+    /// Returns faults with their texts in the language of the page, where those of all pages have one.
+    fn worded(&self, faults: &Faults) -> Vec<Fault> {
+        let worded = faults.list.iter().map(|fault| {
+            let text = refusals::by_key(&self.app, self.language, fault.key);
+            text.map_or_else(
+                || fault.clone(),
+                |text| Fault {
+                    field: fault.field.clone(),
+                    key: "",
+                    text,
+                    kind: "",
+                },
+            )
+        });
+        worded.collect()
     }
 
     /// Answers an action that is done: goes to `path`, where the text of `done` says so.
@@ -110,8 +128,14 @@ impl Visit {
             ApiError::Receipted { receipt, .. } => receipt.as_str(),
             _ => "",
         };
+        let (kind, name) = match &error {
+            ApiError::Unknown { kind, name } => (*kind, name.as_str()),
+            _ => ("", ""),
+        };
         let view = context! {
             heading => heading,
+            kind => kind,
+            name => name,
             lacking => error.lacking_scope().unwrap_or_default(),
             detail => if heading == "admin-forbidden" { String::new() } else { error.to_string() },
             receipt => receipt,
@@ -121,7 +145,9 @@ impl Visit {
 
     /// Answers with a page that has a heading and a text, whose keys are alike.
     pub(super) fn tell(&self, heading: &'static str, status: StatusCode) -> Response {
-        let view = context! { heading => heading, lacking => "", detail => "", receipt => "" };
+        let view = context! {
+            heading => heading, lacking => "", detail => "", receipt => "", kind => "", name => "",
+        };
         self.show_message(&view, status)
     }
 

@@ -231,6 +231,7 @@ fn row(user: &ShownUser, effect: &'static str, fault: Option<Fault>) -> BulkRow 
         username: user.username.clone(),
         effect,
         problem_key: fault.as_ref().map_or("", |fault| fault.key),
+        problem_kind: fault.as_ref().map_or("", |fault| fault.kind),
         problem: fault.map(|fault| fault.text).unwrap_or_default(),
     }
 }

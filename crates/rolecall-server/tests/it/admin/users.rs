@@ -12,6 +12,7 @@ on_both![
     a_user_is_created_with_a_code_that_is_shown_once,
     a_user_is_invited_with_a_link,
     what_is_wrong_is_said_beside_what_was_entered,
+    what_is_wrong_is_said_in_the_language_of_the_page,
     a_role_until_tomorrow_is_given_explained_and_taken_away,
     every_permission_of_a_page_is_one_of_a_token,
     a_user_is_disabled_and_enabled_and_sessions_end,
@@ -143,6 +144,25 @@ async fn a_user_is_invited_with_a_link(app: TestApp) {
         text.contains("href=\"#email\"") && text.contains("value=\"not an address\""),
         "{text}"
     );
+}
+
+async fn what_is_wrong_is_said_in_the_language_of_the_page(app: TestApp) {
+    let mut browser = signed_in(&app, "admin").await.preferring("de");
+    let new = "/admin/users/new";
+    for (form, status, text) in [
+        (vec![("username", "")], 422, "Benutzernamen"),
+        (vec![("username", "admin")], 409, "`admin` gibt es schon."),
+        (
+            vec![("username", "nina"), ("role", "nothing")],
+            404,
+            "`nothing` gibt es nicht.",
+        ),
+    ] {
+        let shown = page(&browser.submit(new, &form).await, status);
+        assert!(shown.contains(text), "{form:?}: {shown}");
+    }
+    let shown = page(&browser.open("/admin/roles/nothing").await, 404);
+    assert!(shown.contains("`nothing` gibt es nicht."), "{shown}");
 }
 
 async fn what_is_wrong_is_said_beside_what_was_entered(app: TestApp) {

@@ -78,6 +78,7 @@ pub(crate) struct BulkRow {
     pub(crate) effect: &'static str,
     /// Why nothing happened: a key, and the text of a rule or what the text of the key names.
     pub(crate) problem_key: &'static str,
+    pub(crate) problem_kind: &'static str,
     pub(crate) problem: String,
 }
 
@@ -165,6 +166,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
                 username: TEXT.to_owned(),
                 effect,
                 problem_key: if is_done { "admin-exceeds" } else { "" },
+                problem_kind: "",
                 problem: TEXT.to_owned(),
             });
             samples.push(value(&Bulk {
