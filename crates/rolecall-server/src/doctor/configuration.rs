@@ -252,12 +252,10 @@ mod tests {
 
     #[test]
     fn each_warning_has_a_text_for_pages() {
-        let mut config = Config {
-            insecure_http: true,
-            public_url: Some("https://login.example.com".to_owned()),
-            ..Config::default()
-        };
+        let mut config = Config::default();
         config.passwords.min_length = 8;
+        config.insecure_http = true;
+        config.public_url = Some("https://login.example.com".to_owned());
         config.guard.on_stale = OnStale::Accept;
         config.tokens.algorithm = SigningAlgorithm::Hs256;
         config.cors.allowed_origins = vec!["http://app.example.com".to_owned()];
