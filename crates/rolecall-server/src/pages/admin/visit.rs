@@ -106,7 +106,8 @@ impl Visit {
             current: self.page,
             done: frame::done_named(self.query.get("done")),
             undo: frame::undo_named(self.query.get("done"), self.query.get("undo")),
-            is_kept: self.kept().is_some(),
+            // in place of what is stored
+            is_kept: self.kept().is_some() || !self.query.get("document").is_empty(),
         };
         frame.values()
     }

@@ -150,7 +150,11 @@ async fn what_is_wrong_is_said_in_the_language_of_the_page(app: TestApp) {
     let mut browser = signed_in(&app, "admin").await.preferring("de");
     let new = "/admin/users/new";
     for (form, status, text) in [
-        (vec![("username", "")], 422, "Benutzernamen"),
+        (
+            vec![("username", "")],
+            422,
+            "Wählen Sie einen Benutzernamen.",
+        ),
         (vec![("username", "admin")], 409, "`admin` gibt es schon."),
         (
             vec![("username", "nina"), ("role", "nothing")],
