@@ -69,6 +69,7 @@ fn tuning(config: &Config, serves: bool) -> Tuning {
     let database = &config.database;
     Tuning {
         max_connections: database.max_connections,
+        holds_connections: true,
         acquire: database.acquire_timeout,
         statement: database.statement_timeout,
         // somebody waits for the answer of any other command

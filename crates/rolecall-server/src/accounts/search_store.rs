@@ -2,13 +2,10 @@
 
 use rolecall_core::{RoleName, TenantName, Timestamp};
 
-use super::{
-    find_store::{AT_ONCE, padded},
-    store::escape_like,
-};
+use super::find_store::{AT_ONCE, padded};
 use crate::{
     authority::subject::Status,
-    store::{Conn, StoreError, queries, query, rows},
+    store::{Conn, StoreError, anywhere, queries, query, rows},
     usernames::folded,
 };
 
@@ -128,11 +125,7 @@ pub(super) async fn search(
     search: &Search<'_>,
     limit: i64,
 ) -> Result<Vec<FoundUser>, StoreError> {
-    let pattern = if search.text.is_empty() {
-        String::new()
-    } else {
-        format!("%{}%", escape_like(&folded(search.text)))
-    };
+    let pattern = anywhere(&folded(search.text).to_lowercase());
     let statement = match (search.order, search.is_descending) {
         (Order::Name, false) => BY_NAME,
         (Order::Name, true) => BY_NAME_DOWN,

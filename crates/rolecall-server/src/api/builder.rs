@@ -55,7 +55,14 @@ impl Mount for Api {
         let paths = page_operations::describe(page.path, &method, page.summary);
         let guard = self.page_guard.clone();
         self.mount_documented(Vec::new(), paths, &|method| {
+            let is_form = method == Method::POST;
             let methods = routing::on(method, handler.clone()).layer(Extension(page));
+            // a sign-in that comes between leads back to what was entered
+            let methods = if is_form {
+                methods.layer(from_fn(pages::read_form_early))
+            } else {
+                methods
+            };
             match &guard {
                 Some(guard) => methods.layer(Extension(guard.clone())),
                 None => methods,

@@ -3,6 +3,8 @@
 use rolecall_core::Timestamp;
 use serde_json::Value;
 
+use crate::store::escape_like;
+
 /// What to search for. An empty member matches everything.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
@@ -51,15 +53,7 @@ fn names(change: &Value, wanted: &str) -> bool {
 
 /// Returns a pattern of SQL that finds `before` and `text`, with the signs of patterns in `text` as they are.
 pub(super) fn pattern(before: &str, text: &str) -> String {
-    let mut pattern = format!("%{before}");
-    for letter in text.chars() {
-        if ['%', '_', '!'].contains(&letter) {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
+    format!("%{before}{}%", escape_like(text))
 }
 
 #[cfg(test)]

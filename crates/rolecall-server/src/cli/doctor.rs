@@ -13,7 +13,7 @@ use super::{
 use crate::{
     doctor::{
         self,
-        finding::{CHECKS, Finding, Severity},
+        finding::{CHECKS, Finding, PageText, Severity},
     },
     store::integrity::Depth,
 };
@@ -29,6 +29,7 @@ pub(super) async fn run(globals: &GlobalFlags, depth: Depth) -> Result<ExitCode,
                 check: "configuration",
                 severity: Severity::Fault,
                 text: fault.clone(),
+                page_text: PageText::default(),
             })
             .collect(),
         Err(error) => return Err(error),
@@ -41,6 +42,7 @@ pub(super) async fn run(globals: &GlobalFlags, depth: Depth) -> Result<ExitCode,
                 check,
                 severity,
                 text,
+                ..
             } = finding;
             write_out(&format!(
                 "{:8} {check}: {}\n",

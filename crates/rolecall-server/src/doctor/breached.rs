@@ -9,7 +9,7 @@ pub(super) fn check(config: &Config, depth: Depth) -> Finding {
     let Some(path) = &config.passwords.breached else {
         let text = "no list is set, so only the most common passwords are refused: build one with `rolecall passwords build` \
             and set `passwords.breached`";
-        return Finding::warning(CHECK, text);
+        return Finding::warning(CHECK, text).on_pages("admin-doctor-breached");
     };
     let list = match breached::open(path) {
         Ok(list) => list,

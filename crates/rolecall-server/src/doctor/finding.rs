@@ -138,13 +138,61 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The keys of the texts in which pages say what was found, in each of their languages.
+pub(crate) const PAGE_TEXTS: &[&str] = &[
+    "admin-doctor-insecure-http",
+    "admin-doctor-no-proxy",
+    "admin-doctor-database-tls",
+    "admin-doctor-password-length",
+    "admin-doctor-registration",
+    "admin-doctor-stale",
+    "admin-doctor-symmetric",
+    "admin-doctor-old-tokens-ended",
+    "admin-doctor-old-tokens-guessed",
+    "admin-doctor-old-tokens-long",
+    "admin-doctor-old-tokens-both",
+    "admin-doctor-metrics",
+    "admin-doctor-origins",
+    "admin-doctor-idle",
+    "admin-doctor-stay",
+    "admin-doctor-outgoing",
+    "admin-doctor-breached",
+    "admin-doctor-mail-tls",
+    "admin-doctor-mail-roots",
+    "admin-doctor-mail-address",
+    "admin-doctor-mail-domain",
+    "admin-doctor-log-out-roots",
+    "admin-doctor-log-out-refused",
+    "admin-doctor-log-out-untried",
+    "admin-doctor-passkeys",
+    "admin-doctor-assurance-roles",
+    "admin-doctor-assurance-clients",
+    "admin-doctor-assurance-both",
+    "admin-doctor-look",
+    "admin-doctor-clock-jumped",
+    "admin-doctor-clock-differs",
+    "admin-doctor-clock-behind",
+    "admin-doctor-unreadable",
+];
+
+/// The text of a finding on a page: the key, and what the text names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PageText {
+    /// Empty if pages show the English text.
+    pub(crate) key: &'static str,
+    pub(crate) name: String,
+    pub(crate) detail: String,
+    pub(crate) count: i64,
+}
+
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) check: &'static str,
     pub(crate) severity: Severity,
-    /// The problem and its solution.
+    /// The problem and its solution, in English.
     pub(crate) text: String,
+    pub(crate) page_text: PageText,
 }
 
 impl Finding {
@@ -166,6 +214,32 @@ impl Finding {
             check,
             severity,
             text,
+            page_text: PageText::default(),
         }
+    }
+
+    /// Says it on pages by the text with this key, which is one of [`PAGE_TEXTS`].
+    pub(super) fn on_pages(mut self, key: &'static str) -> Self {
+        debug_assert!(PAGE_TEXTS.contains(&key), "{key}");
+        self.page_text.key = key;
+        self
+    }
+
+    /// Gives the text for pages a name.
+    pub(super) fn naming(mut self, name: impl Into<String>) -> Self {
+        self.page_text.name = name.into();
+        self
+    }
+
+    /// Gives the text for pages a second name, or a reason.
+    pub(super) fn detailed(mut self, detail: impl Into<String>) -> Self {
+        self.page_text.detail = detail.into();
+        self
+    }
+
+    /// Gives the text for pages a number.
+    pub(super) fn counting(mut self, count: i64) -> Self {
+        self.page_text.count = count;
+        self
     }
 }

@@ -22,22 +22,23 @@ const NO_TLS: &str = "`mail.insecure_smtp` is on: mails, the links in them and t
 /// The findings about mails that no server took.
 const MAX_FAILED: i64 = 20;
 
-pub(super) fn check(config: &Config, trusts_anybody: bool) -> Finding {
-    match config.mail.settings() {
+pub(super) fn check(config: &Config, trusts_anybody: bool) -> Vec<Finding> {
+    let finding = match config.mail.settings() {
         Ok(Some(settings)) if settings.server.security != Security::Plain && !trusts_anybody => {
-            Finding::fault("mail", format!("no mail is sent: {NoRoots}"))
+            let finding = Finding::fault("mail", format!("no mail is sent: {NoRoots}"));
+            finding.on_pages("admin-doctor-mail-roots")
         }
         Ok(None) => Finding::good("mail", "no mail is sent: `mail.url` is not set"),
         Ok(Some(settings)) => {
             let warnings = warnings(&settings);
-            if warnings.is_empty() {
-                Finding::good("mail", describe(&settings))
-            } else {
-                Finding::warning("mail", warnings.join("; "))
+            if !warnings.is_empty() {
+                return warnings;
             }
+            Finding::good("mail", describe(&settings))
         }
         Err(faults) => Finding::fault("mail", faults.join("; ")),
-    }
+    };
+    vec![finding]
 }
 
 /// Returns what is valid and rarely intended about the server and the sender, and otherwise what the DNS has to allow.
@@ -48,16 +49,16 @@ pub(crate) fn remarks(config: &Config) -> Vec<String> {
     };
     let warnings = warnings(&settings);
     if warnings.is_empty() {
-        vec![format!("mails are {}", describe(&settings))]
-    } else {
-        warnings
+        return vec![format!("mails are {}", describe(&settings))];
     }
+    warnings.into_iter().map(|warning| warning.text).collect()
 }
 
-fn warnings(settings: &MailSettings) -> Vec<String> {
+fn warnings(settings: &MailSettings) -> Vec<Finding> {
     let server = &settings.server;
     let has_no_tls = server.security == Security::Plain && !server.is_local();
-    let no_tls = has_no_tls.then(|| NO_TLS.to_owned());
+    let no_tls =
+        has_no_tls.then(|| Finding::warning("mail", NO_TLS).on_pages("admin-doctor-mail-tls"));
     no_tls
         .into_iter()
         .chain(unusable_sender(settings))
@@ -65,18 +66,23 @@ fn warnings(settings: &MailSettings) -> Vec<String> {
 }
 
 /// Returns a warning for a sender whose domain nobody can look up.
-fn unusable_sender(settings: &MailSettings) -> Option<String> {
+fn unusable_sender(settings: &MailSettings) -> Option<Finding> {
     let (domain, host) = (settings.from.email.domain(), &settings.server.host);
-    let why = if domain.parse::<IpAddr>().is_ok() {
-        "is an IP address"
+    let (why, key) = if domain.parse::<IpAddr>().is_ok() {
+        ("is an IP address", "admin-doctor-mail-address")
     } else if is_known_here_only(domain) {
-        "is a name that is known in this network only"
+        (
+            "is a name that is known in this network only",
+            "admin-doctor-mail-domain",
+        )
     } else {
         return None;
     };
-    Some(format!(
+    let text = format!(
         "`mail.from`: `{domain}` {why}, and the mail servers of others refuse mails from there: use an address at your domain, whose SPF, DKIM and DMARC records have to allow `{host}`"
-    ))
+    );
+    let finding = Finding::warning("mail", text).on_pages(key);
+    Some(finding.naming(domain).detailed(host.clone()))
 }
 
 /// Returns true for `localhost`, other names without a dot, and names that no DNS has (RFC 6761, RFC 6762).
@@ -154,8 +160,11 @@ mod tests {
                 sources.with_flag(*key, *value)
             });
         let config = Config::load(&sources).unwrap();
-        let finding = check(&config, trusts_anybody);
-        format!("{} {}", finding.severity, finding.text)
+        let findings = check(&config, trusts_anybody);
+        let lines = findings
+            .iter()
+            .map(|one| format!("{} {}", one.severity, one.text));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub(super) async fn client_looks(app: &App) -> Result<Vec<Finding>, ApiError> {
             let text = format!(
                 "`pages.clients` has a look for `{id}`, and there is no such client: `rolecall client list` shows the ids"
             );
-            findings.push(Finding::warning("pages", text));
+            let finding = Finding::warning("pages", text).naming(id);
+            findings.push(finding.on_pages("admin-doctor-look"));
         }
     }
     Ok(findings)

@@ -17,7 +17,9 @@ pub(super) async fn check(app: &App) -> Option<Finding> {
                 "{count} passkeys were made for another host than {host} and do not work under `public_url`: set it back, \
                 or let their owners sign in by a recovery code or an authenticator app and add new ones"
             ),
-        )),
+        )
+        .on_pages("admin-doctor-passkeys")
+        .counting(count)),
         Err(error) => Some(Finding::fault("passkeys", chain_of(&error))),
     }
 }

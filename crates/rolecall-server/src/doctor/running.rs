@@ -37,7 +37,7 @@ pub(crate) async fn problems(app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(config) = app.settings().config.as_deref() {
         findings.extend(configuration::check(config, app.now()));
-        findings.push(mail::check(config, trusts_anybody()));
+        findings.extend(mail::check(config, trusts_anybody()));
         if config.passwords.breached.is_none() {
             findings.push(breached::check(config, Depth::Quick));
         }
@@ -66,7 +66,9 @@ pub(super) async fn check(app: &App) -> Vec<Finding> {
 
 /// Reports that a check could not read the database.
 pub(super) fn unreadable(error: &ApiError) -> Finding {
-    Finding::fault("database", chain_of(error))
+    let why = chain_of(error);
+    let finding = Finding::fault("database", why.as_str()).detailed(why);
+    finding.on_pages("admin-doctor-unreadable")
 }
 
 /// Reports clients that cannot be told of log-outs, since nothing says whose certificates to trust.
@@ -82,7 +84,9 @@ pub(super) async fn untrusting(app: &App, trusts_anybody: bool) -> Option<Findin
             format!(
                 "no root certificates were found, so that client `{client}` and others cannot be told of log-outs: install the package `ca-certificates`, or set `SSL_CERT_FILE`"
             ),
-        )),
+        )
+        .on_pages("admin-doctor-log-out-roots")
+        .naming(client)),
         Err(error) => Some(Finding::fault("log-out", chain_of(&error))),
     }
 }
@@ -105,7 +109,12 @@ async fn logout_tokens(app: &App) -> Vec<Finding> {
             count,
         } = one;
         let tokens = if *count == 1 { "token" } else { "tokens" };
-        Finding::warning(
+        let key = if error.is_some() {
+            "admin-doctor-log-out-refused"
+        } else {
+            "admin-doctor-log-out-untried"
+        };
+        let finding = Finding::warning(
             "log-out",
             match error {
                 Some(error) => format!(
@@ -116,7 +125,9 @@ async fn logout_tokens(app: &App) -> Vec<Finding> {
                     SOON_TRIED.as_secs() / 60
                 ),
             },
-        )
+        );
+        let finding = finding.on_pages(key).naming(client).counting(*count);
+        finding.detailed(error.as_deref().unwrap_or_default())
     };
     undelivered.iter().map(report).collect()
 }
@@ -139,13 +150,18 @@ fn judge_clocks(now: Timestamp, database: Timestamp, stored: Option<StoredTime>)
                 stored.jumped_by / 1_000_000,
                 rfc3339(noticed)
             ),
-        );
+        )
+        .on_pages("admin-doctor-clock-jumped")
+        .counting(stored.jumped_by / 1_000_000)
+        .naming(rfc3339(noticed));
     }
     match clock::offset_seconds(now, database) {
         Some(seconds) => Finding::fault(
             "clock",
             format!("this clock differs from the database's by {seconds} s: synchronize both"),
-        ),
+        )
+        .on_pages("admin-doctor-clock-differs")
+        .naming(seconds.to_string()),
         None => Finding::good("clock", "agrees with the database's"),
     }
 }
@@ -162,7 +178,9 @@ async fn newest_change(app: &App) -> Result<Finding, ApiError> {
                 "the newest change is dated {}, in the future: this clock or the clock of another node is wrong",
                 rfc3339(entry.at)
             ),
-        ),
+        )
+        .on_pages("admin-doctor-clock-behind")
+        .naming(rfc3339(entry.at)),
         None => Finding::good("clock", "the newest change is not in the future"),
     })
 }

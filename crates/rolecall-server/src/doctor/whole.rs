@@ -10,7 +10,7 @@ pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
     let mut findings = configuration::check(config, SystemClock.now());
     findings.push(breached::check(config, depth));
     findings.extend(pages::check(config));
-    findings.push(mail::check(config, trusts_anybody()));
+    findings.extend(mail::check(config, trusts_anybody()));
     findings.extend(system::check(config).await);
     findings.extend(files::check(config));
     findings.extend(database::check(config, depth).await);

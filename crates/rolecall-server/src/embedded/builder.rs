@@ -47,6 +47,7 @@ pub struct EmbeddedBuilder {
     pub(super) access_ttl: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) database_clock: Option<Arc<dyn Clock>>,
+    pub(super) connects_late: bool,
     pub(super) staleness: Staleness,
     pub(super) hashing: Option<Parameters>,
     pub(super) sessions: SessionLimits,
@@ -119,6 +120,7 @@ impl EmbeddedBuilder {
             access_ttl: Duration::from_mins(30),
             clock: Arc::new(SystemClock),
             database_clock: None,
+            connects_late: false,
             staleness: Staleness::default(),
             hashing: None,
             sessions: SessionLimits::default(),
@@ -230,13 +232,6 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// Sets the cost of hashing a password, for fast tests. No password is safe with less than the default.
-    #[doc(hidden)]
-    pub fn hashing(mut self, parameters: Parameters) -> Self {
-        self.hashing = Some(parameters);
-        self
-    }
-
     /// Sets how much one subject may write in an hour.
     pub fn quotas(mut self, quotas: Quotas) -> Self {
         self.quotas = quotas;
@@ -283,13 +278,6 @@ impl EmbeddedBuilder {
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self.database_clock = Some(Arc::clone(&self.clock));
-        self
-    }
-
-    /// Sets another clock for the database, for tests of nodes whose clocks differ.
-    #[doc(hidden)]
-    pub fn database_clock(mut self, clock: impl Clock) -> Self {
-        self.database_clock = Some(Arc::new(clock));
         self
     }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod application;
 mod builder;
 mod first_admin;
+mod for_tests;
 mod hooks;
 mod listening;
 mod log_in;

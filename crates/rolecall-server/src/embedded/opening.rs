@@ -107,7 +107,10 @@ impl EmbeddedBuilder {
             schema: schema.map_err(OpenError::Schema)?,
             opening: Opening::Create,
             origin: Origin::NotDev,
-            tuning: Tuning::default(),
+            tuning: Tuning {
+                holds_connections: !self.connects_late,
+                ..Tuning::default()
+            },
             master_key: parse(self.master_key.as_deref())?,
             previous_master_key: parse(self.previous_master_key.as_deref())?,
             database_url: self.url.into(),

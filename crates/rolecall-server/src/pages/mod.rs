@@ -46,7 +46,7 @@ mod wished;
 
 use rolecall::RouteAccess;
 
-pub(crate) use submitted::{OwnForms, preferred_language};
+pub(crate) use submitted::{OwnForms, preferred_language, read_form_early};
 
 /// The paths of the pages where it is not known below which prefix they are.
 pub(crate) const PATHS: [&str; 38] = [

@@ -84,6 +84,22 @@ fn key_of_fault(fault: &FieldError) -> Option<&'static str> {
     })
 }
 
+/// Returns the key of the text for a name or address of an account, which administrators enter too; `None` for other faults.
+pub(super) fn key_of_account(fault: &FieldError) -> Option<&'static str> {
+    let key = key_of_fault(fault)?;
+    let is_of_account =
+        key.starts_with("refused-name-") || ["refused-address", "refused-domain"].contains(&key);
+    is_of_account.then_some(key)
+}
+
+/// Returns the text of a key from [`key_of_account`]; `None` for other keys.
+pub(super) fn by_key(app: &App, language: Language, key: &str) -> Option<String> {
+    if !key.starts_with("refused-") {
+        return None;
+    }
+    text(app, language, key, arguments(app))
+}
+
 fn is_of(fault: &FieldError, member: &str) -> bool {
     matches!(&*fault.loc, [_, Place::Member(name)] if name == member)
 }

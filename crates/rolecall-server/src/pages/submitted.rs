@@ -4,8 +4,9 @@ use std::convert::Infallible;
 
 use axum::{
     Extension,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Request},
+    middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use http::{
@@ -65,11 +66,10 @@ impl<S: Send + Sync> FromRequest<S> for Submitted {
             );
             return Err(foreign());
         }
-        let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-            let kind = kind.as_bytes();
-            kind.starts_with(b"application/x-www-form-urlencoded")
-        });
-        if !is_form {
+        if let Some(read) = request.extensions().get::<Self>() {
+            return Ok(read.clone());
+        }
+        if !is_form(request.headers()) {
             let text = "This page takes the form that it shows, and nothing else.";
             return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
@@ -81,6 +81,29 @@ impl<S: Send + Sync> FromRequest<S> for Submitted {
                 Err(plain(StatusCode::PAYLOAD_TOO_LARGE, text))
             }
         }
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        kind.starts_with(b"application/x-www-form-urlencoded")
+    })
+}
+
+/// Reads the form of a request before the extractors of its handler, which find it among the extensions.
+pub(crate) async fn read_form_early(request: Request, next: Next) -> Response {
+    if !is_form(request.headers()) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body);
+    match Submitted::from_request(whole, &()).await {
+        Ok(form) => {
+            parts.extensions.insert(form);
+            next.run(Request::from_parts(parts, Body::empty())).await
+        }
+        Err(refused) => refused,
     }
 }
 

@@ -25,9 +25,20 @@ pub(crate) async fn list(
     after: &str,
     limit: i64,
 ) -> Result<Vec<PermissionRow>, ApiError> {
+    search(app, caller, "", after, limit).await
+}
+
+/// As [`list`], of the permissions that have `text` in their name or description.
+pub(crate) async fn search(
+    app: &App,
+    caller: Caller<'_>,
+    text: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<PermissionRow>, ApiError> {
     reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
-    Ok(store::list_permissions(&mut conn, after, limit).await?)
+    Ok(store::list_permissions(&mut conn, text, after, limit).await?)
 }
 
 /// Returns a permission.

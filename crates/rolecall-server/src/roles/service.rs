@@ -29,10 +29,21 @@ pub(crate) async fn list(
     after: &str,
     limit: i64,
 ) -> Result<Vec<RoleDetails>, ApiError> {
+    search(app, caller, "", after, limit).await
+}
+
+/// As [`list`], of the roles that have `text` in their name or description.
+pub(crate) async fn search(
+    app: &App,
+    caller: Caller<'_>,
+    text: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RoleDetails>, ApiError> {
     reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
-    let roles = store::list_roles(&mut conn, after, limit).await?;
+    let roles = store::list_roles(&mut conn, text, after, limit).await?;
     Ok(roles
         .into_iter()
         .map(|role| RoleDetails::under(&policy, role))

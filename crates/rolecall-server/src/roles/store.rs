@@ -2,11 +2,13 @@
 
 use rolecall_core::{Acr, Permission, PermissionPattern, RoleName, Timestamp};
 
-use crate::store::{Change, Conn, Statement, StoreError, queries, query, rows};
+use crate::store::{Change, Conn, Statement, StoreError, anywhere, queries, query, rows};
 
 queries! {
     FIND_ROLE = "SELECT name, description, created_at, updated_at FROM roles WHERE name = $1";
-    LIST_ROLES = "SELECT name, description, created_at, updated_at FROM roles WHERE name > $1 ORDER BY name LIMIT $2";
+    LIST_ROLES = "SELECT name, description, created_at, updated_at FROM roles WHERE name > $1 \
+        AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!' OR LOWER(description) LIKE LOWER($3) ESCAPE '!') \
+        ORDER BY name LIMIT $2";
     INSERT_ROLE = "INSERT INTO roles (name, description, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     UPDATE_ROLE = "UPDATE roles SET description = $2, updated_at = $3 WHERE name = $1";
     SET_APPROVAL = "UPDATE roles SET approval = $2, updated_at = $3 WHERE name = $1";
@@ -15,7 +17,9 @@ queries! {
     LIST_NEEDING_MORE = "SELECT name FROM roles WHERE acr <> 'aal1' ORDER BY name LIMIT $1";
     DELETE_ROLE = "DELETE FROM roles WHERE name = $1";
     FIND_PERMISSION = "SELECT name, description, created_at FROM permissions WHERE name = $1";
-    LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 ORDER BY name LIMIT $2";
+    LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 \
+        AND ($3 = '' OR LOWER(name) LIKE LOWER($3) ESCAPE '!' OR LOWER(description) LIKE LOWER($3) ESCAPE '!') \
+        ORDER BY name LIMIT $2";
     INSERT_PERMISSION = "INSERT INTO permissions (name, object, description, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING";
     DELETE_PERMISSION = "DELETE FROM permissions WHERE name = $1";
     INSERT_GRANT = "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT (role, permission) DO NOTHING";
@@ -54,14 +58,15 @@ pub(crate) async fn find_role(
     role.fetch_optional(conn).await
 }
 
-/// Returns up to `limit` roles whose name is above `after`, by name.
+/// Returns up to `limit` roles whose name is above `after`, by name: those that have `search` in name or description.
 pub(crate) async fn list_roles(
     conn: &mut Conn,
+    search: &str,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Role>, StoreError> {
     let roles = query(LIST_ROLES).bind(after).bind(limit);
-    roles.fetch_all(conn).await
+    roles.bind(anywhere(search)).fetch_all(conn).await
 }
 
 /// Finds a permission by name.
@@ -73,14 +78,15 @@ pub(crate) async fn find_permission(
     permission.fetch_optional(conn).await
 }
 
-/// Returns up to `limit` permissions whose name is above `after`, by name.
+/// Returns up to `limit` permissions whose name is above `after`, by name: those that have `search` in name or description.
 pub(crate) async fn list_permissions(
     conn: &mut Conn,
+    search: &str,
     after: &str,
     limit: i64,
 ) -> Result<Vec<PermissionRow>, StoreError> {
     let permissions = query(LIST_PERMISSIONS).bind(after).bind(limit);
-    permissions.fetch_all(conn).await
+    permissions.bind(anywhere(search)).fetch_all(conn).await
 }
 
 /// Runs a statement; true if it changed a row.

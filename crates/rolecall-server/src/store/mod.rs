@@ -17,6 +17,7 @@ mod head;
 pub(crate) mod integrity;
 mod known_time;
 mod leases;
+mod like;
 pub(crate) mod migrate;
 mod open;
 pub(crate) mod outbox;
@@ -44,6 +45,7 @@ pub(crate) use head::{
 };
 pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_time};
 pub(crate) use leases::{release_lease, take_lease};
+pub(crate) use like::{anywhere, escape_like};
 pub(crate) use open::PING_TIMEOUT;
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};

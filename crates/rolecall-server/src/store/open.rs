@@ -151,10 +151,17 @@ impl Store {
                 })
                 .connect_with(options.clone())
         };
+        let held = |connections| {
+            if tuning.holds_connections {
+                connections
+            } else {
+                1
+            }
+        };
         Ok(Self::on(Pools::Postgres(RemotePools {
             poll: pool(POLL_CONNECTIONS, POLL_CONNECTIONS).await?,
-            watch: pool(WATCH_CONNECTIONS, WATCH_CONNECTIONS).await?,
-            changes: pool(CHANGE_CONNECTIONS, CHANGE_CONNECTIONS).await?,
+            watch: pool(WATCH_CONNECTIONS, held(WATCH_CONNECTIONS)).await?,
+            changes: pool(CHANGE_CONNECTIONS, held(CHANGE_CONNECTIONS)).await?,
             requests: pool(tuning.max_connections, 1).await?,
             failures,
             schema: target.schema.cloned(),

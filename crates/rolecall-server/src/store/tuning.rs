@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Tuning {
     /// The most connections to PostgreSQL.
     pub(crate) max_connections: u32,
+    /// Connections to PostgreSQL for changes and for what follows them are opened before they are needed.
+    pub(crate) holds_connections: bool,
     /// The time that a request waits for a connection.
     pub(crate) acquire: Duration,
     /// The time limit of one statement on PostgreSQL, there and here.
@@ -19,6 +21,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             max_connections: 16,
+            holds_connections: true,
             acquire: Duration::from_secs(5),
             statement: Duration::from_secs(5),
             start: Duration::ZERO,

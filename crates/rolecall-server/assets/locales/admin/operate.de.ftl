@@ -122,3 +122,36 @@ admin-problems = Probleme dieses Servers
 admin-problem-fault = Fehler
 admin-problem-warning = Warnung
 admin-problems-more = Mehr prüft
+admin-doctor-insecure-http = `insecure_http` ist an: Passwörter und Tokens können unverschlüsselt durch das Netz gehen. Verwenden Sie einen Proxy, der TLS beendet, und entfernen Sie die Einstellung.
+admin-doctor-no-proxy = `proxy.trusted` ist leer: Hinter einem Proxy haben alle Clients seine Adresse und eine gemeinsame Grenze für Anfragen. Tragen Sie die Adresse des Proxys ein.
+admin-doctor-database-tls = `database.url`: Die Verbindung zu PostgreSQL ist nicht verschlüsselt oder nicht überprüft, sodass andere im Netz sie lesen und ändern können. Ergänzen Sie `?sslmode=verify-full` (und `sslrootcert=` für eine eigene Zertifizierungsstelle).
+admin-doctor-password-length = `passwords.min_length` ist { $detail }: NIST SP 800-63B-4 verlangt { $name } für Passwörter ohne zweiten Faktor.
+admin-doctor-registration = Alle, die sich registrieren, bekommen die Rolle `{ $name }`: Entfernen Sie sie aus `registration.roles`.
+admin-doctor-stale = `guard.on_stale` ist "accept": Solange die Datenbank nicht erreichbar ist, kann entzogener Zugriff weiter möglich sein.
+admin-doctor-symmetric = `tokens.algorithm` ist HS256: Alle, die Tokens prüfen können, können auch welche ausstellen. Verwenden Sie ES256, wenn die Clients es zulassen.
+admin-doctor-old-tokens-ended = `tokens.legacy.until` war { $name }: Entfernen Sie den Abschnitt, und vernichten Sie das Geheimnis.
+admin-doctor-old-tokens-guessed = `tokens.legacy.secret` hat nur { $detail } Bytes: Wer ein Token hat, kann es erraten und sich für alle importierten Konten ausgeben. Wählen Sie ein frühes `until`.
+admin-doctor-old-tokens-long = `tokens.legacy.until` ist { $name }, in mehr als 30 Tagen: Das letzte alte Token läuft `max_age` nach dem Ende der alten Anwendung ab. Wählen Sie diesen Zeitpunkt.
+admin-doctor-old-tokens-both = `tokens.legacy.secret` hat nur { $detail } Bytes, sodass jeder mit einem Token es erraten und sich für alle importierten Konten ausgeben kann, und `tokens.legacy.until` ist { $name }, in mehr als 30 Tagen. Wählen Sie einen frühen Zeitpunkt: `max_age` nach dem Ende der alten Anwendung.
+admin-doctor-metrics = `metrics.listen` ist { $name }: Metriken verlangen keine Anmeldung. Wählen Sie deshalb eine private Adresse.
+admin-doctor-origins = `cors.allowed_origins` enthält `{ $name }`: Dessen Seiten können unterwegs verändert werden. Verwenden Sie https.
+admin-doctor-idle = `login.idle` ist länger als `login.max`, das eine Anmeldung vorher beendet. Verkürzen Sie es, oder verlängern Sie `login.max`.
+admin-doctor-stay = `login.stay` ist kürzer als `login.max`: Wer „angemeldet bleiben“ ankreuzt, wird früher abgemeldet. Verlängern Sie es, oder setzen Sie es auf `off`.
+admin-doctor-outgoing = `outgoing.allow` nennt alle Adressen, auch die dieses Rechners und seines Netzes: Wer einen Client registrieren darf, kann den Server dazu bringen, sie aufzurufen. Nennen Sie die Ihrer Anwendungen.
+admin-doctor-breached = Es ist keine Liste gesetzt, sodass nur die häufigsten Passwörter abgelehnt werden. Erstellen Sie eine mit `rolecall passwords build`, und setzen Sie `passwords.breached`.
+admin-doctor-mail-tls = `mail.insecure_smtp` ist an: Mails, die Links darin und das Passwort gehen unverschlüsselt durch das Netz. Verwenden Sie `smtps://` oder einen Server, der STARTTLS anbietet.
+admin-doctor-mail-roots = Es wird keine Mail verschickt, weil keine Wurzelzertifikate gefunden wurden. Installieren Sie das Paket `ca-certificates`, oder setzen Sie `SSL_CERT_FILE`.
+admin-doctor-mail-address = `mail.from`: `{ $name }` ist eine IP-Adresse, und Mailserver anderer nehmen Mails von dort nicht an. Verwenden Sie eine Adresse Ihrer Domain, deren Einträge für SPF, DKIM und DMARC `{ $detail }` erlauben müssen.
+admin-doctor-mail-domain = `mail.from`: `{ $name }` ist ein Name, der nur in diesem Netz bekannt ist, und Mailserver anderer nehmen Mails von dort nicht an. Verwenden Sie eine Adresse Ihrer Domain, deren Einträge für SPF, DKIM und DMARC `{ $detail }` erlauben müssen.
+admin-doctor-log-out-roots = Es wurden keine Wurzelzertifikate gefunden, sodass der Client `{ $name }` und andere nichts von Abmeldungen erfahren können. Installieren Sie das Paket `ca-certificates`, oder setzen Sie `SSL_CERT_FILE`.
+admin-doctor-log-out-refused = Logout-Tokens, die der Client `{ $name }` nicht angenommen hat ({ $detail }): { $count }. Sie werden noch einmal geschickt: Prüfen Sie seine `backchannel_logout_uri`, und dass dieser Server sie erreicht.
+admin-doctor-log-out-untried = Logout-Tokens für den Client `{ $name }`, die seit zehn Minuten nicht versucht wurden: { $count }. Sehen Sie nach, ob ein Server läuft, ob er den Rechner der `backchannel_logout_uri` findet, und ob andere Tokens für ihn ihn aufhalten.
+admin-doctor-passkeys = Passkeys, die für einen anderen Rechnernamen gemacht wurden und unter `public_url` nicht funktionieren: { $count }. Setzen Sie die Adresse zurück, oder lassen Sie die Inhaber sich mit einem Wiederherstellungscode oder einer Authenticator-App anmelden und neue hinzufügen.
+admin-doctor-assurance-roles = `login.mfa` ist aus: Wer keinen zweiten Faktor hat, kann keinen hinzufügen und hat nie die Rollen, die `aal2` oder `phr` verlangen ({ $name }). Setzen Sie `login.mfa = "optional"`, oder senken Sie das `acr` dieser Rollen.
+admin-doctor-assurance-clients = `login.mfa` ist aus: Wer keinen zweiten Faktor hat, kann keinen hinzufügen und sich nie bei den Clients anmelden, die `aal2` verlangen ({ $detail }). Setzen Sie `login.mfa = "optional"`, oder senken Sie das `acr` dieser Clients.
+admin-doctor-assurance-both = `login.mfa` ist aus: Wer keinen zweiten Faktor hat, kann keinen hinzufügen, hat nie die Rollen, die `aal2` oder `phr` verlangen ({ $name }), und kann sich nie bei den Clients anmelden, die `aal2` verlangen ({ $detail }). Setzen Sie `login.mfa = "optional"`, oder senken Sie das `acr` von ihnen.
+admin-doctor-look = `pages.clients` hat ein Aussehen für `{ $name }`, und diesen Client gibt es nicht: `rolecall client list` zeigt die Kennungen.
+admin-doctor-clock-jumped = Die Uhr der Datenbank ist um { $count } s gesprungen, bemerkt um { $name }: Auf ihr Wort wird nichts gelöscht. Stellen Sie sie richtig, oder lassen Sie einen Server laufen, bis er der Zeit traut.
+admin-doctor-clock-differs = Diese Uhr weicht um { $name } s von der Uhr der Datenbank ab: Gleichen Sie beide ab.
+admin-doctor-clock-behind = Die neueste Änderung hat das Datum { $name }, in der Zukunft: Diese Uhr oder die eines anderen Knotens geht falsch.
+admin-doctor-unreadable = Die Datenbank konnte nicht gelesen werden: { $detail }

@@ -122,3 +122,36 @@ admin-problems = Problems of this server
 admin-problem-fault = Fault
 admin-problem-warning = Warning
 admin-problems-more = More is checked by
+admin-doctor-insecure-http = `insecure_http` is on: passwords and tokens can cross the network unencrypted. Use a proxy that terminates TLS, and remove the setting.
+admin-doctor-no-proxy = `proxy.trusted` is empty: behind a proxy, all clients share its address and one rate limit. Add the address of the proxy.
+admin-doctor-database-tls = `database.url`: the connection to PostgreSQL is not encrypted or not verified, so others on the network may read and change it. Add `?sslmode=verify-full` (and `sslrootcert=` for a private authority).
+admin-doctor-password-length = `passwords.min_length` is { $detail }: NIST SP 800-63B-4 requires { $name } for passwords without a second factor.
+admin-doctor-registration = Everyone who registers gets the role `{ $name }`: remove it from `registration.roles`.
+admin-doctor-stale = `guard.on_stale` is "accept": while the database is unreachable, revoked access may still work.
+admin-doctor-symmetric = `tokens.algorithm` is HS256: everyone who can verify tokens can also issue them. Use ES256 if clients allow it.
+admin-doctor-old-tokens-ended = `tokens.legacy.until` was { $name }: remove the section, and destroy the secret.
+admin-doctor-old-tokens-guessed = `tokens.legacy.secret` has only { $detail } bytes: anyone with one token can guess it and impersonate any imported user. Choose an early `until`.
+admin-doctor-old-tokens-long = `tokens.legacy.until` is { $name }, more than 30 days away: the last legacy token expires `max_age` after the old application stops. Choose that time.
+admin-doctor-old-tokens-both = `tokens.legacy.secret` has only { $detail } bytes, so that anyone with one token can guess it and impersonate any imported user, and `tokens.legacy.until` is { $name }, more than 30 days away. Choose an early time: `max_age` after the old application stops.
+admin-doctor-metrics = `metrics.listen` is { $name }: metrics need no authentication, so choose a private address.
+admin-doctor-origins = `cors.allowed_origins` contains `{ $name }`: its pages can be changed in transit. Use https.
+admin-doctor-idle = `login.idle` is longer than `login.max`, which ends a sign-in first. Lower it, or raise `login.max`.
+admin-doctor-stay = `login.stay` is shorter than `login.max`: whoever ticks "stay signed in" is signed out earlier. Raise it, or set it to `off`.
+admin-doctor-outgoing = `outgoing.allow` names all addresses, those of this machine and of its network too: whoever may register a client can make the server call them. List those of your applications.
+admin-doctor-breached = No list is set, so only the most common passwords are refused. Build one with `rolecall passwords build`, and set `passwords.breached`.
+admin-doctor-mail-tls = `mail.insecure_smtp` is on: mails, the links in them and the password cross the network unencrypted. Use `smtps://`, or a server that offers STARTTLS.
+admin-doctor-mail-roots = No mail is sent, since no root certificates were found. Install the package `ca-certificates`, or set `SSL_CERT_FILE`.
+admin-doctor-mail-address = `mail.from`: `{ $name }` is an IP address, and the mail servers of others refuse mails from there. Use an address at your domain, whose SPF, DKIM and DMARC records have to allow `{ $detail }`.
+admin-doctor-mail-domain = `mail.from`: `{ $name }` is a name that is known in this network only, and the mail servers of others refuse mails from there. Use an address at your domain, whose SPF, DKIM and DMARC records have to allow `{ $detail }`.
+admin-doctor-log-out-roots = No root certificates were found, so that the client `{ $name }` and others cannot be told of log-outs. Install the package `ca-certificates`, or set `SSL_CERT_FILE`.
+admin-doctor-log-out-refused = Logout tokens that the client `{ $name }` did not take ({ $detail }): { $count }. They are sent again: check its `backchannel_logout_uri`, and that this server can reach it.
+admin-doctor-log-out-untried = Logout tokens for the client `{ $name }` that were not tried for ten minutes: { $count }. See that a server runs, that it can look up the host of its `backchannel_logout_uri`, and that it is not kept waiting by other tokens for it.
+admin-doctor-passkeys = Passkeys that were made for another host, and do not work under `public_url`: { $count }. Set it back, or let their owners sign in by a recovery code or an authenticator app and add new ones.
+admin-doctor-assurance-roles = `login.mfa` is off, so that users without a second factor cannot add one, and never have the roles that need `aal2` or `phr` ({ $name }). Set `login.mfa = "optional"`, or lower the `acr` of these roles.
+admin-doctor-assurance-clients = `login.mfa` is off, so that users without a second factor cannot add one, and never sign in through the clients that need `aal2` ({ $detail }). Set `login.mfa = "optional"`, or lower the `acr` of these clients.
+admin-doctor-assurance-both = `login.mfa` is off, so that users without a second factor cannot add one. They never have the roles that need `aal2` or `phr` ({ $name }), and never sign in through the clients that need `aal2` ({ $detail }). Set `login.mfa = "optional"`, or lower the `acr` of them.
+admin-doctor-look = `pages.clients` has a look for `{ $name }`, and there is no such client: `rolecall client list` shows the ids.
+admin-doctor-clock-jumped = The clock of the database jumped by { $count } s, noticed at { $name }: nothing is deleted on its word. Set it right, or leave a server running until it trusts the time.
+admin-doctor-clock-differs = This clock differs from that of the database by { $name } s: synchronize both.
+admin-doctor-clock-behind = The newest change is dated { $name }, in the future: this clock or the clock of another node is wrong.
+admin-doctor-unreadable = The database could not be read: { $detail }

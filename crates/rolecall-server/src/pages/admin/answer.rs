@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::{
     super::{
         answers::{failed, see_other},
+        refusals,
         render::Page,
     },
-    faults::Faults,
+    faults::{Fault, Faults},
     links::link,
     seen::Seen,
     views::value,
@@ -43,6 +44,13 @@ impl Visit {
         faults: &Faults,
         seen: &Seen,
     ) -> Response {
+        let stale = Faults::stale();
+        // a form can be overtaken during the sign-in that has led back to it
+        let faults = if faults.list.is_empty() && seen.is_newer_than(&self.query) {
+            &stale
+        } else {
+            faults
+        };
         let page = Page {
             template,
             status: faults.status,
@@ -50,13 +58,30 @@ impl Visit {
             values: context! {
                 frame => self.frame(),
                 view => value(view),
-                faults => value(&faults.list),
+                faults => value(&self.worded(faults)),
                 seen => seen.as_str(),
             },
             client: None,
             form_actions: Vec::new(),
         };
         page.answer(&self.app)
+    }
+
+    /// Returns faults with their texts in the language of the page, where those of all pages have one.
+    fn worded(&self, faults: &Faults) -> Vec<Fault> {
+        let worded = faults.list.iter().map(|fault| {
+            let text = refusals::by_key(&self.app, self.language, fault.key);
+            text.map_or_else(
+                || fault.clone(),
+                |text| Fault {
+                    field: fault.field.clone(),
+                    key: "",
+                    text,
+                    kind: "",
+                },
+            )
+        });
+        worded.collect()
     }
 
     /// Answers an action that is done: goes to `path`, where the text of `done` says so.
@@ -80,21 +105,17 @@ impl Visit {
         }
     }
 
-    /// Answers an error: with a sign-in if one is needed, and else with a page that says what is wrong.
+    /// Answers an error: with a sign-in if one is needed, which comes back to what was entered, and else with a page that
+    /// says what is wrong.
     pub(crate) async fn refuse(&self, error: ApiError) -> Response {
-        self.refuse_to(error, &self.address).await
-    }
-
-    /// As [`refuse`](Self::refuse); a sign-in comes back to `address`, which may hold what was entered.
-    pub(crate) async fn refuse_to(&self, error: ApiError, address: &str) -> Response {
         let heading = match &error {
             ApiError::StepUp { acr, max_age } => {
                 return self
-                    .sign_in_again(*acr, Some(max_age.as_secs()), address)
+                    .sign_in_again(*acr, Some(max_age.as_secs()), &self.address)
                     .await;
             }
             ApiError::Denied(Denial::StepUp { acr, max_age, .. }) => {
-                return self.sign_in_again(*acr, *max_age, address).await;
+                return self.sign_in_again(*acr, *max_age, &self.address).await;
             }
             ApiError::Unknown { .. } => "admin-unknown",
             error if error.status() == StatusCode::FORBIDDEN => "admin-forbidden",
@@ -107,8 +128,14 @@ impl Visit {
             ApiError::Receipted { receipt, .. } => receipt.as_str(),
             _ => "",
         };
+        let (kind, name) = match &error {
+            ApiError::Unknown { kind, name } => (*kind, name.as_str()),
+            _ => ("", ""),
+        };
         let view = context! {
             heading => heading,
+            kind => kind,
+            name => name,
             lacking => error.lacking_scope().unwrap_or_default(),
             detail => if heading == "admin-forbidden" { String::new() } else { error.to_string() },
             receipt => receipt,
@@ -118,7 +145,9 @@ impl Visit {
 
     /// Answers with a page that has a heading and a text, whose keys are alike.
     pub(super) fn tell(&self, heading: &'static str, status: StatusCode) -> Response {
-        let view = context! { heading => heading, lacking => "", detail => "", receipt => "" };
+        let view = context! {
+            heading => heading, lacking => "", detail => "", receipt => "", kind => "", name => "",
+        };
         self.show_message(&view, status)
     }
 

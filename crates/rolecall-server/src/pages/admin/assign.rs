@@ -7,7 +7,6 @@ use rolecall_core::{RoleName, TenantName, Timestamp};
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::link,
     undo,
     views::{
         confirm::{Confirm, Effect},
@@ -159,12 +158,7 @@ async fn assign(visit: &Visit, whose: Assignee<'_>, form: &Submitted) -> Respons
             faults.rename("expires_at", "until");
             visit.answer(show(visit, whose, form, &faults).await).await
         }
-        Err(Err(error)) => {
-            // what was entered is there again after the sign-in
-            let names = ["role", "tenant", "from", "until", "reason"];
-            let entered = names.map(|name| (name, form.get(name)));
-            visit.refuse_to(error, &link(&visit.path, &entered)).await
-        }
+        Err(Err(error)) => visit.refuse(error).await,
     }
 }
 

@@ -22,7 +22,11 @@ const TEMPLATE: &str = "admin_audit_verify.html";
 
 /// The form, which can hold a mark that was kept.
 pub(crate) async fn get_verify(_: Public, visit: Visit) -> Response {
-    visit.show(TEMPLATE, &Verification::default())
+    let view = Verification {
+        mark: visit.query.get("mark").to_owned(),
+        ..Verification::default()
+    };
+    visit.show(TEMPLATE, &view)
 }
 
 /// Verifies the log, and says what came of it.

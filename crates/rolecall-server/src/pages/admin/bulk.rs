@@ -215,6 +215,9 @@ fn bulk(selection: &Selection, form: &Submitted) -> Bulk {
         role: form.get("role").to_owned(),
         tenant: tenant.map(ToString::to_string).unwrap_or_default(),
         until: form.get("until").to_owned(),
+        ends: wanted
+            .and_then(|wanted| wanted.validity.expires_at)
+            .map(Into::into),
         rows: Vec::new(),
         is_done: false,
         changes: 0,
@@ -228,6 +231,7 @@ fn row(user: &ShownUser, effect: &'static str, fault: Option<Fault>) -> BulkRow 
         username: user.username.clone(),
         effect,
         problem_key: fault.as_ref().map_or("", |fault| fault.key),
+        problem_kind: fault.as_ref().map_or("", |fault| fault.kind),
         problem: fault.map(|fault| fault.text).unwrap_or_default(),
     }
 }

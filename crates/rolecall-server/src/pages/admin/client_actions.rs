@@ -32,16 +32,22 @@ const COUNTED: i64 = 200;
 
 /// The form for a new secret.
 pub(crate) async fn get_secret(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    let made = show_secret(&visit, &id, &Faults::default()).await;
+    let made = show_secret(&visit, &id, &visit.query, &Faults::default()).await;
     visit.answer(made).await
 }
 
-async fn show_secret(visit: &Visit, id: &str, faults: &Faults) -> Result<Response, ApiError> {
+async fn show_secret(
+    visit: &Visit,
+    id: &str,
+    entered: &Submitted,
+    faults: &Faults,
+) -> Result<Response, ApiError> {
     let client = service::get(&visit.app, visit.caller(), id).await?.client;
     let view = SecretForm {
         previous_until: previous_until(visit, &client),
         name: client.name,
         path: path_of(id),
+        overlap: entered.get("overlap").to_owned(),
     };
     Ok(visit.show_with("admin_client_secret_form.html", &view, faults))
 }
@@ -66,7 +72,11 @@ pub(crate) async fn post_secret(
     };
     match done.map_err(Faults::read) {
         Ok(response) => response,
-        Err(Ok(faults)) => visit.answer(show_secret(&visit, &id, &faults).await).await,
+        Err(Ok(faults)) => {
+            visit
+                .answer(show_secret(&visit, &id, &form, &faults).await)
+                .await
+        }
         Err(Err(error)) => visit.refuse(error).await,
     }
 }

@@ -30,32 +30,6 @@ use crate::{
     web::params::Segment,
 };
 
-/// The fields that are there again after a sign-in: all but the secret.
-const KEPT: [&str; 20] = [
-    "preset",
-    "address",
-    "name",
-    "kind",
-    "public",
-    "redirect_uris",
-    "post_logout_redirect_uris",
-    "backchannel_logout_uri",
-    "initiate_login_uri",
-    "scope",
-    "audiences",
-    "consent",
-    "pkce",
-    "acr",
-    "tenant",
-    "who",
-    "id_token_alg",
-    "claims_in_id_token",
-    "roles",
-    "client_id",
-];
-/// The longest address to which a sign-in comes back.
-const LONGEST: usize = 4000;
-
 /// What a handler has made, or what is wrong with its form.
 type Made<T> = Result<Result<T, Faults>, ApiError>;
 
@@ -96,25 +70,10 @@ pub(crate) async fn post_new(_: Public, visit: Visit, form: Submitted) -> Respon
         Ok(Err(faults)) => faults,
         Err(error) => match Faults::read(error) {
             Ok(faults) => faults,
-            Err(error) => return visit.refuse_to(error, &again(&visit, &form)).await,
+            Err(error) => return visit.refuse(error).await,
         },
     };
     show_new(&visit, form_of(&form), &faults)
-}
-
-/// Returns the address of the form with what was entered.
-fn again(visit: &Visit, form: &Submitted) -> String {
-    let kept = KEPT.map(|name| (name, form.get(name)));
-    let grants = form
-        .all("grants")
-        .into_iter()
-        .map(|grant| ("grants", grant));
-    let members: Vec<(&str, &str)> = kept.into_iter().chain(grants).collect();
-    let address = link(&visit.path, &members);
-    if address.len() > LONGEST {
-        return visit.path.clone();
-    }
-    address
 }
 
 async fn create(visit: &Visit, form: &Submitted) -> Made<Response> {
@@ -294,7 +253,7 @@ fn form_of_client(client: Client) -> ClientForm {
 
 /// The form of a client.
 pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
-    let made = show_edit(&visit, &id, None, &Faults::default()).await;
+    let made = show_edit(&visit, &id, visit.kept(), &Faults::default()).await;
     visit.answer(made).await
 }
 

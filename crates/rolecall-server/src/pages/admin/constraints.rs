@@ -27,7 +27,7 @@ const ON_PAGE: usize = 50;
 
 /// The constraints.
 pub(crate) async fn get_constraints(_: Public, visit: Visit) -> Response {
-    let made = list(&visit, Form::default(), &Faults::default()).await;
+    let made = list(&visit, form_of(&visit.query), &Faults::default()).await;
     visit.answer(made).await
 }
 
@@ -134,7 +134,7 @@ async fn create(visit: &Visit, form: &Form) -> Result<Result<Option<String>, Fau
 /// One constraint.
 pub(crate) async fn get_constraint(_: Public, visit: Visit) -> Response {
     visit
-        .answer(one(&visit, None, &Faults::default()).await)
+        .answer(one(&visit, visit.kept().map(form_of), &Faults::default()).await)
         .await
 }
 

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde::Serialize;
 
+use super::super::refusals;
 use crate::error::{ApiError, Place};
 
 /// The most faults of a document that are listed.
@@ -17,6 +18,8 @@ pub(crate) struct Fault {
     pub(crate) key: &'static str,
     /// The text of a rule, or what the text of the key names.
     pub(crate) text: String,
+    /// The kind of what is named, such as `role`; empty for other texts.
+    pub(crate) kind: &'static str,
 }
 
 /// The faults of a form, with the status of the answer.
@@ -38,10 +41,19 @@ impl Faults {
             field: field.to_owned(),
             key,
             text: text.to_owned(),
+            kind: "",
         };
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             list: vec![fault],
+        }
+    }
+
+    /// Returns the fault of a form that was filled in from something that somebody else has changed meanwhile.
+    pub(super) fn stale() -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            ..Self::of("", "admin-policy-changed")
         }
     }
 
@@ -65,6 +77,7 @@ impl Faults {
                 field: "document".to_owned(),
                 key: "",
                 text: one.to_string(),
+                kind: "",
             });
             return Ok(Self {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -80,35 +93,40 @@ impl Faults {
         let (field, key) = match &error {
             ApiError::Invalid(fault) => {
                 let named = fault.loc.get(1).map(Place::to_string);
-                (named.unwrap_or_default(), "")
+                let key = refusals::key_of_account(fault);
+                (named.unwrap_or_default(), key.unwrap_or_default())
             }
-            ApiError::AlreadyThere { .. }
-            | ApiError::Rule { .. }
+            ApiError::AlreadyThere { .. } => (String::new(), "admin-fault-exists"),
+            ApiError::Unknown { .. } => (String::new(), "admin-fault-unknown"),
+            ApiError::Rule { .. }
             | ApiError::InUse { .. }
             | ApiError::Separation(_)
-            | ApiError::PolicyTooLarge(_)
-            | ApiError::Unknown { .. } => (String::new(), ""),
-            ApiError::Stale => {
-                return Ok(Self {
-                    status: StatusCode::CONFLICT,
-                    ..Self::of("", "admin-policy-changed")
-                });
-            }
+            | ApiError::PolicyTooLarge(_) => (String::new(), ""),
+            ApiError::Stale => return Ok(Self::stale()),
             ApiError::Exceeds(_) => (String::new(), "admin-exceeds"),
             ApiError::TooMany { .. } => (String::new(), "admin-too-many"),
             _ => return Err(error),
         };
-        let text = match &error {
-            ApiError::Exceeds(_) => error.lacking_scope().unwrap_or_default(),
-            ApiError::TooMany { retry_after } => retry_after.as_secs().max(1).to_string(),
-            other => other.to_string(),
+        let (kind, text) = match &error {
+            ApiError::Exceeds(_) => ("", error.lacking_scope().unwrap_or_default()),
+            ApiError::TooMany { retry_after } => ("", retry_after.as_secs().max(1).to_string()),
+            ApiError::AlreadyThere { kind, name } | ApiError::Unknown { kind, name } => {
+                (*kind, name.clone())
+            }
+            other => ("", other.to_string()),
         };
         let receipt = receipt.map(|receipt| Fault {
             field: String::new(),
             key: "admin-fault-receipt",
             text: receipt,
+            kind: "",
         });
-        let fault = Fault { field, key, text };
+        let fault = Fault {
+            field,
+            key,
+            text,
+            kind,
+        };
         Ok(Self {
             status,
             list: [fault].into_iter().chain(receipt).collect(),
@@ -142,6 +160,18 @@ mod tests {
         );
         assert!(Faults::read(ApiError::Busy).is_err());
         assert!(Faults::read(ApiError::Lacks(None)).is_err());
+        let unknown = Faults::read(ApiError::unknown("role", &"boss")).unwrap();
+        assert_eq!(
+            (
+                unknown.list[0].key,
+                unknown.list[0].kind,
+                &*unknown.list[0].text
+            ),
+            ("admin-fault-unknown", "role", "boss")
+        );
+        let empty = FieldError::body("username", "username_empty", "as programs read it");
+        let empty = Faults::read(ApiError::Invalid(empty)).unwrap();
+        assert_eq!(empty.list[0].key, "refused-name-empty");
     }
 
     #[test]

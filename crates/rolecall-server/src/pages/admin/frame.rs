@@ -96,6 +96,8 @@ pub(super) struct Frame<'a> {
     pub(super) done: &'static str,
     /// The address that undoes it; empty if nothing does.
     pub(super) undo: &'a str,
+    /// True if the form of the page has what was entered before a sign-in.
+    pub(super) is_kept: bool,
 }
 
 impl Frame<'_> {
@@ -124,6 +126,7 @@ impl Frame<'_> {
             tenants => self.tenants.to_vec(),
             done => self.done,
             undo => self.undo,
+            is_kept => self.is_kept,
         }
     }
 }
@@ -135,10 +138,11 @@ pub(crate) fn samples(text: &'static str) -> [Value; 2] {
     [
         context! {
             nav => vec![nav(true), nav(false)], me => text, tenant => text,
-            tenants => vec![text], done => "admin-done-saved", undo => text,
+            tenants => vec![text], done => "admin-done-saved", undo => text, is_kept => true,
         },
         context! {
             nav => Vec::<Value>::new(), me => "alice", tenant => "", tenants => Vec::<&str>::new(), done => "", undo => "",
+            is_kept => false,
         },
     ]
 }

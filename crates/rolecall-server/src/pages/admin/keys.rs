@@ -7,7 +7,7 @@ use rolecall_core::Timestamp;
 use super::{
     super::submitted::Submitted,
     faults::Faults,
-    links::{Listing, below, cut, link, one_more},
+    links::{Listing, below, cut, one_more},
     views::{
         confirm::{Confirm, Effect},
         keys::{Keys, Row},
@@ -141,9 +141,8 @@ pub(crate) async fn get_rotate(_: Public, visit: Visit) -> Response {
 /// Rotates the keys.
 pub(crate) async fn post_rotate(_: Public, visit: Visit, form: Submitted) -> Response {
     let force = form.get("force") == "on";
-    let members = [("force", form.get("force"))];
     if let Err(error) = visit.require_fresh().await {
-        return visit.refuse_to(error, &link(ROTATE, &members)).await;
+        return visit.refuse(error).await;
     }
     let rotated = service::rotate(&visit.app, visit.caller(), force).await;
     match rotated.map_err(Faults::read) {

@@ -26,7 +26,11 @@ const SHOWN: usize = 50;
 
 /// The mails that wait or were given up.
 pub(crate) async fn get_mail(_: Public, visit: Visit) -> Response {
-    let made = show(&visit, Mails::default(), &Faults::default()).await;
+    let page = Mails {
+        address: visit.query.get("address").to_owned(),
+        ..Mails::default()
+    };
+    let made = show(&visit, page, &Faults::default()).await;
     visit.answer(made).await
 }
 

@@ -8,7 +8,9 @@ use rolecall::{PermissionName as _, Principal, Public};
 use super::{
     super::{answers::see_other, submitted::Submitted},
     faults::Faults,
+    kept::LONGEST,
     links::link,
+    undo,
     views::{
         effects::{Effects, SHOWN},
         matrix::{self as view, MOST_COLUMNS, Matrix, Part, Preview},
@@ -25,8 +27,6 @@ use crate::{
 
 const MATRIX: &str = "/admin/matrix";
 const PREVIEW: &str = "/admin/matrix/preview";
-/// The longest address of a preview: proxies and browsers take that much.
-const LONGEST: usize = 6_000;
 
 /// The matrix, by the object of the permissions.
 pub(crate) async fn get_matrix(_: Public, visit: Visit) -> Response {
@@ -170,35 +170,32 @@ pub(crate) async fn get_preview(_: Public, visit: Visit) -> Response {
 /// Saves the changed cells.
 pub(crate) async fn post_preview(_: Public, visit: Visit, form: Submitted) -> Response {
     let error = match save(&visit, &form).await {
-        Ok(object) => {
-            let done = [("object", &*object), ("done", "policy")];
+        Ok(undo) => {
+            let done = [
+                ("object", form.get("object")),
+                ("done", "policy"),
+                ("undo", undo.as_deref().unwrap_or_default()),
+            ];
             return see_other(&link(MATRIX, &done));
         }
         Err(error) => error,
     };
-    let address = address_of(&form);
     match Faults::read(error) {
         Ok(faults) => visit.answer(preview(&visit, &form, faults).await).await,
-        // a sign-in in between comes back to the preview
-        Err(error) => visit.refuse_to(error, &address).await,
+        Err(error) => visit.refuse(error).await,
     }
 }
 
-fn address_of(form: &Submitted) -> String {
-    let mut members = vec![("tag", form.get("tag")), ("object", form.get("object"))];
-    members.extend(form.all("grant").into_iter().map(|one| ("grant", one)));
-    members.extend(form.all("revoke").into_iter().map(|one| ("revoke", one)));
-    link(PREVIEW, &members)
-}
-
-async fn save(visit: &Visit, form: &Submitted) -> Result<String, ApiError> {
+/// Saves the changed cells, and returns the address that undoes it.
+async fn save(visit: &Visit, form: &Submitted) -> Result<Option<String>, ApiError> {
     let cells = read(form)?;
     let is_own = |cell: &Cell| cell.is_held && cell.permission.is_reserved();
     if cells.iter().any(is_own) {
         visit.require_fresh().await?;
     }
+    let policy = undo::policy_before(visit).await?;
     cells::apply(&visit.app, visit.caller(), &cells, form.get("tag")).await?;
-    Ok(form.get("object").to_owned())
+    Ok(policy.keep(visit).await)
 }
 
 async fn preview(

@@ -22,6 +22,7 @@ mod frame;
 mod hierarchy;
 mod history;
 mod invitations;
+mod kept;
 mod keys;
 pub(crate) mod links;
 mod mail;

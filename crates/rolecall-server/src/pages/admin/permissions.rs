@@ -25,14 +25,14 @@ const ON_PAGE: usize = 100;
 
 /// The permissions.
 pub(crate) async fn get_permissions(_: Public, visit: Visit) -> Response {
-    let made = list(&visit, Form::default(), &Faults::default()).await;
+    let made = list(&visit, form_of(&visit.query), &Faults::default()).await;
     visit.answer(made).await
 }
 
 async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, ApiError> {
-    let pages = Listing::unsorted(PERMISSIONS, &visit.query);
-    let (app, caller) = (&visit.app, visit.caller());
-    let mut found = permissions::list(app, caller, pages.after, one_more(ON_PAGE)).await?;
+    let pages = Listing::read(PERMISSIONS, &visit.query, &["q"], &[]);
+    let (app, caller, q) = (&visit.app, visit.caller(), pages.filter("q").trim());
+    let mut found = permissions::search(app, caller, q, pages.after, one_more(ON_PAGE)).await?;
     let last = cut(&mut found, ON_PAGE).map(|one| one.name.to_string());
     let listed = found.into_iter().map(|one| Listed {
         href: below(PERMISSIONS, one.name.as_str()),
@@ -40,6 +40,7 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
         description: one.description,
     });
     let view = Permissions {
+        q: q.to_owned(),
         permissions: listed.collect(),
         first: pages.first(),
         next: pages.next(last.as_deref()),
@@ -49,12 +50,18 @@ async fn list(visit: &Visit, form: Form, faults: &Faults) -> Result<Response, Ap
     Ok(visit.show_with("admin_permissions.html", &view, faults))
 }
 
+/// Returns what was sent with a form.
+fn form_of(entered: &Submitted) -> Form {
+    let text = |name: &str| entered.get(name).trim().to_owned();
+    Form {
+        name: text("name"),
+        description: text("description"),
+    }
+}
+
 /// Creates a permission (`name`, `description`).
 pub(crate) async fn post_permissions(_: Public, visit: Visit, form: Submitted) -> Response {
-    let form = Form {
-        name: form.get("name").trim().to_owned(),
-        description: form.get("description").trim().to_owned(),
-    };
+    let form = form_of(&form);
     let created = async {
         let Ok(name) = form.name.parse::<Permission>() else {
             return Ok(Err(Faults::of("name", "admin-no-permission-name")));

@@ -37,7 +37,10 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         visit.require_fresh().await?;
     }
     let shown = service::show(&visit.app, visit.caller()).await?;
-    let document = shown.document.to_toml();
+    let document = match visit.query.get("document") {
+        "" => shown.document.to_toml(),
+        entered => entered.replace("\r\n", "\n"),
+    };
     let is_too_long = document.len() > LONGEST;
     let page = PolicyPage {
         document: if is_too_long { String::new() } else { document },

@@ -8,7 +8,7 @@ use super::{
     super::submitted::Submitted,
     assign::require_fresh_for,
     faults::Faults,
-    links::{Listing, cut, link, one_more},
+    links::{Listing, cut, one_more},
     names::{self, Names},
     views::requests::{Form, Request, Requests},
     visit::Visit,
@@ -111,15 +111,7 @@ pub(crate) async fn post_requests(_: Public, visit: Visit, form: Submitted) -> R
                 faults.rename("expires_at", "until");
                 faults
             }
-            Err(error) => {
-                let members = [
-                    ("user", &*form.user),
-                    ("role", &form.role),
-                    ("until", &form.until),
-                    ("reason", &form.reason),
-                ];
-                return visit.refuse_to(error, &link(REQUESTS, &members)).await;
-            }
+            Err(error) => return visit.refuse(error).await,
         },
     };
     visit.answer(list(&visit, form, &faults).await).await

@@ -149,7 +149,7 @@ pub(crate) async fn get_resource(
     Segment(id): Segment<String>,
 ) -> Response {
     visit
-        .answer(show(&visit, &id, None, &Faults::default()).await)
+        .answer(show(&visit, &id, visit.kept(), &Faults::default()).await)
         .await
 }
 

@@ -8,7 +8,7 @@ use super::{
     super::submitted::Submitted,
     faults::Faults,
     role_form::{acr, form_of, holders},
-    roles::{named, path_of},
+    roles::{named, path_of, show_staying},
     seen::{self, Seen},
     undo,
     views::{
@@ -18,7 +18,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    authority::may,
+    authority::{builtin, may},
     error::ApiError,
     roles::{
         definition::{self, RoleChanges},
@@ -43,7 +43,7 @@ enum Outcome {
 /// The form of a role.
 pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(role): Segment<String>) -> Response {
     visit
-        .answer(show_edit(&visit, &role, None, &Faults::default()).await)
+        .answer(show_edit(&visit, &role, visit.kept(), &Faults::default()).await)
         .await
 }
 
@@ -69,6 +69,9 @@ pub(crate) async fn post_edit(
 async fn change(visit: &Visit, role: &str, form: &Submitted) -> Result<Outcome, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
     let stored = service::get(app, caller, &name).await?;
+    if builtin::is_fixed(&name) {
+        return Ok(Outcome::Refused(Faults::default()));
+    }
     seen::check(form, async { Ok(stored_form(&stored)) }).await?;
     let acr = match acr(form) {
         Ok(acr) => acr,
@@ -140,6 +143,9 @@ async fn show_edit(
     faults: &Faults,
 ) -> Result<Response, ApiError> {
     let name = named(role)?;
+    if builtin::is_fixed(&name) {
+        return show_staying(visit, role, "admin-role-fixed").await;
+    }
     let stored = service::get(&visit.app, visit.caller(), &name).await?;
     let stored = stored_form(&stored);
     let seen = Seen::of(&stored);

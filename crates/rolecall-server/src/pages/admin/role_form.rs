@@ -8,8 +8,7 @@ use super::{
     super::submitted::Submitted,
     assign::{offered_roles, require_fresh_for},
     faults::Faults,
-    links::link,
-    roles::{PATH, named, path_of},
+    roles::{PATH, named, path_of, show_staying},
     undo,
     views::{
         confirm::{Confirm, Effect},
@@ -18,7 +17,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    authority::may,
+    authority::{builtin, may},
     error::ApiError,
     roles::{
         definition::{self, NewRole},
@@ -36,10 +35,16 @@ const COUNTED: i64 = 1000;
 
 /// The form for a new role.
 pub(crate) async fn get_new(_: Public, visit: Visit) -> Response {
-    let view = RoleForm {
-        by_name: true,
-        acr: Acr::default().as_str().to_owned(),
-        ..new_form(&visit.query)
+    let form = new_form(&visit.query);
+    // the address has what was entered before a sign-in, which may be without a tick
+    let view = if form.name.is_empty() {
+        RoleForm {
+            by_name: true,
+            acr: Acr::default().as_str().to_owned(),
+            ..form
+        }
+    } else {
+        form
     };
     visit.show("admin_role_form.html", &view)
 }
@@ -125,10 +130,7 @@ pub(crate) async fn post_contents(
                 .answer(show_contents(&visit, &role, &form, &faults).await)
                 .await
         }
-        Err(Err(error)) => {
-            let entered = ["permission", "junior"].map(|name| (name, form.get(name)));
-            visit.refuse_to(error, &link(&visit.path, &entered)).await
-        }
+        Err(Err(error)) => visit.refuse(error).await,
     }
 }
 
@@ -176,6 +178,9 @@ async fn show_contents(
     faults: &Faults,
 ) -> Result<Response, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
+    if builtin::is_fixed(&name) {
+        return show_staying(visit, role, "admin-role-fixed").await;
+    }
     let details = service::get(app, caller, &name).await?;
     let known = permissions::list(app, caller, "", OFFERED).await?;
     let view = Contents {
@@ -237,6 +242,9 @@ pub(super) async fn holders(
 
 async fn ask(visit: &Visit, role: &str, faults: &Faults) -> Result<Response, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
+    if builtin::is_builtin(&name) {
+        return show_staying(visit, role, "admin-role-stays").await;
+    }
     service::get(app, caller, &name).await?;
     let mut effects = Vec::new();
     if visit.may_globally(may::ReadAssignments::NAME) {

@@ -1,11 +1,13 @@
 //! Roles: the list, and the page of one.
 
 use axum::response::Response;
+use http::StatusCode;
 use rolecall::{PermissionName as _, Public};
 use rolecall_core::{RoleName, SubjectKind};
 
 use super::{
     clients,
+    faults::Faults,
     links::{Listing, cut, one_more},
     users,
     views::roles::{Holder, RolePage, Roles, Row},
@@ -34,12 +36,13 @@ pub(crate) async fn get_roles(_: Public, visit: Visit) -> Response {
 }
 
 async fn show(visit: &Visit) -> Result<Response, ApiError> {
-    let listing = Listing::read(PATH, &visit.query, &[], &["name"]);
-    let mut found =
-        service::list(&visit.app, visit.caller(), listing.after, one_more(SHOWN)).await?;
+    let listing = Listing::read(PATH, &visit.query, &["q"], &["name"]);
+    let (app, caller, q) = (&visit.app, visit.caller(), listing.filter("q").trim());
+    let mut found = service::search(app, caller, q, listing.after, one_more(SHOWN)).await?;
     let last = cut(&mut found, SHOWN);
     let last = last.map(|role| role.role.name.to_string());
     let view = Roles {
+        q: q.to_owned(),
         may_create: visit.may_globally(may::WriteRoles::NAME),
         first: listing.first(),
         next: listing.next(last.as_deref()),
@@ -76,10 +79,24 @@ pub(super) fn named(role: &str) -> Result<RoleName, ApiError> {
 
 /// The page of a role.
 pub(crate) async fn get_role(_: Public, visit: Visit, Segment(role): Segment<String>) -> Response {
-    visit.answer(show_role(&visit, &role).await).await
+    let made = show_role(&visit, &role, &Faults::default()).await;
+    visit.answer(made).await
 }
 
-async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
+/// Answers what would change or delete a role that stays: with the page of the role, which says why (`key`).
+pub(super) async fn show_staying(
+    visit: &Visit,
+    role: &str,
+    key: &'static str,
+) -> Result<Response, ApiError> {
+    let faults = Faults {
+        status: StatusCode::CONFLICT,
+        ..Faults::of("", key)
+    };
+    show_role(visit, role, &faults).await
+}
+
+async fn show_role(visit: &Visit, role: &str, faults: &Faults) -> Result<Response, ApiError> {
     let (app, caller, name) = (&visit.app, visit.caller(), named(role)?);
     let details = service::get(app, caller, &name).await?;
     let reach = review::reach(app, caller, &name).await?;
@@ -126,7 +143,7 @@ async fn show_role(visit: &Visit, role: &str) -> Result<Response, ApiError> {
         name: role.to_owned(),
         path: path.clone(),
     };
-    Ok(visit.show("admin_role.html", &view))
+    Ok(visit.show_with("admin_role.html", &view, faults))
 }
 
 fn place_of(held: &SubjectAssignment) -> String {

@@ -16,6 +16,12 @@ impl Seen {
         Self(assets::version(&text))
     }
 
+    /// Returns true if an address has a form that was filled in from something else than is stored now.
+    pub(super) fn is_newer_than(&self, query: &Submitted) -> bool {
+        let before = query.get("seen");
+        !self.0.is_empty() && !before.is_empty() && before != self.0
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

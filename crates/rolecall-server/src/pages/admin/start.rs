@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::service as audit,
     authority::{builtin, may},
-    doctor::finding::{Finding, Severity},
+    doctor::finding::{Finding, PageText, Severity},
     error::ApiError,
     keys::{service as keys, store::State},
     overview::{operation, service as overview},
@@ -116,10 +116,20 @@ async fn one_administrator(visit: &Visit) -> Result<Option<Todo>, ApiError> {
 }
 
 fn problem(finding: Finding) -> Problem {
+    let PageText {
+        key,
+        name,
+        detail,
+        count,
+    } = finding.page_text;
     Problem {
         is_fault: finding.severity == Severity::Fault,
         check: finding.check,
         text: finding.text,
+        key,
+        name,
+        detail,
+        count,
     }
 }
 

@@ -122,6 +122,7 @@ mod tests {
             field: field.to_owned(),
             key,
             text: TEXT.to_owned(),
+            kind: "role",
         };
         let faults = [
             Vec::new(),
@@ -129,6 +130,8 @@ mod tests {
                 fault(TEXT, ""),
                 fault("", "admin-exceeds"),
                 fault("until", "admin-too-many"),
+                fault("", "admin-fault-unknown"),
+                fault("", "admin-fault-exists"),
             ],
         ];
         let mut pages = Vec::new();

@@ -2,14 +2,13 @@
 
 use axum::response::Response;
 use rolecall::{PermissionName as _, Public};
-use rolecall_core::RoleName;
+use rolecall_core::{RoleName, TenantName};
 
 use super::{
     super::submitted::Submitted,
     assign::{offered_roles, require_fresh_for},
     faults::Faults,
     invitations::PATH as INVITATIONS,
-    links::link,
     seen::{self, Seen},
     users::{PATH, path_of},
     views::{confirm::Secret, user::UserForm},
@@ -36,23 +35,16 @@ pub(crate) async fn get_new(_: Public, visit: Visit) -> Response {
         .await
 }
 
-/// Creates a user (`username`, `email`, `role`), or invites one (`way=invite`).
+/// Creates a user (`username`, `email`, `role`), or invites one (`way=invite`, also with `tenant`).
 pub(crate) async fn post_new(_: Public, visit: Visit, form: Submitted) -> Response {
-    let role = match form.get("role").trim() {
-        "" => None,
-        name => {
-            if let Ok(role) = name.parse::<RoleName>() {
-                Some(role)
-            } else {
-                let faults = Faults::of("role", "admin-wrong-role");
-                return visit.answer(show_new(&visit, &form, &faults).await).await;
-            }
-        }
+    let given = match given(&form) {
+        Ok(given) => given,
+        Err(faults) => return visit.answer(show_new(&visit, &form, &faults).await).await,
     };
-    let created = if form.get("way") == "invite" {
-        invite(&visit, &form, role).await
+    let created = if is_invited(&form) {
+        invite(&visit, &form, &given).await
     } else {
-        create(&visit, &form, role).await
+        create(&visit, &form, given.roles).await
     };
     match created.map_err(Faults::read) {
         Ok(response) => response,
@@ -60,19 +52,52 @@ pub(crate) async fn post_new(_: Public, visit: Visit, form: Submitted) -> Respon
             faults.rename("address", "email");
             visit.answer(show_new(&visit, &form, &faults).await).await
         }
-        Err(Err(error)) => {
-            let entered = ["username", "email", "role", "way"].map(|name| (name, form.get(name)));
-            visit.refuse_to(error, &link(&visit.path, &entered)).await
-        }
+        Err(Err(error)) => visit.refuse(error).await,
     }
+}
+
+/// The roles that a new user gets, and the tenant in which.
+struct Given {
+    roles: Vec<RoleName>,
+    tenant: Option<TenantName>,
+}
+
+fn is_invited(form: &Submitted) -> bool {
+    form.get("way") == "invite"
+}
+
+/// Reads the roles, between which spaces or commas stand, and the tenant.
+fn given(form: &Submitted) -> Result<Given, Faults> {
+    let names = form.get("role");
+    let names = names.split(|one: char| one.is_whitespace() || one == ',');
+    let role = |name: &str| {
+        name.parse()
+            .map_err(|_| Faults::about("role", "admin-no-role-name", name))
+    };
+    let roles: Result<Vec<RoleName>, Faults> =
+        names.filter(|name| !name.is_empty()).map(role).collect();
+    let mut roles = roles?;
+    roles.sort_unstable();
+    roles.dedup();
+    let tenant: Option<TenantName> = match form.get("tenant").trim() {
+        "" => None,
+        name => {
+            let parsed = name.parse();
+            Some(parsed.map_err(|_| Faults::of("tenant", "admin-wrong-tenant"))?)
+        }
+    };
+    if tenant.is_some() && !is_invited(form) {
+        return Err(Faults::of("tenant", "admin-tenant-by-invitation"));
+    }
+    Ok(Given { roles, tenant })
 }
 
 async fn create(
     visit: &Visit,
     form: &Submitted,
-    role: Option<RoleName>,
+    roles: Vec<RoleName>,
 ) -> Result<Response, ApiError> {
-    if let Some(role) = &role {
+    for role in &roles {
         require_fresh_for(visit, role).await?;
     }
     let email = Some(form.get("email").trim()).filter(|email| !email.is_empty());
@@ -81,7 +106,7 @@ async fn create(
         password: None,
         email,
         email_verified: false,
-        roles: role.into_iter().collect(),
+        roles,
         profile: ProfileInput::default(),
         address: Some(visit.browser.address()),
     };
@@ -97,19 +122,14 @@ async fn create(
     Ok(visit.show("admin_secret.html", &view))
 }
 
-async fn invite(
-    visit: &Visit,
-    form: &Submitted,
-    role: Option<RoleName>,
-) -> Result<Response, ApiError> {
-    if let Some(role) = &role {
+async fn invite(visit: &Visit, form: &Submitted, given: &Given) -> Result<Response, ApiError> {
+    for role in &given.roles {
         require_fresh_for(visit, role).await?;
     }
-    let roles: Vec<RoleName> = role.into_iter().collect();
     let wanted = NewInvitation {
         address: form.get("email").trim(),
-        roles: &roles,
-        tenant: None,
+        roles: &given.roles,
+        tenant: given.tenant.as_ref(),
         language: Some(visit.language_name()),
     };
     let invited = invitations::create(&visit.app, visit.caller(), &wanted).await?;
@@ -147,10 +167,13 @@ async fn show_new(
         username: entered.get("username").to_owned(),
         email: entered.get("email").to_owned(),
         role: entered.get("role").to_owned(),
-        way: match entered.get("way") {
-            "invite" => "invite".to_owned(),
-            _ => "code".to_owned(),
-        },
+        tenant: entered.get("tenant").to_owned(),
+        way: if is_invited(entered) {
+            "invite"
+        } else {
+            "code"
+        }
+        .to_owned(),
         sends_mail: visit.app.settings().mail.is_some(),
         may_assign: visit.may_globally(may::WriteAssignments::NAME),
         roles: offered_roles(visit).await?,
@@ -161,7 +184,7 @@ async fn show_new(
 /// The form with the name and the address of a user.
 pub(crate) async fn get_edit(_: Public, visit: Visit, Segment(id): Segment<String>) -> Response {
     visit
-        .answer(show_edit(&visit, &id, None, &Faults::default()).await)
+        .answer(show_edit(&visit, &id, visit.kept(), &Faults::default()).await)
         .await
 }
 
@@ -233,4 +256,39 @@ async fn show_edit(
 fn shown_in_form(user: &ShownUser) -> (String, String) {
     let email = user.email.clone();
     (user.username.clone(), email.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<(Vec<String>, Option<String>), Faults> {
+        let given = given(&Submitted::parse(body.as_bytes()))?;
+        let roles = given.roles.iter().map(ToString::to_string).collect();
+        Ok((roles, given.tenant.map(String::from)))
+    }
+
+    #[test]
+    fn roles_stand_between_spaces_or_commas_and_a_tenant_goes_with_an_invitation() {
+        for text in [
+            "viewer+editor",
+            "editor%2C+viewer",
+            "+viewer%2C%2Ceditor+viewer+",
+        ] {
+            let (roles, tenant) = read(&format!("role={text}")).unwrap();
+            assert_eq!(roles, ["editor", "viewer"], "{text}");
+            assert_eq!(tenant, None);
+        }
+        let (roles, tenant) = read("role=editor&tenant=acme&way=invite").unwrap();
+        assert_eq!(roles, ["editor"]);
+        assert_eq!(tenant.as_deref(), Some("acme"));
+        for (body, field) in [
+            ("role=Editor", "role"),
+            ("role=editor&tenant=No+Tenant&way=invite", "tenant"),
+            ("role=editor&tenant=acme&way=code", "tenant"),
+        ] {
+            let faults = read(body).unwrap_err();
+            assert_eq!(faults.list[0].field, field, "{body}");
+        }
+    }
 }

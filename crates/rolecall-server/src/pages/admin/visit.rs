@@ -15,6 +15,7 @@ use super::{
         submitted::{Browser, Submitted},
     },
     frame::{self, Frame},
+    kept,
     table::{AdminPage, Needs},
 };
 use crate::{
@@ -45,7 +46,7 @@ pub(crate) struct Visit {
     pub(crate) page: &'static AdminPage,
     /// The path of the request, without the prefix of the server.
     pub(crate) path: String,
-    /// The path with its query, to which a sign-in comes back.
+    /// The path with its query, or with what was entered in its form: a sign-in comes back to it.
     pub(crate) address: String,
     pub(in super::super) query: Submitted,
     /// The tenants that the caller can choose.
@@ -105,8 +106,17 @@ impl Visit {
             current: self.page,
             done: frame::done_named(self.query.get("done")),
             undo: frame::undo_named(self.query.get("done"), self.query.get("undo")),
+            // in place of what is stored
+            is_kept: self.kept().is_some() || !self.query.get("document").is_empty(),
         };
         frame.values()
+    }
+
+    /// Returns what was entered in the form of something that is stored, if a sign-in came between. Only the form is filled
+    /// with it: anybody can write such an address.
+    pub(super) fn kept(&self) -> Option<&Submitted> {
+        let has_mark = !self.query.get("seen").is_empty();
+        has_mark.then_some(&self.query)
     }
 
     /// Requires that the caller has proven who they are a moment ago: whoever finds an open browser must not give power
@@ -242,7 +252,9 @@ impl FromRequestParts<App> for Visit {
             .uri
             .path_and_query()
             .map_or("/admin", |whole| whole.as_str());
-        let address = whole.strip_prefix(base).unwrap_or(whole).to_owned();
+        let asked = whole.strip_prefix(base).unwrap_or(whole);
+        let address = kept::address(page.path, asked, parts.extensions.get());
+        let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
         let fail = |error| failed(app, language, error);
         let current = account::current(app, browser.visitor(app).session).await;
         let Some(session) = current.map_err(fail)? else {
@@ -261,7 +273,6 @@ impl FromRequestParts<App> for Visit {
             let request = AuthorizationRequest::own(&address);
             return Err(begin(app, &browser, language, request).await);
         };
-        let (path, query) = address.split_once('?').unwrap_or((&address, ""));
         let visit = Self {
             app: app.clone(),
             language,
@@ -270,7 +281,7 @@ impl FromRequestParts<App> for Visit {
             page,
             path: path.to_owned(),
             query: Submitted::parse(query.as_bytes()),
-            address: address.clone(),
+            address,
             browser,
             tenants,
         };

@@ -10,6 +10,7 @@ use crate::support::{Browser, Response, TestApp, on_both, run, run_failing};
 on_both![
     an_invitation_is_listed_and_its_link_is_dead_after_its_withdrawal,
     invitations_are_listed_page_by_page,
+    somebody_is_invited_with_roles_in_a_tenant,
     y461_a_reader_sees_invitations_and_withdraws_none,
     y461_who_may_not_read_users_sees_no_invitation,
     y463_forms_of_other_sites_withdraw_nothing,
@@ -119,6 +120,42 @@ async fn invitations_are_listed_page_by_page(app: TestApp) {
     for path in ["?after=zzz", "?after=%27%3B--", "?after=%00"] {
         page(&browser.open(&format!("{PATH}{path}")).await, 200);
     }
+}
+
+async fn somebody_is_invited_with_roles_in_a_tenant(app: TestApp) {
+    for role in ["editor", "viewer"] {
+        app.create_role(role, &["items:read"]).await;
+    }
+    let mut browser = signed_in(&app, "admin").await;
+    let form = [
+        ("username", "nina"),
+        ("email", "guest@example.org"),
+        ("role", "viewer, editor"),
+        ("tenant", "acme"),
+    ];
+    // without an invitation, roles in a tenant wait until there is the user
+    let refused = page(&browser.submit("/admin/users/new", &form).await, 422);
+    assert!(refused.contains("href=\"#tenant\""), "{refused}");
+    assert!(refused.contains("value=\"viewer, editor\""), "{refused}");
+    let form = [&form[..], &[("way", "invite")]].concat();
+    page(&browser.submit("/admin/users/new", &form).await, 200);
+    let found = app.get("/api/invitations", app.admin().await).await;
+    let invitation = &found.is(200).json["items"][0];
+    assert_eq!(invitation["roles"], json!(["editor", "viewer"]));
+    assert_eq!(invitation["tenant"], "acme");
+    let path = only(&mut browser).await;
+    let text = page(&browser.open(&path).await, 200);
+    for shown in ["editor, viewer", "acme"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    // several roles at once for a user who is created, too
+    let form = [("username", "otto"), ("role", "editor viewer")];
+    page(&browser.submit("/admin/users/new", &form).await, 200);
+    let listed = app.get("/api/users?username=otto", app.admin().await).await;
+    assert_eq!(
+        listed.is(200).json["items"][0]["roles"],
+        json!(["editor", "viewer"])
+    );
 }
 
 async fn y461_a_reader_sees_invitations_and_withdraws_none(app: TestApp) {

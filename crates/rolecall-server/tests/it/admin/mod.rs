@@ -4,6 +4,7 @@ mod access;
 mod browsers;
 mod clients;
 mod invitations;
+mod kept;
 mod nowhere;
 mod permissions;
 mod resources;

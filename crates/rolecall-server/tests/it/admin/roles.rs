@@ -14,11 +14,13 @@ on_both![
     what_a_role_gives_and_who_has_it_is_shown,
     another_assurance_is_saved_after_its_effects_are_shown,
     roles_are_listed_page_by_page,
+    roles_and_permissions_are_found_by_name_and_description,
     what_is_wrong_with_a_role_is_said,
     y461_a_reader_of_roles_changes_none,
     y466_granting_a_permission_of_rolecall_needs_a_fresh_proof,
     y460_a_hostile_description_stays_text,
     a_role_of_rolecall_offers_nothing_that_is_always_refused,
+    an_address_that_would_change_a_role_of_rolecall_shows_why_it_stays,
 ];
 
 async fn a_role_of_rolecall_offers_nothing_that_is_always_refused(app: TestApp) {
@@ -45,6 +47,48 @@ async fn a_role_of_rolecall_offers_nothing_that_is_always_refused(app: TestApp) 
     let form = [("role", "rolecall.admin")];
     let given = browser.submit(&format!("{path}/assign"), &form).await;
     is_done(&given, &path, "assigned");
+}
+
+async fn an_address_that_would_change_a_role_of_rolecall_shows_why_it_stays(app: TestApp) {
+    app.create_permission("items:read").await;
+    let mut browser = signed_in(&app, "admin").await;
+    for (path, form, reason) in [
+        (
+            "rolecall.admin/edit",
+            vec![("acr", "phr")],
+            "it can be given",
+        ),
+        (
+            "rolecall.resource-server/edit",
+            vec![("description", "x"), ("acr", "aal1")],
+            "it can be given",
+        ),
+        (
+            "rolecall.admin/contents",
+            vec![("permission", "items:read")],
+            "it can be given",
+        ),
+        ("rolecall.admin/delete", vec![], "cannot be deleted"),
+        ("user/delete", vec![], "cannot be deleted"),
+    ] {
+        let path = format!("/admin/roles/{path}");
+        let (role, _) = path.rsplit_once('/').unwrap();
+        for sent in [
+            browser.open(&path).await,
+            browser.submit(&path, &form).await,
+        ] {
+            let text = page(&sent, 409);
+            assert!(text.contains("role=\"alert\""), "{path}: {text}");
+            assert!(text.contains(reason), "{path}: {text}");
+            assert!(
+                !text.contains(&format!("action=\"{path}\"")),
+                "{path}: {text}"
+            );
+            // the page of the role, with those who have it
+            let name = role.rsplit('/').next().unwrap();
+            assert!(text.contains(&format!("<h1>{name}</h1>")), "{path}: {text}");
+        }
+    }
 }
 
 async fn a_role_is_created_filled_given_and_deleted(app: TestApp) {
@@ -203,6 +247,52 @@ async fn roles_are_listed_page_by_page(app: TestApp) {
     assert_eq!(found, 60);
 }
 
+async fn roles_and_permissions_are_found_by_name_and_description(app: TestApp) {
+    for (kind, name, description) in [
+        ("roles", "cook", "Prepares meals at 100%"),
+        ("roles", "waiter", "Serves them"),
+        ("roles", "cook_2", ""),
+        ("permissions", "pans:heat", "Prepares meals at 100%"),
+        ("permissions", "tables:serve", ""),
+    ] {
+        let body = json!({ "name": name, "description": description });
+        let made = app.post(format!("/api/{kind}"), app.admin().await, body);
+        made.await.is(201);
+    }
+    let mut browser = signed_in(&app, "admin").await;
+    for (address, found, others) in [
+        ("roles?q=COOK", vec!["cook", "cook_2"], vec!["waiter"]),
+        ("roles?q=k_", vec!["cook_2"], vec!["cook", "waiter"]),
+        ("roles?q=prepares", vec!["cook"], vec!["cook_2", "waiter"]),
+        ("roles?q=100%25", vec!["cook"], vec!["waiter"]),
+        (
+            "permissions?q=HEAT",
+            vec!["pans:heat"],
+            vec!["tables:serve"],
+        ),
+        (
+            "permissions?q=meals",
+            vec!["pans:heat"],
+            vec!["tables:serve"],
+        ),
+    ] {
+        let text = page(&browser.open(&format!("/admin/{address}")).await, 200);
+        let is_listed = |name: &str| {
+            text.contains(&format!("<strong>{name}</strong>"))
+                || text.contains(&format!("<code>{name}</code>"))
+        };
+        for name in found {
+            assert!(is_listed(name), "{address}: {name}: {text}");
+        }
+        for name in others {
+            assert!(!is_listed(name), "{address}: {name}: {text}");
+        }
+    }
+    let text = page(&browser.open("/admin/roles?q=nothing").await, 200);
+    assert!(text.contains("Nothing matches."), "{text}");
+    assert!(text.contains("value=\"nothing\""), "{text}");
+}
+
 async fn what_is_wrong_with_a_role_is_said(app: TestApp) {
     app.create_role("editor", &["items:read"]).await;
     app.create_role("viewer", &[]).await;
@@ -250,9 +340,7 @@ async fn what_is_wrong_with_a_role_is_said(app: TestApp) {
     let fixed = browser
         .submit("/admin/roles/rolecall.admin/delete", &[])
         .await;
-    assert!(
-        page(&fixed, 409).contains("rolecall's own") || page(&fixed, 409).contains("own and stays")
-    );
+    assert!(page(&fixed, 409).contains("cannot be deleted"));
     for path in [
         "nothing",
         "No%20Role",

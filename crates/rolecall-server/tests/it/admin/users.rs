@@ -12,6 +12,7 @@ on_both![
     a_user_is_created_with_a_code_that_is_shown_once,
     a_user_is_invited_with_a_link,
     what_is_wrong_is_said_beside_what_was_entered,
+    what_is_wrong_is_said_in_the_language_of_the_page,
     a_role_until_tomorrow_is_given_explained_and_taken_away,
     every_permission_of_a_page_is_one_of_a_token,
     a_user_is_disabled_and_enabled_and_sessions_end,
@@ -145,6 +146,29 @@ async fn a_user_is_invited_with_a_link(app: TestApp) {
     );
 }
 
+async fn what_is_wrong_is_said_in_the_language_of_the_page(app: TestApp) {
+    let mut browser = signed_in(&app, "admin").await.preferring("de");
+    let new = "/admin/users/new";
+    for (form, status, text) in [
+        (
+            vec![("username", "")],
+            422,
+            "Wählen Sie einen Benutzernamen.",
+        ),
+        (vec![("username", "admin")], 409, "`admin` gibt es schon."),
+        (
+            vec![("username", "nina"), ("role", "nothing")],
+            404,
+            "`nothing` gibt es nicht.",
+        ),
+    ] {
+        let shown = page(&browser.submit(new, &form).await, status);
+        assert!(shown.contains(text), "{form:?}: {shown}");
+    }
+    let shown = page(&browser.open("/admin/roles/nothing").await, 404);
+    assert!(shown.contains("`nothing` gibt es nicht."), "{shown}");
+}
+
 async fn what_is_wrong_is_said_beside_what_was_entered(app: TestApp) {
     let mut browser = signed_in(&app, "admin").await;
     let id = app.create_user("alice", &[]).await;
@@ -172,7 +196,7 @@ async fn what_is_wrong_is_said_beside_what_was_entered(app: TestApp) {
     for (form, status) in [
         (vec![("username", "alice")], 409),
         (vec![("username", "")], 422),
-        (vec![("username", "x"), ("role", "a b")], 422),
+        (vec![("username", "x"), ("role", "A b")], 422),
     ] {
         let text = page(&browser.submit("/admin/users/new", &form).await, status);
         assert!(text.contains("id=\"faults\""), "{text}");
@@ -395,6 +419,15 @@ async fn a_selection_is_previewed_and_changed(app: TestApp) {
         "{text}"
     );
     assert!(text.contains("This changes one user."), "{text}");
+    // the end is an exact time, which the browser shows in its zone
+    let ends = format!("{preview}&until=2030-01-02T00:00");
+    let shown = page(&browser.open(&ends).await, 200);
+    let time = "<dd><time datetime=\"2030-01-02T00:00:00Z\"";
+    assert!(shown.contains(time), "{shown}");
+    assert!(
+        shown.contains("name=\"until\" value=\"2030-01-02T00:00\""),
+        "{shown}"
+    );
     assert_eq!(app.db.revision().await, revision);
     let with = |action| {
         [

@@ -7,6 +7,7 @@ use crate::support::{TestApp, on_both};
 
 on_both![
     a_ticked_cell_is_previewed_and_saved,
+    a_role_that_stays_as_it_is_has_no_row,
     an_unticked_cell_ends_the_tokens_that_hold_it,
     an_old_page_changes_nothing,
     what_is_no_change_and_too_many_changes_is_said,
@@ -82,11 +83,26 @@ async fn a_ticked_cell_is_previewed_and_saved(app: TestApp) {
     let saved = browser.submit("/admin/matrix/preview", &form).await;
     leads_to(&saved, "/admin/matrix?object=items&done=policy");
     assert_eq!(permissions_of(&app, "editor").await, ["items:write"]);
-    let shown = page(
-        &browser.open("/admin/matrix?object=items&done=policy").await,
-        200,
-    );
-    has(&shown, &["The policy is changed."]);
+    let done = saved.header("location").unwrap();
+    let shown = page(&browser.open(done).await, 200);
+    has(&shown, &["The policy is changed.", ">Undo</a>"]);
+    let (_, undo) = done.split_once("&undo=").unwrap();
+    let undo = undo.replace("%2F", "/");
+    let asked = page(&browser.open(&undo).await, 200);
+    let back = [("tag", hidden(&asked, "tag"))];
+    browser.submit(&undo, &back).await.is(303);
+    assert!(permissions_of(&app, "editor").await.is_empty());
+}
+
+async fn a_role_that_stays_as_it_is_has_no_row(app: TestApp) {
+    items(&app).await;
+    let mut browser = signed_in(&app, "admin").await;
+    for object in ["items", "rolecall.users"] {
+        let path = format!("/admin/matrix?object={object}");
+        let shown = page(&browser.open(&path).await, 200);
+        has(&shown, &["name=\"r\" value=\"editor\""]);
+        lacks(&shown, &["name=\"r\" value=\"rolecall."]);
+    }
 }
 
 async fn an_unticked_cell_ends_the_tokens_that_hold_it(app: TestApp) {

@@ -226,6 +226,7 @@ pub(crate) fn builder_at(url: &str, clock: &ManualClock) -> EmbeddedBuilder {
     Embedded::builder(url)
         .clock(clock.clone())
         .hashing(CHEAP)
+        .connecting_late()
         .master_key(MASTER_KEY)
         .registration(Registration::Open)
         .public_url(ISSUER)

@@ -132,6 +132,8 @@ pub(crate) struct SecretForm {
     pub(crate) name: String,
     pub(crate) path: String,
     pub(crate) previous_until: Option<Time>,
+    /// The hours that are chosen; the first of the list for any other text.
+    pub(crate) overlap: String,
 }
 
 /// The headings of the page with a secret.
@@ -305,9 +307,11 @@ pub(in super::super) fn secret_forms() -> Vec<Value> {
         name: TEXT.to_owned(),
         path: "/admin/clients/x".to_owned(),
         previous_until: Some(Time::sample()),
+        overlap: "168".to_owned(),
     };
     let one = SecretForm {
         previous_until: None,
+        overlap: String::new(),
         ..both.clone()
     };
     [both, one].iter().map(value).collect()

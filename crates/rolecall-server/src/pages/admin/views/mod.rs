@@ -81,10 +81,15 @@ pub(super) fn messages() -> Vec<Value> {
         "admin-too-large",
     ];
     let full = headings.map(|heading| {
-        context! { heading => heading, detail => TEXT, lacking => TEXT, receipt => TEXT }
+        context! { heading => heading, detail => TEXT, lacking => TEXT, receipt => TEXT, kind => "", name => "" }
     });
-    let empty = context! { heading => "admin-unknown", detail => "", lacking => "", receipt => "" };
-    full.into_iter().chain([empty]).collect()
+    let empty = context! {
+        heading => "admin-unknown", detail => "", lacking => "", receipt => "", kind => "", name => "",
+    };
+    let unknown = context! {
+        heading => "admin-unknown", detail => TEXT, lacking => "", receipt => "", kind => "role", name => TEXT,
+    };
+    full.into_iter().chain([empty, unknown]).collect()
 }
 
 #[cfg(test)]

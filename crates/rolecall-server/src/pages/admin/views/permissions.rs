@@ -9,6 +9,8 @@ use super::super::super::sample_values::TEXT;
 #[derive(Debug, Default, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the list, beside the form")]
 pub(crate) struct Permissions {
+    /// What is searched for.
+    pub(crate) q: String,
     pub(crate) permissions: Vec<Listed>,
     pub(crate) first: String,
     pub(crate) next: String,
@@ -52,6 +54,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         description: description.to_owned(),
     };
     let full = Permissions {
+        q: TEXT.to_owned(),
         permissions: vec![listed(TEXT), listed("")],
         first: "/admin/permissions".to_owned(),
         next: "/admin/permissions?after=x".to_owned(),
@@ -61,7 +64,11 @@ pub(in super::super) fn samples() -> Vec<Value> {
             description: TEXT.to_owned(),
         },
     };
-    [full, Permissions::default()]
+    let nothing_found = Permissions {
+        q: TEXT.to_owned(),
+        ..Permissions::default()
+    };
+    [full, nothing_found, Permissions::default()]
         .iter()
         .map(super::value)
         .collect()

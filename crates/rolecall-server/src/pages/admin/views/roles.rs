@@ -8,6 +8,8 @@ use super::{super::super::sample_values::TEXT, Time, value};
 /// The list.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Roles {
+    /// What is searched for.
+    pub(crate) q: String,
     pub(crate) may_create: bool,
     pub(crate) rows: Vec<Row>,
     pub(crate) first: String,
@@ -115,12 +117,20 @@ pub(in super::super) fn samples() -> Vec<Value> {
         acr: "aal2",
     };
     let full = Roles {
+        q: TEXT.to_owned(),
         may_create: true,
         rows: vec![row(true), row(false)],
         first: "/admin/roles".to_owned(),
         next: "/admin/roles?after=x".to_owned(),
     };
-    [full, Roles::default()].iter().map(value).collect()
+    let nothing_found = Roles {
+        q: TEXT.to_owned(),
+        ..Roles::default()
+    };
+    [full, nothing_found, Roles::default()]
+        .iter()
+        .map(value)
+        .collect()
 }
 
 /// Samples of a role's page.

@@ -4,6 +4,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::{super::super::sample_values::TEXT, Time, value};
+use crate::doctor::finding::PAGE_TEXTS;
 
 /// The page: each part is empty for those who may not see it.
 #[derive(Debug, Default, Serialize)]
@@ -34,7 +35,13 @@ pub(crate) struct Todo {
 pub(crate) struct Problem {
     pub(crate) is_fault: bool,
     pub(crate) check: &'static str,
+    /// The problem and its solution in English.
     pub(crate) text: String,
+    /// The key of the text in the language of the page; empty if there is none.
+    pub(crate) key: &'static str,
+    pub(crate) name: String,
+    pub(crate) detail: String,
+    pub(crate) count: i64,
 }
 
 /// Sign-ins and refusals of the last day, one bar of each for an hour.
@@ -137,13 +144,18 @@ pub(in super::super) fn samples() -> Vec<Value> {
     counts[3] = (7, 2);
     let full = Start {
         todo: todo.into_iter().collect(),
-        problems: [true, false]
-            .map(|is_fault| Problem {
-                is_fault,
+        problems: [""]
+            .iter()
+            .chain(PAGE_TEXTS)
+            .map(|&key| Problem {
+                is_fault: key.is_empty(),
                 check: TEXT,
                 text: TEXT.to_owned(),
+                key,
+                name: TEXT.to_owned(),
+                detail: TEXT.to_owned(),
+                count: 3,
             })
-            .into_iter()
             .collect(),
         plot: Some(Plot::draw(&counts, 13)),
         keys: vec![KeyAge {

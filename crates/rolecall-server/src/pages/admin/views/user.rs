@@ -312,7 +312,10 @@ pub(crate) struct UserForm {
     pub(crate) is_new: bool,
     pub(crate) username: String,
     pub(crate) email: String,
+    /// Roles, between which spaces or commas stand.
     pub(crate) role: String,
+    /// The tenant in which somebody who is invited gets them.
+    pub(crate) tenant: String,
     /// `code` or `invite`.
     pub(crate) way: String,
     /// Mails are sent, so that a link can go to the address.
@@ -330,6 +333,7 @@ pub(in super::super) fn form_samples() -> Vec<Value> {
         username: TEXT.to_owned(),
         email: TEXT.to_owned(),
         role: TEXT.to_owned(),
+        tenant: TEXT.to_owned(),
         way: "invite".to_owned(),
         sends_mail: true,
         may_assign: true,

@@ -57,7 +57,10 @@ pub(crate) struct Bulk {
     pub(crate) action: &'static str,
     pub(crate) role: String,
     pub(crate) tenant: String,
+    /// The end as it was entered, in UTC.
     pub(crate) until: String,
+    /// The end, if it could be read.
+    pub(crate) ends: Option<Time>,
     pub(crate) rows: Vec<BulkRow>,
     /// It was done.
     pub(crate) is_done: bool,
@@ -75,6 +78,7 @@ pub(crate) struct BulkRow {
     pub(crate) effect: &'static str,
     /// Why nothing happened: a key, and the text of a rule or what the text of the key names.
     pub(crate) problem_key: &'static str,
+    pub(crate) problem_kind: &'static str,
     pub(crate) problem: String,
 }
 
@@ -162,6 +166,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
                 username: TEXT.to_owned(),
                 effect,
                 problem_key: if is_done { "admin-exceeds" } else { "" },
+                problem_kind: "",
                 problem: TEXT.to_owned(),
             });
             samples.push(value(&Bulk {
@@ -169,6 +174,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
                 role: TEXT.to_owned(),
                 tenant: TEXT.to_owned(),
                 until: TEXT.to_owned(),
+                ends: is_done.then(Time::sample),
                 rows: rows.into_iter().collect(),
                 is_done,
                 changes: 3,
@@ -180,6 +186,7 @@ pub(in super::super) fn bulk_samples() -> Vec<Value> {
         role: String::new(),
         tenant: String::new(),
         until: String::new(),
+        ends: None,
         rows: Vec::new(),
         is_done: false,
         changes: 0,
