@@ -23,6 +23,8 @@ pub(crate) enum Cookie {
     Language,
     /// The tenant in which an administrator acts on the pages.
     AdminTenant,
+    /// A form that was filled in before a sign-in.
+    KeptForm,
 }
 
 impl Cookie {
@@ -34,6 +36,7 @@ impl Cookie {
             Self::Remembered => "__Host-rolecall-remembered",
             Self::Language => "__Host-rolecall-language",
             Self::AdminTenant => "__Host-rolecall-admin-tenant",
+            Self::KeptForm => "__Host-rolecall-kept-form",
         }
     }
 }

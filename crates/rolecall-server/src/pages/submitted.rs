@@ -168,6 +168,12 @@ impl Browser {
         jar.get(&self.headers, Cookie::AdminTenant)
     }
 
+    /// Returns the mark of the form that was filled in before a sign-in.
+    pub(super) fn kept_form(&self, app: &App) -> Option<&str> {
+        let jar = CookieJar::of(&app.settings().public_url);
+        jar.get(&self.headers, Cookie::KeptForm)
+    }
+
     /// Returns the address of the browser.
     pub(super) fn address(&self) -> &str {
         self.address.as_str()

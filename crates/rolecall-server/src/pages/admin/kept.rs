@@ -1,7 +1,28 @@
 //! What somebody has entered in a form, kept over a sign-in that comes between: the sign-in leads back to the page of the
 //! form, whose address has the values. They only fill the form, and nothing of them is saved before it is sent again.
+//!
+//! Anybody can write such an address, and send it to an administrator. So a cookie knows the one that this browser has
+//! entered, and no other fills a form of something that is stored.
 
-use super::{super::submitted::Submitted, links::link};
+use std::time::Duration;
+
+use axum::response::Response;
+use http::header::SET_COOKIE;
+
+use super::{
+    super::{
+        assets,
+        submitted::{Browser, Submitted},
+    },
+    links::link,
+};
+use crate::{
+    app::App,
+    http::cookies::{Cookie, CookieJar},
+};
+
+/// The time that a sign-in can take.
+const LIFETIME: Duration = Duration::from_mins(30);
 
 /// The longest address to which a sign-in comes back: proxies and browsers take that much.
 pub(super) const LONGEST: usize = 6_000;
@@ -109,6 +130,21 @@ pub(super) fn address(page: &str, asked: &str, entered: Option<&Submitted>) -> S
     } else {
         address
     }
+}
+
+/// Lets the browser know the address that has what it has entered.
+pub(super) fn remember(app: &App, address: &str, mut response: Response) -> Response {
+    let jar = CookieJar::of(&app.settings().public_url);
+    let mark = assets::version(address.as_bytes());
+    if let Some(cookie) = jar.set(Cookie::KeptForm, &mark, Some(LIFETIME)) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Returns true if an address has what this browser has entered.
+pub(super) fn is_remembered(app: &App, browser: &Browser, address: &str) -> bool {
+    browser.kept_form(app) == Some(assets::version(address.as_bytes()).as_str())
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ async fn show(visit: &Visit) -> Result<Response, ApiError> {
         visit.require_fresh().await?;
     }
     let shown = service::show(&visit.app, visit.caller()).await?;
-    let document = match visit.query.get("document") {
+    let kept = visit.is_kept.then(|| visit.query.get("document"));
+    let document = match kept.unwrap_or_default() {
         "" => shown.document.to_toml(),
         entered => entered.replace("\r\n", "\n"),
     };

@@ -265,7 +265,7 @@ mod tests {
     fn read(body: &str) -> Result<(Vec<String>, Option<String>), Faults> {
         let given = given(&Submitted::parse(body.as_bytes()))?;
         let roles = given.roles.iter().map(ToString::to_string).collect();
-        Ok((roles, given.tenant.map(String::from)))
+        Ok((roles, given.tenant.map(|tenant| tenant.to_string())))
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub(crate) struct Visit {
     pub(crate) path: String,
     /// The path with its query, or with what was entered in its form: a sign-in comes back to it.
     pub(crate) address: String,
+    /// The address has what was entered in a form of this request.
+    is_entered: bool,
+    /// The query has what this browser entered before a sign-in.
+    pub(super) is_kept: bool,
     pub(in super::super) query: Submitted,
     /// The tenants that the caller can choose.
     pub(crate) tenants: Vec<String>,
@@ -106,17 +110,15 @@ impl Visit {
             current: self.page,
             done: frame::done_named(self.query.get("done")),
             undo: frame::undo_named(self.query.get("done"), self.query.get("undo")),
-            // in place of what is stored
-            is_kept: self.kept().is_some() || !self.query.get("document").is_empty(),
+            is_kept: self.is_kept,
         };
         frame.values()
     }
 
-    /// Returns what was entered in the form of something that is stored, if a sign-in came between. Only the form is filled
-    /// with it: anybody can write such an address.
+    /// Returns what this browser entered in the form of something that is stored, if a sign-in came between.
     pub(super) fn kept(&self) -> Option<&Submitted> {
         let has_mark = !self.query.get("seen").is_empty();
-        has_mark.then_some(&self.query)
+        (self.is_kept && has_mark).then_some(&self.query)
     }
 
     /// Requires that the caller has proven who they are a moment ago: whoever finds an open browser must not give power
@@ -156,7 +158,8 @@ impl Visit {
             login_hint: Some(self.session.username.clone()),
             ..AuthorizationRequest::own(address)
         };
-        begin(&self.app, &self.browser, self.language, request).await
+        let kept = self.is_entered.then_some(address);
+        begin(&self.app, &self.browser, self.language, request, kept).await
     }
 
     /// Returns the visit of an administrator at an address that no page has; `None` for anybody else, who is led nowhere.
@@ -181,6 +184,8 @@ impl Visit {
             principal,
             page,
             path: address.clone(),
+            is_entered: false,
+            is_kept: false,
             query: Submitted::parse(b""),
             address,
             browser,
@@ -223,15 +228,21 @@ impl Visit {
     }
 }
 
+/// Begins a sign-in; the browser is to know the address that has what it has `entered`.
 async fn begin(
     app: &App,
     browser: &Browser,
     language: Language,
     request: AuthorizationRequest,
+    entered: Option<&str>,
 ) -> Response {
-    match service::begin(app, request, &browser.visitor(app)).await {
+    let response = match service::begin(app, request, &browser.visitor(app)).await {
         Ok(next) => go(app, language, next),
         Err(error) => refuse(app, language, error),
+    };
+    match entered {
+        Some(address) => kept::remember(app, address, response),
+        None => response,
     }
 }
 
@@ -253,7 +264,10 @@ impl FromRequestParts<App> for Visit {
             .path_and_query()
             .map_or("/admin", |whole| whole.as_str());
         let asked = whole.strip_prefix(base).unwrap_or(whole);
-        let address = kept::address(page.path, asked, parts.extensions.get());
+        let entered: Option<&Submitted> = parts.extensions.get();
+        let address = kept::address(page.path, asked, entered);
+        let is_entered = address != asked;
+        let kept = is_entered.then_some(address.as_str());
         let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
         let fail = |error| failed(app, language, error);
         let current = account::current(app, browser.visitor(app).session).await;
@@ -263,7 +277,7 @@ impl FromRequestParts<App> for Visit {
                 return Err(see_other("/admin/setup"));
             }
             let request = AuthorizationRequest::own(&address);
-            return Err(begin(app, &browser, language, request).await);
+            return Err(begin(app, &browser, language, request, kept).await);
         };
         // a form was filled in for the chosen tenant, and is for no other place; the choice itself can always be changed
         let is_form = !parts.method.is_safe() && page.path != "/admin/tenant";
@@ -271,7 +285,7 @@ impl FromRequestParts<App> for Visit {
         let acting = act(app, &guard, &session, chosen).await;
         let Some((principal, tenants)) = acting.map_err(fail)? else {
             let request = AuthorizationRequest::own(&address);
-            return Err(begin(app, &browser, language, request).await);
+            return Err(begin(app, &browser, language, request, kept).await);
         };
         let visit = Self {
             app: app.clone(),
@@ -280,7 +294,9 @@ impl FromRequestParts<App> for Visit {
             principal,
             page,
             path: path.to_owned(),
+            is_kept: kept::is_remembered(app, &browser, asked),
             query: Submitted::parse(query.as_bytes()),
+            is_entered,
             address,
             browser,
             tenants,
