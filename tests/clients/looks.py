@@ -12,6 +12,8 @@ LOOKS = {
 }
 # contrast depends on the colours, and the size of what is pressed on the width
 CHECKED_BY_AXE = ["light-1280", "dark-390"]
+# for people to look at, by language
+PICTURES = {"en": ["light-1280", "dark-390"], "de": ["light-390"]}
 # the look of a page does not depend on the database
 ON_POSTGRES = ["light-1280", "light-360"]
 TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -29,7 +31,7 @@ def problems(browser, axe, server, name, folder, language="en"):
             found[f"{name}, {look}: too wide"] = browser.current_url
         if look in CHECKED_BY_AXE and (wrong := browsers.violations(browser, axe)):
             found[f"{name}, {look}"] = wrong
-        if is_first and (language == "en" or look == "light-390"):
+        if is_first and look in PICTURES[language]:
             shot = browsers.command(browser, "Page.captureScreenshot", captureBeyondViewport=True)
             (folder / f"{name}-{look}-{language}.png").write_bytes(base64.b64decode(shot["data"]))
     browsers.set_look(browser)

@@ -14,7 +14,7 @@ import programs
 import receivers
 import sign_in
 from browsers import fill, press
-from test_sign_in_pages import LOOKS, assert_no_violation_of_the_policy, heading, layout_problems, text
+from test_sign_in_pages import assert_no_violation_of_the_policy, heading, problems_in_all_looks, text
 
 
 @pytest.fixture(scope="module")
@@ -202,16 +202,6 @@ def pages(browser, app, user, dev):
     yield "new-password-code"
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_every_page_is_for_everybody(browser, axe, app, dev, user, look):
-    browsers.set_look(browser, **LOOKS[look])
-    folder = programs.OUTPUT / "pages"
-    folder.mkdir(parents=True, exist_ok=True)
-    wrong = {}
-    for name in pages(browser, app, user, dev):
-        browser.save_screenshot(str(folder / f"{name}-{look}.png"))
-        problems = browsers.violations(browser, axe) + layout_problems(browser)
-        if problems:
-            wrong[name] = problems
-    assert wrong == {}
+def test_every_page_is_for_everybody(browser, axe, app, dev, user):
+    assert problems_in_all_looks(browser, axe, pages(browser, app, user, dev)) == {}
     assert_no_violation_of_the_policy(browser)

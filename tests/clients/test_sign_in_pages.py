@@ -328,19 +328,24 @@ def test_faults_in_a_page_are_found(browser, axe):
     assert len(layout_problems(browser)) == 2
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_every_page_is_for_everybody(browser, axe, app, shop, user, admin, look):
-    browsers.set_look(browser, **LOOKS[look])
+def test_every_page_is_for_everybody(browser, axe, app, shop, user, admin):
+    assert problems_in_all_looks(browser, axe, pages(browser, app, shop, user, admin)) == {}
+    assert_no_violation_of_the_policy(browser)
+
+
+def problems_in_all_looks(browser, axe, names):
+    """Returns what is wrong with the pages that the browser shows one after the other, each loaded once for all looks."""
     folder = programs.OUTPUT / "pages"
     folder.mkdir(parents=True, exist_ok=True)
     wrong = {}
-    for name in pages(browser, app, shop, user, admin):
-        browser.save_screenshot(str(folder / f"{name}-{look}.png"))
-        problems = browsers.violations(browser, axe) + layout_problems(browser)
-        if problems:
-            wrong[name] = problems
-    assert wrong == {}
-    assert_no_violation_of_the_policy(browser)
+    for name in names:
+        for look, how in LOOKS.items():
+            browsers.set_look(browser, **how)
+            browser.save_screenshot(str(folder / f"{name}-{look}.png"))
+            if problems := browsers.violations(browser, axe) + layout_problems(browser):
+                wrong[f"{name}, {look}"] = problems
+        browsers.set_look(browser)
+    return wrong
 
 
 def layout_problems(browser):
