@@ -105,7 +105,7 @@ pub(crate) async fn rename(
     if name.is_empty() {
         return Err(names::missing());
     }
-    // as in `remove`
+    // every change waits for all others, so that none is begun for a factor that is not there
     let known = list(app, owner.subject).await?.factors;
     if known.iter().all(|one| one.id != id) {
         return Err(ApiError::unknown("factor", &id));
