@@ -27,7 +27,7 @@ use crate::{
     login::decoys::Decoys,
     metrics::counters::Metrics,
     pages::look::Look,
-    quota::{Quota, Quotas, through},
+    quota::{self, Quota, Quotas},
     settings::Settings,
     store::{Chain, Change, Changed, Conn, Head, PING_TIMEOUT, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Repeats, Room, Turn, Turns},
@@ -106,20 +106,6 @@ pub(crate) struct Parts {
     pub(crate) look: Look,
     /// The OpenAPI document, written when the routes are mounted.
     pub(crate) document: ArcSwap<Bytes>,
-}
-
-/// Returns the quota of the changes of a caller, and its key; `None` if there is no limit.
-fn quota_of(caller: Caller<'_>) -> Option<(Quota, String)> {
-    let Caller::Token(principal) = caller else {
-        return None;
-    };
-    let is_own = |name: &str| name.starts_with("rolecall.");
-    let quota = if principal.permissions().any(is_own) {
-        Quota::Changes
-    } else {
-        Quota::OwnChanges
-    };
-    Some((quota, through(principal.subject(), principal.client_id())))
 }
 
 impl App {
@@ -203,7 +189,7 @@ impl App {
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        match quota_of(caller) {
+        match quota::of_caller(caller) {
             Some((quota, key)) => self.change_within(quota, &key, caller, work).await,
             None => self.change_unlimited(caller, work).await,
         }
@@ -211,7 +197,7 @@ impl App {
 
     /// Takes one from the quota of a caller whose change a rule refuses.
     pub(crate) fn charge_refused(&self, caller: Caller<'_>, error: &ApiError) {
-        if let Some((quota, key)) = quota_of(caller) {
+        if let Some((quota, key)) = quota::of_caller(caller) {
             self.charge(quota, &key, error);
         }
     }
@@ -280,15 +266,11 @@ impl App {
         Ok(done)
     }
 
-    /// Waits for the turn of a caller with a token, also for changes that turn out to change nothing and cost no quota.
-    ///
-    /// Each session has turns of its own: whoever has stolen a token must not keep its owner from changing the password.
+    /// Waits for the turn of a caller with a session, also for changes that turn out to change nothing and cost no quota.
     async fn turn_of(&self, caller: Caller<'_>) -> Result<Option<Turn>, ApiError> {
-        let Caller::Token(principal) = caller else {
+        let Some(key) = quota::turns_of_caller(caller) else {
             return Ok(None);
         };
-        let session = principal.session().unwrap_or_default();
-        let key = through(principal.subject(), session);
         let turn = self.0.change_turns.wait(&key).await;
         turn.map(Some).ok_or(ApiError::Busy)
     }
@@ -437,6 +419,15 @@ mod tests {
         let elsewhere = log_in("alice").await;
         assert!(is_ready(app.turn_of(Caller::Token(&elsewhere))).await);
         assert!(is_ready(app.turn_of(Caller::System)).await);
+        let browser = |session| Caller::Own {
+            user_id: alice.subject(),
+            session,
+        };
+        let of_browser = app.turn_of(browser("one")).await.unwrap();
+        let beside = app.turn_of(browser("one")).await.unwrap();
+        assert!(of_browser.is_some() && beside.is_some());
+        assert!(!is_ready(app.turn_of(browser("one"))).await);
+        assert!(is_ready(app.turn_of(browser("other"))).await);
         drop(first);
         assert!(is_ready(app.turn_of(Caller::Token(&alice))).await);
     }

@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     Audit,
     /// The audit log is verified: one at a time.
     Verify,
+    /// Users export what is stored about them.
+    Export,
 }
 
 /// A limited number of turns for heavy work.
@@ -38,6 +40,7 @@ pub(crate) struct HeavyWork {
     holders: Lane,
     audits: Lane,
     verifications: Lane,
+    exports: Lane,
     deadline: Duration,
 }
 
@@ -77,6 +80,7 @@ impl HeavyWork {
             holders: Lane::new(1),
             audits: Lane::new(limits.at_once),
             verifications: Lane::new(1),
+            exports: Lane::new(limits.at_once),
             deadline: limits.deadline,
         }
     }
@@ -88,6 +92,7 @@ impl HeavyWork {
             Purpose::Holders => &self.holders,
             Purpose::Audit => &self.audits,
             Purpose::Verify => &self.verifications,
+            Purpose::Export => &self.exports,
         }
     }
 
@@ -268,6 +273,7 @@ mod tests {
             holders: heavy.holders.clone(),
             audits: heavy.audits.clone(),
             verifications: heavy.verifications.clone(),
+            exports: heavy.exports.clone(),
             deadline: Duration::from_mins(1),
         };
         assert!(matches!(patient.run(Purpose::Plan, || Ok(4)).await, Ok(4)));
@@ -304,6 +310,7 @@ mod tests {
             holders: heavy.holders.clone(),
             audits: heavy.audits.clone(),
             verifications: heavy.verifications.clone(),
+            exports: heavy.exports.clone(),
             deadline: Duration::from_mins(1),
         };
         let again = patient.run_reading(Purpose::Plan, || async { Ok(4) });

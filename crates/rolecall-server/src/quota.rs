@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::settings::QuotaLimits;
+use crate::{authority::caller::Caller, settings::QuotaLimits};
 
 /// The time to which the limits refer. As much as the limit may be used at once.
 const PERIOD: Duration = Duration::from_hours(1);
@@ -64,6 +64,39 @@ struct Spent {
 /// use up what the user may do through others.
 pub(crate) fn through(subject: &str, client: &str) -> String {
     format!("{subject} {client}")
+}
+
+/// Returns the quota of the changes of a caller, and its key; `None` if there is no limit.
+pub(crate) fn of_caller(caller: Caller<'_>) -> Option<(Quota, String)> {
+    match caller {
+        Caller::Token(principal) => {
+            let is_own = |name: &str| name.starts_with("rolecall.");
+            let quota = if principal.permissions().any(is_own) {
+                Quota::Changes
+            } else {
+                Quota::OwnChanges
+            };
+            Some((quota, through(principal.subject(), principal.client_id())))
+        }
+        // the pages count as one client, which has no id
+        Caller::Own { user_id, .. } => Some((Quota::OwnChanges, through(user_id, ""))),
+        _ => None,
+    }
+}
+
+/// Returns the key of the turns in which a caller makes changes; `None` for a caller who takes none.
+///
+/// Each session has turns of its own: whoever has stolen a token or a cookie must not keep the owner from changing the
+/// password.
+pub(crate) fn turns_of_caller(caller: Caller<'_>) -> Option<String> {
+    match caller {
+        Caller::Token(principal) => {
+            let session = principal.session().unwrap_or_default();
+            Some(through(principal.subject(), session))
+        }
+        Caller::Own { user_id, session } => Some(through(user_id, session)),
+        _ => None,
+    }
 }
 
 impl Quotas {

@@ -27,6 +27,8 @@ pub(crate) enum Caller<'a> {
     Own {
         /// The user's id.
         user_id: &'a str,
+        /// The id of the browser session, or of the sign-in that is not at its end.
+        session: &'a str,
     },
     /// The application that embeds the server, which may do everything.
     Application {
@@ -48,7 +50,7 @@ impl Caller<'_> {
                     SubjectKind::Client => Actor::Client(id),
                 }
             }
-            Self::As { user_id } | Self::Own { user_id } => Actor::User((*user_id).to_owned()),
+            Self::As { user_id } | Self::Own { user_id, .. } => Actor::User((*user_id).to_owned()),
             Self::CommandLine { system_user } => Actor::CommandLine((*system_user).to_owned()),
             Self::Application { part } => Actor::Application((*part).to_owned()),
             Self::System => Actor::System,

@@ -89,7 +89,7 @@ impl Rights {
                 check_active_together(&policy, &subject)?;
                 authority_of(&policy, &subject, |_| true)
             }
-            Caller::Own { user_id } => {
+            Caller::Own { user_id, .. } => {
                 active(change, user_id, None).await?;
                 Authority::default()
             }

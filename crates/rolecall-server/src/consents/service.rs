@@ -224,6 +224,10 @@ pub(crate) async fn withdraw(
     subject: &str,
     client: &str,
 ) -> Result<bool, ApiError> {
+    // every change waits for all others, so that none is begun for nothing
+    if !store::has_allowed(&mut app.store().read().await?, subject, client).await? {
+        return Ok(false);
+    }
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         end(change, subject, client).await

@@ -20,6 +20,10 @@ queries! {
     // what was allowed in a sign-in that has not come to its end
     DELETE_FLOWS = "DELETE FROM sign_in_flows WHERE subject_id = $1 AND client_id = $2 AND consented = $3";
     DELETE_CODES = "DELETE FROM authorization_codes WHERE subject_id = $1 AND client_id = $2";
+    HAS_ALLOWED = "SELECT client_id FROM consents WHERE subject_id = $1 AND client_id = $2 \
+        UNION ALL SELECT client_id FROM sign_in_flows WHERE subject_id = $1 AND client_id = $2 AND consented = $3 \
+        UNION ALL SELECT client_id FROM authorization_codes WHERE subject_id = $1 AND client_id = $2 \
+        UNION ALL SELECT client_id FROM sessions WHERE subject_id = $1 AND client_id = $2 LIMIT 1";
     SESSIONS = "SELECT id FROM sessions WHERE subject_id = $1 AND client_id = $2 ORDER BY id";
 }
 
@@ -145,6 +149,17 @@ pub(crate) async fn withdraw(
     let delete = query(DELETE_CODES).bind(subject).bind(client);
     let codes = delete.execute(conn).await?;
     Ok(flows + consents + codes > 0)
+}
+
+/// Returns true if there is something that [`withdraw`] would forget, or a session of the user with the client.
+pub(crate) async fn has_allowed(
+    conn: &mut Conn,
+    subject: &str,
+    client: &str,
+) -> Result<bool, StoreError> {
+    let has = query(HAS_ALLOWED).bind(subject).bind(client).bind(true);
+    let found: Option<String> = has.fetch_optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Returns the sessions of a user with a client.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::FloorKind;
+use rolecall_core::{FloorKind, Timestamp};
 use serde_json::json;
 
 use super::{
@@ -191,14 +191,29 @@ pub(super) async fn make_codes(
     Ok(codes)
 }
 
+/// Returns true if `code` is the one that has confirmed an application at the time `at`, and no other one was used since.
+pub(crate) async fn has_confirmed(
+    app: &App,
+    subject: &str,
+    (id, at): (&str, Timestamp),
+    code: &str,
+) -> Result<bool, ApiError> {
+    let known = store::list_totp(&mut app.store().read().await?, subject).await?;
+    let Some(sealed) = known.into_iter().find(|one| one.id == id) else {
+        return Ok(false);
+    };
+    let step = typed::open(app, &sealed)?.step_of(code, at, sealed.last_step - 1);
+    Ok(step == Some(sealed.last_step))
+}
+
 /// Makes recovery codes again, in place of those that came with the first factor a moment ago and that nobody has seen.
 /// `None` if one of them was used.
 pub(crate) async fn codes_again(
     app: &App,
+    caller: Caller<'_>,
     owner: (&str, &str),
 ) -> Result<Option<Vec<String>>, ApiError> {
-    let caller = Caller::As { user_id: owner.0 };
-    app.change_as(caller, async |change: &mut Change<'_>| {
+    app.change(caller, async |change: &mut Change<'_>| {
         gate::hold(change.conn(), owner.0).await?;
         let left = store::count_codes(change.conn(), owner.0).await?;
         if usize::try_from(left) != Ok(recovery_codes::COUNT) {

@@ -97,8 +97,9 @@ impl<'a> Owner<'a> {
     pub(crate) fn caller(&self) -> Caller<'a> {
         match self.session {
             Session::Token(principal) => Caller::Token(principal),
-            Session::Browser(_) => Caller::Own {
+            Session::Browser(session) => Caller::Own {
                 user_id: self.subject,
+                session,
             },
         }
     }

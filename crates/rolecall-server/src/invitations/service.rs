@@ -259,6 +259,14 @@ pub(crate) async fn accept(
     (username, password): (&str, &str),
     (address, language): (&str, &str),
 ) -> Result<(), AcceptError> {
+    // as for registrations: the answer says whether a name is taken
+    let parts = app.parts();
+    let wait = parts
+        .registering_addresses
+        .take(address, parts.clock.monotonic());
+    if let Some(retry_after) = wait {
+        return Err(ApiError::TooMany { retry_after }.into());
+    }
     let invitation = find(app, token).await?;
     let username = parse_new_username(username)?;
     refuse_foreign_address(&username, &invitation.address)?;

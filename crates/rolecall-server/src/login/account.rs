@@ -112,15 +112,22 @@ pub(crate) async fn end(
 ) -> Result<(), ApiError> {
     let subject = current.subject_id.as_str();
     match what {
-        Ends::Session(session) => end_session(app, subject, session).await,
+        Ends::Session(session) => end_session(app, current, session).await,
         Ends::Browser(browser) => end_browser(app, subject, browser).await,
         Ends::Consent(client) => {
-            let caller = Caller::Own { user_id: subject };
-            consents::withdraw(app, caller, subject, client).await?;
+            consents::withdraw(app, owner(current), subject, client).await?;
             Ok(())
         }
-        Ends::Device(device) => forget_device(app, subject, device).await,
+        Ends::Device(device) => forget_device(app, current, device).await,
         Ends::Others => end_others(app, current).await,
+    }
+}
+
+/// Returns the user of a browser session as a caller.
+fn owner(current: &BrowserSession) -> Caller<'_> {
+    Caller::Own {
+        user_id: &current.subject_id,
+        session: &current.id,
     }
 }
 
@@ -134,13 +141,14 @@ async fn end_browser(app: &App, subject: &str, browser: &str) -> Result<(), ApiE
 }
 
 /// Forgets a remembered device; what rests on it ends.
-async fn forget_device(app: &App, subject: &str, device: &str) -> Result<(), ApiError> {
+async fn forget_device(app: &App, current: &BrowserSession, device: &str) -> Result<(), ApiError> {
+    let subject = current.subject_id.as_str();
     let known = remembered::list(app, &mut app.store().read().await?, subject).await?;
     // as below
     if known.iter().all(|one| one.id != device) {
         return Ok(());
     }
-    let caller = Caller::Own { user_id: subject };
+    let caller = owner(current);
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         gate::hold(change.conn(), subject).await?;
@@ -155,12 +163,13 @@ async fn forget_device(app: &App, subject: &str, device: &str) -> Result<(), Api
     .await
 }
 
-async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiError> {
+async fn end_session(app: &App, current: &BrowserSession, session: &str) -> Result<(), ApiError> {
+    let subject = current.subject_id.as_str();
     // every change waits for all others, so that none is begun for a session that is not there
     if !sessions::service::exists(app, session, subject).await? {
         return Ok(());
     }
-    let caller = Caller::Own { user_id: subject };
+    let caller = owner(current);
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         sessions::service::end(change, "session.ended", session, subject).await?;
@@ -174,7 +183,11 @@ async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiE
 /// in, too.
 async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError> {
     let (subject, keep) = (current.subject_id.as_str(), current.id.as_str());
-    let caller = Caller::Own { user_id: subject };
+    let own = remembered::among(&current.credentials).unwrap_or_default();
+    if !has_others(app, (subject, keep), own).await? {
+        return Ok(());
+    }
+    let caller = owner(current);
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         gate::hold(change.conn(), subject).await?;
@@ -184,7 +197,6 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
                 "action": "sign_ins.ended", "subject": subject, "sign_ins": sign_ins,
             }));
         }
-        let own = remembered::among(&current.credentials).unwrap_or_default();
         remembered_store::delete_others(change, subject, own).await?;
         let sessions = sessions::endings::end_of_other_browsers(change, subject, keep).await?;
         let browsers = browser_store::end_others(change, subject, keep).await?;
@@ -205,4 +217,18 @@ async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError>
         Ok(())
     })
     .await
+}
+
+/// Returns true if the user has something that [`end_others`] would end: no change is begun for nothing.
+async fn has_others(
+    app: &App,
+    (subject, keep): (&str, &str),
+    device: &str,
+) -> Result<bool, ApiError> {
+    let mut conn = app.store().read().await?;
+    if sessions::endings::has_other_browsers(&mut conn, subject, keep).await? {
+        return Ok(true);
+    }
+    let devices = remembered_store::all_of(&mut conn, subject).await?;
+    Ok(devices.iter().any(|one| one.id != device))
 }

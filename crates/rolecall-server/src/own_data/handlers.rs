@@ -1,9 +1,13 @@
 //! The data of the caller, over the API.
 
-use axum::{Json, extract::State};
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::header::CONTENT_TYPE;
 use rolecall::Authenticated;
 
-use super::{service, views::OwnDataView};
+use super::{export, views::OwnDataView};
 use crate::{
     accounts::me_handlers::require_not_narrowed, app::App, error::ApiError,
     web::document::ProblemDocument,
@@ -16,9 +20,9 @@ use crate::{
 pub(crate) async fn export_me(
     caller: Authenticated,
     State(app): State<App>,
-) -> Result<Json<OwnDataView>, ApiError> {
+) -> Result<Response, ApiError> {
     require_not_narrowed(&caller)?;
-    let data = service::collect(&app, caller.subject()).await?;
-    let data = data.ok_or_else(|| ApiError::unknown("user", &caller.subject()))?;
-    Ok(Json(OwnDataView::new(data, caller.session(), app.now())))
+    let body = export::write(&app, caller.subject(), caller.session()).await?;
+    let body = body.ok_or_else(|| ApiError::unknown("user", &caller.subject()))?;
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }

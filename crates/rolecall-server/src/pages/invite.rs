@@ -76,6 +76,7 @@ pub(crate) async fn post_invite(
         Err(AcceptError::Failed(ApiError::AlreadyThere { .. })) => {
             entered.fault("name-taken", StatusCode::CONFLICT);
         }
+        Err(AcceptError::Failed(ApiError::TooMany { retry_after })) => entered.wait(retry_after),
         Err(AcceptError::Failed(ApiError::Busy)) => {
             entered.fault("busy", StatusCode::SERVICE_UNAVAILABLE);
         }

@@ -17,6 +17,11 @@ queries! {
         AND id NOT IN (SELECT browser_session FROM sessions WHERE id = $2 AND browser_session IS NOT NULL)";
     END_OF_OTHER_BROWSERS = "DELETE FROM sessions WHERE subject_id = $1 AND (browser_session IS NULL OR browser_session <> $2) \
         AND id NOT IN (SELECT session_id FROM signed_in_clients WHERE browser_session = $2 AND subject_id = $1) RETURNING id";
+    HAS_OTHER_BROWSERS = "SELECT id FROM sign_in_flows WHERE subject_id = $1 \
+        UNION ALL SELECT id FROM browser_sessions WHERE subject_id = $1 AND id <> $2 \
+        UNION ALL SELECT session_id FROM signed_in_clients WHERE subject_id = $1 AND browser_session <> $2 \
+        UNION ALL SELECT id FROM sessions WHERE subject_id = $1 AND (browser_session IS NULL OR browser_session <> $2) \
+        AND id NOT IN (SELECT session_id FROM signed_in_clients WHERE browser_session = $2 AND subject_id = $1) LIMIT 1";
     // each id stands between two spaces
     RESTING_ON = "SELECT id FROM sessions WHERE subject_id = $1 AND ' ' || credentials || ' ' LIKE $2 AND id <> $3 \
         AND (browser_session IS NULL OR browser_session <> $4) ORDER BY id";
@@ -97,6 +102,18 @@ pub(crate) async fn end_of_other_browsers(
     let ended = end.fetch_all(change.conn()).await?;
     backchannel::end(change, subject, Ending::OtherBrowsers(keep)).await?;
     Ok(ended)
+}
+
+/// Returns true if a subject has a sign-in under way, or a session of a browser other than `keep` or of a client that was
+/// not opened in `keep`.
+pub(crate) async fn has_other_browsers(
+    conn: &mut Conn,
+    subject: &str,
+    keep: &str,
+) -> Result<bool, StoreError> {
+    let has = query(HAS_OTHER_BROWSERS).bind(subject).bind(keep);
+    let found: Option<String> = has.fetch_optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// A session, and that of the browser which it belongs to; empty for none.

@@ -48,6 +48,7 @@ mod one_document;
 mod outages;
 mod own_account;
 mod own_data;
+mod own_quotas;
 mod password_rules;
 mod policy;
 mod policy_command_line;

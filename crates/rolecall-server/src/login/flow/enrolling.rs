@@ -109,7 +109,7 @@ pub(crate) async fn confirm(
         // the same form was sent twice at once, and the other one was faster
         Err(FlowError::Ended) => {
             let flow = find(app, id, visitor).await?;
-            if has_just_added(app, &flow) {
+            if just_added(app, &flow).is_some() {
                 confirmed(app, flow, visitor, code).await
             } else {
                 Err(FlowError::Ended)
@@ -119,8 +119,8 @@ pub(crate) async fn confirm(
     }
 }
 
-/// Goes on where no first factor is due. A form that is sent again gets new codes: its browser shows this answer, and never
-/// the first one.
+/// Goes on where no first factor is due. A form that is sent again, with the code that has added the factor, gets new codes:
+/// its browser shows this answer, and never the first one.
 async fn confirmed(
     app: &App,
     flow: Flow,
@@ -128,26 +128,33 @@ async fn confirmed(
     code: &str,
 ) -> Result<Enrolled, FlowError> {
     // the button that goes on sends none
-    if !code.trim().is_empty() && has_just_added(app, &flow) {
+    if let (false, Some(added)) = (code.trim().is_empty(), just_added(app, &flow)) {
         let subject = flow.subject_id.as_deref().ok_or(FlowError::Ended)?;
+        let caller = Caller::Own {
+            user_id: subject,
+            session: &flow.id,
+        };
         let owner = (subject, visitor.origin.address);
-        if let Some(codes) = enrolment::codes_again(app, owner).await? {
+        if enrolment::has_confirmed(app, subject, added, code).await?
+            && let Some(codes) = enrolment::codes_again(app, caller, owner).await?
+        {
             return Ok(Enrolled::Codes(codes));
         }
     }
     go_on(app, flow, visitor).await.map(Enrolled::Next)
 }
 
-/// Returns true if this sign-in has added the application a moment ago.
-fn has_just_added(app: &App, flow: &Flow) -> bool {
-    let Some(enrolment) = &flow.enrolment else {
-        return false;
-    };
+/// Returns the application that this sign-in has added a moment ago, and when it did.
+fn just_added<'a>(app: &App, flow: &'a Flow) -> Option<(&'a str, Timestamp)> {
+    let enrolment = flow.enrolment.as_deref()?;
     let now = app.now();
-    let is_recent = |at: Timestamp| now.since(at) <= SENT_AGAIN && now.plus(SENT_AGAIN) >= at;
-    flow.proofs.all().iter().any(|proof| {
-        matches!(proof, Proof::Totp { factor, at_micros }
-            if factor == enrolment && is_recent(Timestamp::from_micros(*at_micros)))
+    flow.proofs.all().iter().find_map(|proof| match proof {
+        Proof::Totp { factor, at_micros } if factor == enrolment => {
+            let at = Timestamp::from_micros(*at_micros);
+            let is_recent = now.since(at) <= SENT_AGAIN && now.plus(SENT_AGAIN) >= at;
+            is_recent.then_some((enrolment, at))
+        }
+        _ => None,
     })
 }
 

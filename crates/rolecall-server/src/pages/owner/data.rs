@@ -1,7 +1,6 @@
 //! What happened in the own account, and the own data as a file.
 
 use axum::{
-    Json,
     extract::{RawQuery, State},
     response::{IntoResponse as _, Response},
 };
@@ -21,7 +20,7 @@ use crate::{
     app::App,
     audit::store::Event,
     http::NoCors,
-    own_data::{service, views::OwnDataView},
+    own_data::{export, service, views::OwnDataView},
 };
 
 /// The events on a page.
@@ -98,17 +97,18 @@ pub(crate) async fn get_export(_: Public, State(app): State<App>, browser: Brows
         Err(response) => return response,
     };
     let language = browser.language(&app, None);
-    let data = match service::collect(&app, &current.subject_id).await {
-        Ok(Some(data)) => data,
+    let body = match export::write(&app, &current.subject_id, None).await {
+        Ok(Some(body)) => body,
         Ok(None) => return message(&app, language, StatusCode::BAD_REQUEST, "ended", ""),
         Err(error) => return failed(&app, language, error),
     };
-    let mut response = Json(OwnDataView::new(data, None, app.now())).into_response();
+    let mut response = body.into_response();
     response.extensions_mut().insert(NoCors);
     let file = HeaderValue::from_static("attachment; filename=\"account.json\"");
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_DISPOSITION, file);
     for (name, value) in [
+        (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ] {

@@ -260,7 +260,10 @@ async fn a_revision_without_a_version_is_refused() {
     on_both("history_9", async |app| {
         let refused = text(app, CALLER, 12345).await.unwrap_err();
         assert_eq!(refused.to_string(), "no version of the policy `12345`");
-        let nobody = Caller::Own { user_id: "nobody" };
+        let nobody = Caller::Own {
+            user_id: "nobody",
+            session: "",
+        };
         assert!(
             list(app, nobody, Revision::MAX, 10)
                 .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_server::config::Mfa;
+use rolecall_server::config::{Mfa, Quotas};
 use serde_json::json;
 
 use super::{REDIRECT, STEP, World, code_of, leads_to_page, page};
@@ -12,6 +12,8 @@ on_both![
     i082_whoever_has_none_adds_one_at_the_sign_in,
     a_form_that_is_sent_twice_loses_no_recovery_codes,
     a_form_that_is_sent_twice_at_once_shows_codes_both_times,
+    y532_new_codes_need_the_code_that_has_added_the_application,
+    y532_codes_that_are_made_again_count_as_changes,
     i082_an_enrolment_in_a_sign_in_belongs_to_it_alone,
     y444_of_two_first_factors_at_once_one_is_added,
     a_required_factor_is_asked_of_sign_ins_from_before,
@@ -32,7 +34,14 @@ impl Fixture for Required {
     async fn on(db: Database) -> Self {
         let world = World::on(db).await;
         let World { app, first, other } = world;
-        let app = app.restart_as(|builder| builder.second_factor(Mfa::Required), async |_| {});
+        let quotas = Quotas {
+            own_changes_per_hour: 10,
+            ..Quotas::default()
+        };
+        let app = app.restart_as(
+            |builder| builder.second_factor(Mfa::Required).quotas(quotas),
+            async |_| {},
+        );
         let app = app.await;
         Self(World { app, first, other })
     }
@@ -141,6 +150,45 @@ async fn a_form_that_is_sent_twice_at_once_shows_codes_both_times(world: Require
         assert_eq!(codes_in(&page(&sent, 200)).len(), 10);
     }
     assert_eq!(world.db.count("factors").await, 1);
+}
+
+async fn y532_new_codes_need_the_code_that_has_added_the_application(world: Required) {
+    let mut browser = Browser::new(&world);
+    let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let link = format!("/login?flow={flow}");
+    let phone = scanned(&page(&browser.open(&link).await, 200));
+    let code = world.code(&phone);
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    page(&browser.submit("/login/enrol", &form).await, 200);
+    let stored = "SELECT hash FROM recovery_codes ORDER BY hash";
+    let codes = world.db.texts(stored).await;
+    assert_eq!(codes.len(), 10);
+    let wrong = phone.wrong(world.now(), 0);
+    let form = [("flow", flow.as_str()), ("code", wrong.as_str())];
+    // the sign-in goes on, as after the button that sends none
+    code_of(&browser.submit("/login/enrol", &form).await);
+    assert_eq!(world.db.texts(stored).await, codes);
+}
+
+async fn y532_codes_that_are_made_again_count_as_changes(world: Required) {
+    let mut browser = Browser::new(&world);
+    let flow = browser.begin(&world.first, REDIRECT, &[]).await;
+    leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
+    let link = format!("/login?flow={flow}");
+    let phone = scanned(&page(&browser.open(&link).await, 200));
+    let code = world.code(&phone);
+    let form = [("flow", flow.as_str()), ("code", code.as_str())];
+    for _ in 0..11 {
+        let sent = browser.submit("/login/enrol", &form).await;
+        assert_eq!(codes_in(&page(&sent, 200)).len(), 10);
+    }
+    let entries = world.db.count("audit").await;
+    let refused = browser.submit("/login/enrol", &form).await;
+    assert!(refused.is(429).header("retry-after").is_some());
+    assert_eq!(world.db.count("audit").await, entries);
+    // the sign-in goes on all the same
+    code_of(&browser.submit("/login/enrol", &[("flow", &flow)]).await);
 }
 
 async fn i082_an_enrolment_in_a_sign_in_belongs_to_it_alone(world: Required) {

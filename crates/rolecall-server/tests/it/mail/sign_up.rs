@@ -17,6 +17,7 @@ on_both![
     y433_no_mail_of_one_kind_keeps_those_of_another_from_being_sent,
     y435_whoever_proves_an_address_is_not_hidden_behind_a_name,
     i064_a_link_to_sign_up_works_once_and_ends_with_registration,
+    y533_a_link_to_sign_up_tells_of_thirty_names_a_minute,
     an_invitation_of_a_person_outlives_a_request_of_a_stranger,
     where_nobody_can_sign_up_the_page_is_hidden,
     domains_limit_the_addresses,
@@ -237,6 +238,21 @@ async fn i064_a_link_to_sign_up_works_once_and_ends_with_registration(site: Mail
         400,
         "does not work any more",
     );
+}
+
+async fn y533_a_link_to_sign_up_tells_of_thirty_names_a_minute(site: Mailing) {
+    let token = link(&site, GUEST, 1).await;
+    for _ in 0..30 {
+        accept(&site.app, &token, "alice").await.is(409);
+    }
+    let refused = accept(&site.app, &token, "alice").await;
+    shows(&refused, 429, "name=\"token\"");
+    let seconds = refused.header("retry-after").unwrap();
+    assert!((1..=60).contains(&seconds.parse::<u64>().unwrap()));
+    // also with a link that does not work, from which nobody learns more
+    accept(&site.app, "unknown", "alice").await.is(400);
+    site.clock.advance(Duration::from_mins(1));
+    accept(&site.app, &token, "guest").await.is(303);
 }
 
 async fn an_invitation_of_a_person_outlives_a_request_of_a_stranger(site: Mailing) {
