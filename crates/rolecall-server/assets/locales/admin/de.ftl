@@ -154,7 +154,7 @@ admin-effect-signed-out = { $count ->
    *[other] Jeder Browser wird abgemeldet, { $count } Sitzungen von Anwendungen enden, und alle Tokens werden sofort abgelehnt.
 }
 admin-effect-one-session = Die Sitzung { $name } endet.
-admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden.
+admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden, außer denen, die ohne den Benutzer weitergehen dürfen (offline_access).
 admin-effect-no-sign-in = Niemand kann sich mit dem Konto anmelden.
 admin-undo = Rückgängig machen
 admin-kept = Das Formular enthält, was vor der Anmeldung eingegeben wurde. Davon ist noch nichts gespeichert: Sehen Sie es sich noch einmal an, bevor Sie speichern.

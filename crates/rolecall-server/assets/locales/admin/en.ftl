@@ -154,7 +154,7 @@ admin-effect-signed-out = { $count ->
    *[other] Every browser is signed out, { $count } sessions of applications end, and all tokens are refused at once.
 }
 admin-effect-one-session = The session { $name } ends.
-admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end.
+admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end, except those that may go on without the user (offline_access).
 admin-effect-no-sign-in = Nobody can sign in with the account.
 admin-undo = Undo
 admin-kept = The form has what was entered before the sign-in. Nothing of it is saved yet: look at it again before you save it.
