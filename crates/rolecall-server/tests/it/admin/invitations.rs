@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{between, is_done, page, signed_in};
-use crate::support::{Browser, PASSWORD, Response, TestApp, on_both, run, run_failing};
+use crate::support::{Browser, Database, PASSWORD, Response, TestApp, on_both, run, run_failing};
 
 on_both![
     an_invitation_is_listed_and_its_link_is_dead_after_its_withdrawal,
@@ -17,6 +17,7 @@ on_both![
     an_invitation_that_does_not_exist_any_more_is_not_found,
     y534_a_help_desk_gets_no_link_to_an_account_where_no_mail_is_sent,
     y534_a_link_that_was_shown_proves_no_address,
+    y534_a_link_that_was_shown_takes_no_address_from_others,
     y534_whoever_comes_under_the_limit_has_passed_on_no_link,
     nobody_sees_who_is_signing_up,
     the_command_line_lists_and_withdraws_invitations,
@@ -322,6 +323,23 @@ async fn y534_a_link_that_was_shown_proves_no_address(app: TestApp) {
     let user = app.get(path, app.admin().await).await;
     assert_eq!(user.text("email"), "frank@example.org");
     assert_eq!(user.json["email_verified"], false);
+}
+
+async fn y534_a_link_that_was_shown_takes_no_address_from_others(db: Database) {
+    let app = TestApp::configured(db, |builder| builder.unique_email(true)).await;
+    let mut admin = signed_in(&app, "admin").await;
+    let link = invite(&mut admin, "frank@example.org", "").await;
+    let body = json!({
+        "username": "alice", "password": PASSWORD, "email": "frank@example.org",
+    });
+    let created = app.post("/api/users", app.admin().await, body).await;
+    let path = format!("/api/users/{}", created.is(201).text("id"));
+    page(&accept(&app, &link, "frank").await, 409);
+    let alice = app.get(path, app.admin().await).await;
+    assert_eq!(alice.text("email"), "frank@example.org");
+    // nobody could accept another one
+    let form = [("way", "invite"), ("email", "frank@example.org")];
+    page(&admin.submit("/admin/users/new", &form).await, 409);
 }
 
 async fn y534_whoever_comes_under_the_limit_has_passed_on_no_link(app: TestApp) {
