@@ -6,6 +6,7 @@ pub(crate) mod baseline;
 pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod handlers;
+mod invitations;
 pub(crate) mod lines;
 mod permitted;
 pub(crate) mod search;

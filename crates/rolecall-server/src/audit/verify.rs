@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{
     access::Access,
+    invitations::Invitations,
     permitted::{Author, Requests},
     store,
 };
@@ -163,6 +164,7 @@ struct Walk<'a> {
     /// `None` before the baseline.
     access: Option<Access>,
     requests: Requests,
+    invitations: Invitations,
     /// The first entry that found the log tampered with.
     tampered: Option<Revision>,
     differences: Vec<String>,
@@ -177,6 +179,7 @@ impl<'a> Walk<'a> {
             entries: 0,
             access: None,
             requests: Requests::default(),
+            invitations: Invitations::default(),
             tampered: None,
             differences: Vec::new(),
         }
@@ -250,7 +253,10 @@ impl<'a> Walk<'a> {
         // before any of them is applied: a change must not be what permits another one of its entry
         let all = || changes.iter().chain(&details);
         let mut author = Author::new(access, &self.requests, &entry.actor, entry.at);
-        if let Some(objection) = author.objection(all()) {
+        let objections = author.objection(all()).into_iter();
+        let invitations = &mut self.invitations;
+        let objections = objections.chain(all().filter_map(|change| invitations.apply(change)));
+        for objection in objections {
             let objection = format!("entry {}: {objection}", entry.revision);
             self.differences.push(objection);
         }

@@ -48,6 +48,23 @@ pub(crate) async fn require_in(
     }
 }
 
+/// Returns true if `caller` holds `permission`, to read what belongs to no tenant.
+///
+/// # Errors
+///
+/// As [`require`], but for a refusal.
+pub(crate) async fn may(
+    app: &App,
+    caller: Caller<'_>,
+    permission: &'static str,
+) -> Result<bool, ApiError> {
+    match require(app, caller, permission).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_refusal() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Requires that a subject holds `permission` globally by the database, whatever its token says.
 ///
 /// # Errors

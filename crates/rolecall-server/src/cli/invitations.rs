@@ -67,6 +67,7 @@ pub(super) async fn create(context: &Context, options: &InviteOptions) -> Result
         roles: &options.roles,
         tenant: options.tenant.as_ref(),
         language: None,
+        shows_link: true,
     };
     let invited = service::create(&context.app, context.caller(), &wanted).await?;
     let settings = context.app.settings();

@@ -63,11 +63,12 @@ async fn list(context: &Context) -> Result<(), CliError> {
     }
     let time = |time: Option<Timestamp>| time.map_or_else(String::new, rfc3339);
     let cells = |request: AssignmentRequest| {
+        let name = request.shown_name().to_owned();
         let asked = request.assignment;
         let tenant = asked.tenant.map(|tenant| tenant.to_string());
         vec![
             request.id,
-            request.name,
+            name,
             asked.role.to_string(),
             tenant.unwrap_or_default(),
             time(asked.valid_from),

@@ -77,3 +77,16 @@ impl Inviter {
         }
     }
 }
+
+/// Returns true for a refusal that concerns whoever invited, and not what was entered.
+pub(super) fn is_outgrown(error: &ApiError) -> bool {
+    match error {
+        ApiError::Denied(_)
+        | ApiError::Lacks(_)
+        | ApiError::Exceeds(_)
+        | ApiError::Separation(_) => true,
+        ApiError::Rule { rule, .. } => *rule != "email_taken",
+        ApiError::Unknown { kind, .. } => *kind == "role",
+        _ => false,
+    }
+}

@@ -6,8 +6,9 @@ use rolecall_passwords::Lane;
 use serde_json::json;
 
 use super::{
-    inviter::{By, Inviter},
-    seal, sign_up,
+    inviter::{By, Inviter, is_outgrown},
+    seal::{self, Delivery},
+    sign_up,
     store::{self, Invitation},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(crate) struct NewInvitation<'a> {
     pub(crate) tenant: Option<&'a TenantName>,
     /// The language of the mail; `None` for the default.
     pub(crate) language: Option<&'a str>,
+    /// The inviter gets the link to pass it on, if no mail is sent.
+    pub(crate) shows_link: bool,
 }
 
 /// An invitation, and the link to it.
@@ -80,8 +83,9 @@ impl Invitation {
 ///
 /// # Errors
 ///
-/// The delegation limit: the caller must hold all that the roles hold. Refused for clients, since a person has to answer
-/// for it when it is accepted.
+/// The delegation limit: the caller must hold all that the roles hold. Without mail, refused if the limit applies to the
+/// caller at all, who would choose name and password by the link, or if the link is not shown. Refused for clients, since a
+/// person has to answer for it when it is accepted.
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
@@ -106,16 +110,21 @@ pub(crate) async fn create(
         created_at: now,
         expires_at: now.plus(lifetime),
     };
-    let token = seal::new_token(app, &invitation)?;
+    let delivery = Delivery::now(app);
+    let token = seal::new_token(app, &invitation, delivery)?;
     let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
     app.change(caller, async |change| {
-        check_rights(app, change, By::Caller(caller), wanted).await?;
+        let rights = check_rights(app, change, By::Caller(caller), wanted).await?;
+        delivery.require(&rights, wanted.shows_link)?;
         let address = invitation.address.as_str();
         if email_store::is_email_verified(change.conn(), address, "").await? {
             let detail = "a user has this verified e-mail address: assign the roles to that user";
             return Err(ApiError::rule("email_taken", detail, Vec::new()));
         }
         // nobody could accept it
+        if delivery == Delivery::Shown {
+            emails::refuse_taken(app, change, Some(address), "").await?;
+        }
         emails::refuse_verified(change, Some(address), Some(change.now()), "").await?;
         store::replace(change, (&hash, &folded(address)), &invitation).await?;
         send(app, change, &invitation, &token, wanted.language).await?;
@@ -130,16 +139,16 @@ pub(crate) async fn create(
     Ok(Invited { invitation, link })
 }
 
-/// Requires that the caller may create users, and give the roles.
+/// Requires that the caller may create users, and give the roles. Returns their rights to create users.
 async fn check_rights(
     app: &App,
     change: &mut Change<'_>,
     by: By<'_>,
     wanted: &NewInvitation<'_>,
-) -> Result<(), ApiError> {
-    by.rights(app, change, None, may::WriteUsers::NAME).await?;
+) -> Result<Rights, ApiError> {
+    let creating = by.rights(app, change, None, may::WriteUsers::NAME).await?;
     if wanted.roles.is_empty() {
-        return Ok(());
+        return Ok(creating);
     }
     let needed = may::WriteAssignments::NAME;
     let rights = by.rights(app, change, wanted.tenant, needed).await?;
@@ -147,7 +156,8 @@ async fn check_rights(
         let known = rights.policy.policy.role(role.as_str());
         known.ok_or_else(|| ApiError::unknown("role", role))?;
     }
-    rights.cover_in(wanted.tenant, wanted.roles)
+    rights.cover_in(wanted.tenant, wanted.roles)?;
+    Ok(creating)
 }
 
 async fn send(
@@ -239,16 +249,32 @@ impl<E: Into<ApiError>> From<E> for AcceptError {
 ///
 /// [`AcceptError::Ended`] if it cannot be accepted.
 pub(crate) async fn find(app: &App, token: &str) -> Result<Invitation, AcceptError> {
+    let (invitation, _) = find_sealed(app, token).await?;
+    Ok(invitation)
+}
+
+/// As [`find`], with the way that the link has taken.
+async fn find_sealed(app: &App, token: &str) -> Result<(Invitation, Delivery), AcceptError> {
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
     let mut conn = app.store().read().await?;
     let found = store::find(&mut conn, &hash, app.database_now()).await?;
-    found
-        .filter(|one| seal::is_of(app, one, token))
-        .ok_or(AcceptError::Ended)
+    sealed(app, found, token)
 }
 
-/// Makes the account of an invitation, which is spent: with its address, which is verified, and with its roles, as far as
-/// the inviter may give them now. `language` is the language of the page; mails to the user will be in it.
+/// Returns an invitation for which a link is sealed, with the way that the link has taken.
+fn sealed(
+    app: &App,
+    found: Option<Invitation>,
+    token: &str,
+) -> Result<(Invitation, Delivery), AcceptError> {
+    let invitation = found.ok_or(AcceptError::Ended)?;
+    let delivery = seal::delivery(app, &invitation, token).ok_or(AcceptError::Ended)?;
+    Ok((invitation, delivery))
+}
+
+/// Makes the account of an invitation, which is spent: with its address, which is verified if the link went there by mail,
+/// and with its roles, as far as the inviter may give them now. `language` is the language of the page; mails to the user
+/// will be in it.
 ///
 /// # Errors
 ///
@@ -267,7 +293,7 @@ pub(crate) async fn accept(
     if let Some(retry_after) = wait {
         return Err(ApiError::TooMany { retry_after }.into());
     }
-    let invitation = find(app, token).await?;
+    let (invitation, delivery) = find_sealed(app, token).await?;
     let username = parse_new_username(username)?;
     refuse_foreign_address(&username, &invitation.address)?;
     let lane = Lane {
@@ -281,7 +307,7 @@ pub(crate) async fn accept(
         id: &id,
         username: username.as_str(),
         email: Some(&invitation.address),
-        email_verified_at: Some(app.now()),
+        email_verified_at: (delivery == Delivery::Mailed).then(|| app.now()),
         email_verified_by: None,
         password_hash: Some(&hash),
         reset_code_hash: None,
@@ -341,23 +367,23 @@ async fn accept_in(
 ) -> Result<(), AcceptError> {
     let hash = secret::hash(app, Kind::Invitation, token).ok_or(AcceptError::Ended)?;
     let spent = store::spend(change, &hash, app.database_now()).await?;
-    let invitation = spent.filter(|one| seal::is_of(app, one, token));
-    let invitation = invitation.ok_or(AcceptError::Ended)?;
+    let (invitation, delivery) = sealed(app, spent, token)?;
     let tenant = invitation.tenant_name()?;
     let wanted = NewInvitation {
         address: &invitation.address,
         roles,
         tenant: tenant.as_ref(),
         language: None,
+        shows_link: true,
     };
     let by = By::of_invitation(caller);
-    check_rights(app, change, by, &wanted).await?;
+    let rights = check_rights(app, change, by, &wanted).await?;
+    delivery.require(&rights, wanted.shows_link)?;
     if email_store::is_email_verified(change.conn(), &invitation.address, "").await? {
         return Err(AcceptError::Ended);
     }
-    // others have the address without having proven it
-    email_store::take_unverified(app, change, &invitation.address).await?;
-    let rights = by.rights(app, change, None, may::WriteUsers::NAME).await?;
+    let address = &invitation.address;
+    delivery.claim_address(app, change, address).await?;
     create_in(change, &rights, caller, user, &[]).await?;
     for role in roles {
         let needed = may::WriteAssignments::NAME;
@@ -378,17 +404,4 @@ async fn accept_in(
         "action": "invitation.accepted", "invitation": invitation.id, "subject": user.id,
     }));
     Ok(())
-}
-
-/// Returns true for a refusal that concerns whoever invited, and not what was entered.
-fn is_outgrown(error: &ApiError) -> bool {
-    match error {
-        ApiError::Denied(_)
-        | ApiError::Lacks(_)
-        | ApiError::Exceeds(_)
-        | ApiError::Separation(_) => true,
-        ApiError::Rule { rule, .. } => *rule != "email_taken",
-        ApiError::Unknown { kind, .. } => *kind == "role",
-        _ => false,
-    }
 }

@@ -6,7 +6,7 @@ use rolecall_core::RoleName;
 use serde_json::json;
 
 use super::{
-    seal,
+    seal::{self, Delivery},
     store::{self, Invitation},
 };
 use crate::{
@@ -123,7 +123,7 @@ pub(crate) async fn address(app: &App, conn: &mut Conn, due: Due) -> Result<Opti
             created_at: now,
             expires_at,
         };
-        let token = seal::new_token(app, &invitation)?;
+        let token = seal::new_token(app, &invitation, Delivery::Mailed)?;
         let hash = secret::hash(app, Kind::Invitation, &token).unwrap_or_default();
         let key = folded(&address);
         // an invitation by a person stays

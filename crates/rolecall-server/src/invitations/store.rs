@@ -20,8 +20,9 @@ queries! {
         WHERE hash = $1 AND expires_at > $2 AND created_at <= $3";
     SPEND = "DELETE FROM rolecall_invitations WHERE hash = $1 AND expires_at > $2 AND created_at <= $3 \
         RETURNING id, address, roles, tenant, invited_by, created_at, expires_at";
-    RETIME = "UPDATE rolecall_invitations SET expires_at = expires_at - created_at + $2, created_at = $2 \
+    FIND_AHEAD = "SELECT id, address, roles, tenant, invited_by, created_at, expires_at FROM rolecall_invitations \
         WHERE hash = $1 AND created_at > $2";
+    RETIME = "UPDATE rolecall_invitations SET hash = $2, created_at = $3, expires_at = $4 WHERE hash = $1";
     END = "DELETE FROM rolecall_invitations WHERE id = $1";
     END_OF_ADDRESS = "DELETE FROM rolecall_invitations WHERE address_key = $1";
     END_OWN = "DELETE FROM rolecall_invitations WHERE address_key = $1 AND invited_by = $2";
@@ -150,9 +151,29 @@ pub(crate) async fn spend(
     spend.fetch_optional(change.conn()).await
 }
 
-/// Lets an invitation that a clock ahead has made begin now.
-pub(crate) async fn retime(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<(), StoreError> {
-    query(RETIME).bind(hash).bind(now).execute(conn).await?;
+/// Finds an invitation that a clock ahead has made.
+pub(super) async fn find_ahead(
+    conn: &mut Conn,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<Invitation>, StoreError> {
+    let find = query(FIND_AHEAD).bind(hash).bind(now);
+    find.fetch_optional(conn).await
+}
+
+/// Sets the times of an invitation, and the hash of the secret of its link.
+pub(super) async fn retime(
+    conn: &mut Conn,
+    (hash, new_hash): (&str, &str),
+    invitation: &Invitation,
+) -> Result<(), StoreError> {
+    query(RETIME)
+        .bind(hash)
+        .bind(new_hash)
+        .bind(invitation.created_at)
+        .bind(invitation.expires_at)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -12,7 +12,9 @@ use rolecall_core::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{
-    codes, outbox, reset,
+    codes,
+    outbox::{self, Values},
+    reset,
     send_error::SendError,
     smtp::{Letter, Mailer},
     store::{self, Due},
@@ -172,11 +174,17 @@ async fn retimed(app: &App, conn: &mut Conn, due: Due, now: Timestamp) -> Result
         return Ok(due);
     }
     store::retime(conn, &due.id, now).await?;
-    if let Some(values) = outbox::open(&app.parts().masters, &due) {
-        tokens::retime(app, conn, &values.token, now).await?;
+    let masters = &app.parts().masters;
+    let mut sealed = due.sealed.clone();
+    if let Some(values) = outbox::open(masters, &due)
+        && let Some(token) = tokens::retime(app, conn, &values.token, now).await?
+    {
+        sealed = outbox::seal(masters, &due.id, &Values { token, ..values })?;
+        store::reseal(conn, &due.id, &sealed).await?;
     }
     let lifetime = due.expires_at.since(due.created_at);
     Ok(Due {
+        sealed,
         created_at: now,
         expires_at: now.plus(lifetime),
         ..due

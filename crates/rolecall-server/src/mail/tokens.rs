@@ -8,7 +8,7 @@ use super::token_store::{self as store, Link, Purpose};
 use crate::{
     app::App,
     error::ApiError,
-    invitations::store as invitations,
+    invitations::retiming as invitations,
     login::secret::{self, Kind},
     store::{Change, Conn, StoreError},
 };
@@ -91,20 +91,17 @@ pub(crate) async fn count_try(
 }
 
 /// Lets the link with this secret begin now, if a clock ahead has made it. Only for a mail that waits: nobody knows the
-/// secret yet.
+/// secret yet. Returns the one that takes its place, if any.
 pub(super) async fn retime(
     app: &App,
     conn: &mut Conn,
     token: &str,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<String>, ApiError> {
     for purpose in [Purpose::Reset, Purpose::Verify, Purpose::Change] {
         if let Some(hash) = secret::hash(app, kind_of(purpose), token) {
             store::retime(conn, &hash, now).await?;
         }
     }
-    if let Some(hash) = secret::hash(app, Kind::Invitation, token) {
-        invitations::retime(conn, &hash, now).await?;
-    }
-    Ok(())
+    invitations::retime(app, conn, token, now).await
 }

@@ -33,6 +33,28 @@ impl AssignmentRequest {
             SubjectKind::Client => Assignee::Client(&self.subject),
         }
     }
+
+    /// Returns the name of the user or client; the id for a caller who may not read users.
+    pub(crate) fn shown_name(&self) -> &str {
+        if self.name.is_empty() {
+            &self.subject
+        } else {
+            &self.name
+        }
+    }
+
+    /// Forgets the name for a caller who may not see it.
+    fn shown_if(mut self, sees_names: bool) -> Self {
+        if !sees_names {
+            self.name.clear();
+        }
+        self
+    }
+}
+
+/// Returns true if the requests have names for `caller`.
+async fn sees_names(app: &App, caller: Caller<'_>) -> Result<bool, ApiError> {
+    reads::may(app, caller, may::ReadUsers::NAME).await
 }
 
 /// Returns up to `limit` requests after an id, oldest first: those in one tenant, or all.
@@ -44,8 +66,11 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<AssignmentRequest>, ApiError> {
     reads::require_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
+    let sees_names = sees_names(app, caller).await?;
     let mut conn = app.store().read().await?;
-    Ok(store::list(&mut conn, after, tenant, None, limit).await?)
+    let found = store::list(&mut conn, after, tenant, None, limit).await?;
+    let shown = found.into_iter().map(|one| one.shown_if(sees_names));
+    Ok(shown.collect())
 }
 
 /// Returns the caller's own open requests for a subject. It needs no permission.
@@ -77,7 +102,7 @@ pub(crate) async fn get(
     let request = found.ok_or_else(|| unknown(id))?;
     let tenant = request.assignment.tenant.as_ref();
     reads::require_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
-    Ok(request)
+    Ok(request.shown_if(sees_names(app, caller).await?))
 }
 
 fn unknown(id: &str) -> ApiError {

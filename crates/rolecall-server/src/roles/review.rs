@@ -58,11 +58,7 @@ pub(crate) async fn in_tenant(
     limit: i64,
 ) -> Result<Vec<SubjectAssignment>, ApiError> {
     reads::require_in(app, caller, Some(tenant), may::ReadAssignments::NAME).await?;
-    let sees_names = match reads::require(app, caller, may::ReadUsers::NAME).await {
-        Ok(()) => true,
-        Err(error) if error.is_refusal() => false,
-        Err(error) => return Err(error),
-    };
+    let sees_names = reads::may(app, caller, may::ReadUsers::NAME).await?;
     let mut conn = app.store().read().await?;
     let mut found = assignment_store::in_tenant(&mut conn, tenant, after, limit).await?;
     if !sees_names {

@@ -154,7 +154,7 @@ admin-effect-signed-out = { $count ->
    *[other] Jeder Browser wird abgemeldet, { $count } Sitzungen von Anwendungen enden, und alle Tokens werden sofort abgelehnt.
 }
 admin-effect-one-session = Die Sitzung { $name } endet.
-admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden.
+admin-effect-one-browser = Der Browser { $name } wird abgemeldet, und die Sitzungen von Anwendungen, die darin geöffnet wurden, enden, außer denen, die ohne den Benutzer weitergehen dürfen (offline_access).
 admin-effect-no-sign-in = Niemand kann sich mit dem Konto anmelden.
 admin-undo = Rückgängig machen
 admin-kept = Das Formular enthält, was vor der Anmeldung eingegeben wurde. Davon ist noch nichts gespeichert: Sehen Sie es sich noch einmal an, bevor Sie speichern.
@@ -194,7 +194,7 @@ admin-user-created-lead = Geben Sie diesen Einmalcode weiter; damit wird auf der
 admin-user-reset = Das Passwort von { $name } ist zurückgesetzt
 admin-user-reset-lead = Geben Sie diesen Einmalcode weiter; damit wird auf der Anmeldeseite ein neues Passwort gewählt. Er wird nicht noch einmal gezeigt.
 admin-user-invited = { $name } ist eingeladen
-admin-user-invited-lead = Geben Sie diesen Link weiter. Wer ihn hat, kann das Konto anlegen. Er wird nicht noch einmal gezeigt.
+admin-user-invited-lead = Geben Sie diesen Link weiter. Wer ihn hat, kann das Konto anlegen, dessen E-Mail-Adresse nicht als bestätigt gilt. Er wird nicht noch einmal gezeigt.
 admin-mail-is-sent = Eine Mail sagt, wie es weitergeht.
 admin-needs-confirmation = Der Code gilt, wenn eine zweite Person aus der Verwaltung ihn bestätigt, oder mit einem bekannten Gerät.
 admin-works-until = Gültig bis
@@ -214,6 +214,7 @@ admin-new-user-lead = Das Passwort wählt, wem das Konto gehört.
 admin-way = Wie das Konto in Gebrauch kommt
 admin-way-code = Mit einem Einmalcode, den Sie weitergeben
 admin-way-invite = Mit einer Einladung per Mail
+admin-no-mail = Dieser Server verschickt keine Mails. Den Link einer Einladung kann dann nur weitergeben, wer ohne Einschränkung alle Rollen vergeben darf. Legen Sie das Konto stattdessen mit einem Einmalcode an.
 admin-way-invite-link = Mit einem Einladungslink, den Sie weitergeben
 admin-user-name-hint = Bei einer Einladung wird der Name dort gewählt.
 admin-email = E-Mail-Adresse

@@ -154,7 +154,7 @@ admin-effect-signed-out = { $count ->
    *[other] Every browser is signed out, { $count } sessions of applications end, and all tokens are refused at once.
 }
 admin-effect-one-session = The session { $name } ends.
-admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end.
+admin-effect-one-browser = The browser { $name } is signed out, and the sessions of applications that were opened in it end, except those that may go on without the user (offline_access).
 admin-effect-no-sign-in = Nobody can sign in with the account.
 admin-undo = Undo
 admin-kept = The form has what was entered before the sign-in. Nothing of it is saved yet: look at it again before you save it.
@@ -194,7 +194,7 @@ admin-user-created-lead = Give this one-time code to the user, who chooses a pas
 admin-user-reset = The password of { $name } is reset
 admin-user-reset-lead = Give this one-time code to the user, who chooses a new password with it on the sign-in page. It is not shown again.
 admin-user-invited = { $name } is invited
-admin-user-invited-lead = Give this link to the user. Whoever has it can make the account. It is not shown again.
+admin-user-invited-lead = Give this link to the user. Whoever has it can make the account, whose e-mail address is not verified. It is not shown again.
 admin-mail-is-sent = The user gets a mail with what to do next.
 admin-needs-confirmation = The code works when another administrator confirms it, or its owner uses a device that is known.
 admin-works-until = It works until
@@ -214,6 +214,7 @@ admin-new-user-lead = The user chooses the password.
 admin-way = How the user gets in
 admin-way-code = With a one-time code that you hand over
 admin-way-invite = With an invitation by mail
+admin-no-mail = This server sends no mail. Then only an administrator who may give all roles can pass on the link of an invitation. Create the user with a one-time code instead.
 admin-way-invite-link = With an invitation link that you hand over
 admin-user-name-hint = With an invitation, the user chooses the name.
 admin-email = E-mail address

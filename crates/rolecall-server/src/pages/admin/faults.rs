@@ -4,7 +4,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::super::refusals;
-use crate::error::{ApiError, Place};
+use crate::{
+    error::{ApiError, Place},
+    invitations::delivery::NO_MAIL,
+};
 
 /// The most faults of a document that are listed.
 pub(super) const MOST_FAULTS: usize = 20;
@@ -98,6 +101,7 @@ impl Faults {
             }
             ApiError::AlreadyThere { .. } => (String::new(), "admin-fault-exists"),
             ApiError::Unknown { .. } => (String::new(), "admin-fault-unknown"),
+            ApiError::Rule { rule, .. } if *rule == NO_MAIL => (String::new(), "admin-no-mail"),
             ApiError::Rule { .. }
             | ApiError::InUse { .. }
             | ApiError::Separation(_)

@@ -68,7 +68,7 @@ fn described(visit: &Visit, names: &Names, request: &AssignmentRequest) -> Reque
     let own = visit.caller().actor().to_string();
     Request {
         id: request.id.clone(),
-        name: request.name.clone(),
+        name: request.shown_name().to_owned(),
         href: match request.kind {
             SubjectKind::User => format!("/admin/users/{}", request.subject),
             SubjectKind::Client => String::new(),

@@ -131,6 +131,7 @@ async fn invite(visit: &Visit, form: &Submitted, given: &Given) -> Result<Respon
         roles: &given.roles,
         tenant: given.tenant.as_ref(),
         language: Some(visit.language_name()),
+        shows_link: true,
     };
     let invited = invitations::create(&visit.app, visit.caller(), &wanted).await?;
     // the link goes by mail where mails are sent, and whoever has it can accept the invitation
@@ -155,6 +156,17 @@ async fn invite(visit: &Visit, form: &Submitted, given: &Given) -> Result<Respon
     Ok(visit.show("admin_secret.html", &view))
 }
 
+/// Returns the way that the link of an invitation would take: `mail` or `link`; empty if the caller cannot invite.
+fn invites_by(visit: &Visit) -> &'static str {
+    if visit.app.settings().mail.is_some() {
+        "mail"
+    } else if visit.may_globally(may::AssignAny::NAME) {
+        "link"
+    } else {
+        ""
+    }
+}
+
 async fn show_new(
     visit: &Visit,
     entered: &Submitted,
@@ -174,7 +186,7 @@ async fn show_new(
             "code"
         }
         .to_owned(),
-        sends_mail: visit.app.settings().mail.is_some(),
+        invites_by: invites_by(visit),
         may_assign: visit.may_globally(may::WriteAssignments::NAME),
         roles: offered_roles(visit).await?,
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{between, is_done, page, signed_in};
-use crate::support::{Browser, Response, TestApp, on_both, run, run_failing};
+use crate::support::{Browser, Database, PASSWORD, Response, TestApp, on_both, run, run_failing};
 
 on_both![
     an_invitation_is_listed_and_its_link_is_dead_after_its_withdrawal,
@@ -15,6 +15,10 @@ on_both![
     y461_who_may_not_read_users_sees_no_invitation,
     y463_forms_of_other_sites_withdraw_nothing,
     an_invitation_that_does_not_exist_any_more_is_not_found,
+    y534_a_help_desk_gets_no_link_to_an_account_where_no_mail_is_sent,
+    y534_a_link_that_was_shown_proves_no_address,
+    y534_a_link_that_was_shown_takes_no_address_from_others,
+    y534_whoever_comes_under_the_limit_has_passed_on_no_link,
     nobody_sees_who_is_signing_up,
     the_command_line_lists_and_withdraws_invitations,
     y461_a_user_on_the_command_line_needs_the_same_permissions,
@@ -258,6 +262,96 @@ async fn an_invitation_that_does_not_exist_any_more_is_not_found(app: TestApp) {
     let mut later = signed_in(&app, "admin").await;
     page(&later.open(&path).await, 404);
     assert!(paths(&page(&later.open(PATH).await, 200)).is_empty());
+}
+
+/// Creates a user to whom the delegation limit applies.
+async fn help_desk(app: &TestApp) -> String {
+    let permissions = ["rolecall.users:read", "rolecall.users:write"];
+    app.create_role("desk", &permissions).await;
+    app.create_user("desk", &["desk"]).await
+}
+
+/// Accepts an invitation by the path of its link.
+async fn accept(app: &TestApp, link: &str, name: &str) -> Response {
+    let (_, token) = link.split_once("token=").unwrap();
+    let form = [
+        ("token", token),
+        ("username", name),
+        ("new", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    Browser::new(app).submit("/invite", &form).await
+}
+
+async fn y534_a_help_desk_gets_no_link_to_an_account_where_no_mail_is_sent(app: TestApp) {
+    help_desk(&app).await;
+    let mut desk = signed_in(&app, "desk").await;
+    let text = page(&desk.open("/admin/users/new").await, 200);
+    assert!(text.contains("id=\"way-code\""), "{text}");
+    assert!(!text.contains("id=\"way-invite\""), "{text}");
+    let form = [("way", "invite"), ("email", "frank@example.org")];
+    let text = page(&desk.submit("/admin/users/new", &form).await, 409);
+    assert!(
+        text.contains("sends no mail") && !text.contains("token="),
+        "{text}"
+    );
+    for command in ["user invite", "invitation create"] {
+        let words = command.split(' ');
+        let arguments: Vec<&str> = ["--as", "desk"]
+            .into_iter()
+            .chain(words)
+            .chain(["frank@example.org"])
+            .collect();
+        let error = run_failing(&app, &arguments).await;
+        assert!(error.contains("mail.url"), "{command}: {error}");
+    }
+    let body = json!({ "email": "frank@example.org" });
+    let token = app.log_in("desk").await;
+    let refused = app.post("/api/invitations", &token, body).await;
+    assert_eq!(refused.is(409).json["rule"], "no_mail");
+    assert_eq!(count(&app).await, 0);
+}
+
+async fn y534_a_link_that_was_shown_proves_no_address(app: TestApp) {
+    let mut admin = signed_in(&app, "admin").await;
+    let text = page(&admin.open("/admin/users/new").await, 200);
+    assert!(text.contains("id=\"way-invite\""), "{text}");
+    let link = invite(&mut admin, "frank@example.org", "").await;
+    accept(&app, &link, "frank").await.is(303);
+    let id = app.id_of("frank").await;
+    let path = format!("/api/users/{id}");
+    let user = app.get(path, app.admin().await).await;
+    assert_eq!(user.text("email"), "frank@example.org");
+    assert_eq!(user.json["email_verified"], false);
+}
+
+async fn y534_a_link_that_was_shown_takes_no_address_from_others(db: Database) {
+    let app = TestApp::configured(db, |builder| builder.unique_email(true)).await;
+    let mut admin = signed_in(&app, "admin").await;
+    let link = invite(&mut admin, "frank@example.org", "").await;
+    let body = json!({
+        "username": "alice", "password": PASSWORD, "email": "frank@example.org",
+    });
+    let created = app.post("/api/users", app.admin().await, body).await;
+    let path = format!("/api/users/{}", created.is(201).text("id"));
+    page(&accept(&app, &link, "frank").await, 409);
+    let alice = app.get(path, app.admin().await).await;
+    assert_eq!(alice.text("email"), "frank@example.org");
+    // nobody could accept another one
+    let form = [("way", "invite"), ("email", "frank@example.org")];
+    page(&admin.submit("/admin/users/new", &form).await, 409);
+}
+
+async fn y534_whoever_comes_under_the_limit_has_passed_on_no_link(app: TestApp) {
+    help_desk(&app).await;
+    let second = app.create_user("second", &["rolecall.admin"]).await;
+    let mut browser = signed_in(&app, "second").await;
+    let link = invite(&mut browser, "frank@example.org", "").await;
+    app.assign(&second, "desk").await;
+    app.unassign(&second, "rolecall.admin").await;
+    let refused = accept(&app, &link, "frank").await;
+    assert!(page(&refused, 400).contains(ENDED));
+    assert_eq!(count(&app).await, 0);
 }
 
 async fn nobody_sees_who_is_signing_up(app: TestApp) {

@@ -15,6 +15,7 @@ on_both![
     what_is_wrong_with_a_request_is_said,
     a_reader_sees_requests_and_ends_none,
     a_tenant_administrator_sees_the_requests_of_the_tenant_alone,
+    y536_a_request_shows_no_name_to_somebody_who_may_not_read_users,
     a_role_of_rolecall_needs_a_fresh_proof_to_ask_and_to_confirm,
     y499_a_name_with_the_form_of_an_id_catches_nothing,
 ];
@@ -208,7 +209,7 @@ async fn a_tenant_administrator_sees_the_requests_of_the_tenant_alone(app: TestA
     }
     let mut browser = signed_in(&app, "local").await;
     let shown = page(&browser.open(REQUESTS).await, 200);
-    has(&shown, &["alice", "Tenant acme", &ids[0]]);
+    has(&shown, &[&alice, "Tenant acme", &ids[0]]);
     lacks(&shown, &[&ids[1], &ids[2], "Tenant other"]);
     for (id, status) in [(&ids[0], 200), (&ids[1], 403), (&ids[2], 403)] {
         browser.open(&format!("{REQUESTS}/{id}")).await.is(status);
@@ -236,6 +237,38 @@ async fn a_tenant_administrator_sees_the_requests_of_the_tenant_alone(app: TestA
     leads_to(&confirmed, "/admin/requests?done=request-confirmed");
     let given = app.get(format!("/api/users/{alice}/roles"), admin).await;
     assert_eq!(given.items("tenant").len(), 1);
+}
+
+async fn y536_a_request_shows_no_name_to_somebody_who_may_not_read_users(app: TestApp) {
+    payer(&app, "items:pay").await;
+    let carol = app.create_user("carol-secret", &[]).await;
+    app.create_role("local", &["rolecall.assignments:read"])
+        .await;
+    app.create_role("reader", &["rolecall.users:read"]).await;
+    let local = app.create_user("local", &[]).await;
+    let lead = app.create_user("lead", &["reader"]).await;
+    for id in [&local, &lead] {
+        app.assign_in(id, "local", "acme").await;
+    }
+    let path = format!("/api/users/{carol}/roles/payer?tenant=acme");
+    let asked = app.put_json(path, app.admin().await, json!({})).await;
+    let request = asked.is(202).text("id");
+    for (name, sees_names) in [("local", false), ("lead", true)] {
+        let mut browser = signed_in(&app, name).await;
+        if sees_names {
+            let form = [("tenant", "acme")];
+            browser.submit("/admin/tenant", &form).await.is(303);
+        }
+        for path in [REQUESTS.to_owned(), format!("{REQUESTS}/{request}")] {
+            let shown = page(&browser.open(&path).await, 200);
+            assert_eq!(
+                shown.contains("carol-secret"),
+                sees_names,
+                "{path}: {shown}"
+            );
+            has(&shown, &[&carol]);
+        }
+    }
 }
 
 async fn a_role_of_rolecall_needs_a_fresh_proof_to_ask_and_to_confirm(app: TestApp) {

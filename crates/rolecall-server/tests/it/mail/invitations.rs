@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use rolecall::SystemClock;
 use serde_json::{Value, json};
 
 use super::{Mailing, TO_ACCOUNT, shows};
-use crate::support::{Browser, Database, PASSWORD, Response, TestApp, on_both, run, run_failing};
+use crate::support::{
+    Browser, Database, PASSWORD, Response, TestApp, audit_is_whole, on_both, run, run_failing,
+    verify_audit,
+};
 
 on_both![
     i064_an_invitation_makes_one_account_with_its_address_and_roles,
     i064_an_invitation_ends_with_its_time_with_a_newer_one_and_by_hand,
     y524_an_invitation_that_was_edited_in_the_database_is_none,
+    y535_an_invitation_that_is_over_comes_to_life_no_more_unseen,
     i065_roles_are_given_as_far_as_the_inviter_may_still_give_them,
     i066_the_owner_of_an_address_takes_it_from_one_who_never_proved_it,
     i053_opening_an_invitation_spends_nothing_and_a_refused_name_leaves_it,
@@ -124,6 +129,8 @@ async fn y524_an_invitation_that_was_edited_in_the_database_is_none(site: Mailin
         "roles = '[\"rolecall.admin\"]'".to_owned(),
         format!("invited_by = 'user:{admin}'"),
         "address = 'evil@mail.example'".to_owned(),
+        "created_at = created_at - 1".to_owned(),
+        "expires_at = expires_at + 1".to_owned(),
     ] {
         let sent = site.server.mails().len();
         invite(&site, &token, json!({ "email": GUEST }))
@@ -135,6 +142,35 @@ async fn y524_an_invitation_that_was_edited_in_the_database_is_none(site: Mailin
         shows(&accept(&site.app, &link, "guest").await, 400, ENDED);
         site.db.execute("DELETE FROM rolecall_mail_counts").await;
     }
+}
+
+async fn y535_an_invitation_that_is_over_comes_to_life_no_more_unseen(site: Mailing) {
+    let body = json!({ "email": GUEST, "roles": ["rolecall.admin"] });
+    let token = link(&site, body, 1).await;
+    let keep = "CREATE TABLE kept AS SELECT * FROM rolecall_invitations";
+    site.db.execute(keep).await;
+    accept(&site.app, &token, "guest").await.is(303);
+    let delete = async |name: &str| {
+        let path = format!("/api/users/{}", site.id_of(name).await);
+        let deleted = site.delete(path, site.admin().await).await;
+        deleted.no_content();
+    };
+    delete("guest").await;
+    assert!(audit_is_whole(&site.app).await);
+    let bring_back = "INSERT INTO rolecall_invitations SELECT * FROM kept";
+    site.db.execute(bring_back).await;
+    let later = "UPDATE rolecall_invitations SET expires_at = expires_at + 1";
+    site.db.execute(later).await;
+    shows(&accept(&site.app, &token, "guest2").await, 400, ENDED);
+    // as long as it could have been accepted, the log shows it
+    site.db.execute("DELETE FROM rolecall_invitations").await;
+    site.db.execute(bring_back).await;
+    accept(&site.app, &token, "guest3").await.is(303);
+    let (is_whole, verdict) = verify_audit(&site.app).await;
+    assert!(
+        !is_whole && verdict.contains("after it was over"),
+        "{verdict}"
+    );
 }
 
 async fn i065_roles_are_given_as_far_as_the_inviter_may_still_give_them(site: Mailing) {
@@ -294,7 +330,8 @@ async fn nobody_invites_beyond_what_they_hold(site: Mailing) {
 }
 
 async fn without_mail_the_command_line_prints_the_link(db: Database) {
-    let app = TestApp::configured(db, |builder| builder).await;
+    // the command has the time of day
+    let app = TestApp::configured(db, |builder| builder.clock(SystemClock)).await;
     let refused = app
         .post(
             "/api/invitations",
@@ -305,9 +342,6 @@ async fn without_mail_the_command_line_prints_the_link(db: Database) {
     assert_eq!(refused.is(409).json["rule"], "no_mail");
     app.create_role("editor", &["items:write"]).await;
     let printed = run(&app, &["user", "invite", GUEST, "--role", "editor"]).await;
-    // the command has the time of day, and this server another
-    let later = "UPDATE rolecall_invitations SET expires_at = expires_at + 315360000000000";
-    app.db.execute(later).await;
     let token = printed
         .lines()
         .next()
@@ -322,6 +356,8 @@ async fn without_mail_the_command_line_prints_the_link(db: Database) {
         .get(format!("/api/users/{id}/roles"), app.admin().await)
         .await;
     assert_eq!(assigned.items("role"), ["editor"]);
+    let user = app.get(format!("/api/users/{id}"), app.admin().await).await;
+    assert_eq!(user.json["email_verified"], false, "nobody has proven it");
     let error = run_failing(&app, &["user", "invite", GUEST, "--role", "none"]).await;
     assert!(error.contains("none"), "{error}");
 }

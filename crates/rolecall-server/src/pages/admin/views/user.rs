@@ -318,8 +318,9 @@ pub(crate) struct UserForm {
     pub(crate) tenant: String,
     /// `code` or `invite`.
     pub(crate) way: String,
-    /// Mails are sent, so that a link can go to the address.
-    pub(crate) sends_mail: bool,
+    /// The way that the link of an invitation takes: `mail`, or `link` if the caller passes it on. Empty for a caller who
+    /// cannot invite.
+    pub(crate) invites_by: &'static str,
     pub(crate) may_assign: bool,
     pub(crate) roles: Vec<String>,
 }
@@ -335,19 +336,23 @@ pub(in super::super) fn form_samples() -> Vec<Value> {
         role: TEXT.to_owned(),
         tenant: TEXT.to_owned(),
         way: "invite".to_owned(),
-        sends_mail: true,
+        invites_by: "mail",
         may_assign: true,
         roles: vec![TEXT.to_owned()],
     };
     let other = UserForm {
         way: "code".to_owned(),
-        sends_mail: false,
+        invites_by: "link",
         ..full.clone()
+    };
+    let limited = UserForm {
+        invites_by: "",
+        ..other.clone()
     };
     let edit = UserForm {
         is_new: false,
         action: "/admin/users/x/edit".to_owned(),
         ..UserForm::default()
     };
-    [full, other, edit].iter().map(value).collect()
+    [full, other, limited, edit].iter().map(value).collect()
 }
