@@ -1,6 +1,7 @@
 //! Invitations: somebody who has none yet makes an account with a link, for the address and with the roles that the
 //! invitation names.
 
+pub(crate) mod acceptance;
 pub(crate) mod delivery;
 pub(crate) mod handlers;
 mod inviter;

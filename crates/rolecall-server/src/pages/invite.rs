@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    invitations::service::{self, AcceptError},
+    invitations::acceptance::{self, AcceptError},
     login::flow::{kept, step::Visitor},
 };
 
@@ -67,7 +67,7 @@ pub(crate) async fn post_invite(
     }
     let chosen = (form.get("username"), form.get("new"));
     let origin = (visitor.origin.address, visitor.language);
-    match service::accept(&app, token, chosen, origin).await {
+    match acceptance::accept(&app, token, chosen, origin).await {
         Ok(()) => return go_back(&app, language, flow, &visitor).await,
         Err(AcceptError::Failed(error @ (ApiError::Invalid(_) | ApiError::Rule { .. }))) => {
             entered.problem = Some(refusals::sentence(&app, language, &error));
@@ -100,7 +100,7 @@ async fn show(
     (token, flow): (&str, &str),
     entered: &Entered,
 ) -> Response {
-    let invitation = match service::find(app, token).await {
+    let invitation = match acceptance::find(app, token).await {
         Ok(invitation) => invitation,
         Err(error) => return refuse(app, language, error),
     };
