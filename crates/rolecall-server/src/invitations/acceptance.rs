@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     inviter::{By, Inviter, is_outgrown},
     seal::{self, Delivery},
-    service::{NewInvitation, check_rights},
+    service::{self, NewInvitation, check_rights},
     sign_up,
     store::{self, Invitation},
 };
@@ -138,7 +138,7 @@ pub(crate) async fn accept(
     match done {
         Err(AcceptError::Failed(error)) if is_outgrown(&error) => {
             tracing::warn!(invitation = invitation.id, %error, "an invitation ends: whoever invited may not give its roles any more");
-            end(app, Caller::System, &invitation.id).await?;
+            service::end(app, Caller::System, &invitation.id).await?;
             Err(AcceptError::Ended)
         }
         done => done,

@@ -58,7 +58,7 @@ impl Invitation {
         serde_json::from_str(&self.roles).map_err(ApiError::internal)
     }
 
-    fn tenant_name(&self) -> Result<Option<TenantName>, ApiError> {
+    pub(super) fn tenant_name(&self) -> Result<Option<TenantName>, ApiError> {
         let tenant = Some(self.tenant.as_str()).filter(|tenant| !tenant.is_empty());
         tenant
             .map(str::parse)

@@ -42,8 +42,8 @@ mod tests {
         let server = builder.demo_user("alice", password, &[]).open().await;
         let server = server.unwrap();
         let address = ClientAddress::default();
-        let tokens = server.log_in(&LogIn::new("alice", password, &address));
-        let access = tokens.await.unwrap().access_token;
+        let log_in = LogIn::new("alice", password, &address);
+        let access = server.log_in(&log_in).await.unwrap().access_token;
         let alice = server.guard().verify(&access).unwrap();
         let (app, subject) = (server.app(), alice.subject());
         let mut turns = Vec::new();
