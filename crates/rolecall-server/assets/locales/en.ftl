@@ -32,12 +32,33 @@ consent-registered = Your administrator has registered this application.
 consent-resource = The access is for { $resource }, and for nothing else.
 consent-tenant = It acts for { $tenant } only.
 consent-shared = This application runs on a device. Allow it only if you have just started it yourself.
+consent-lasts = The access ends when you sign out of this browser or take it back on the page of your account, and at the latest after { $time }.
+consent-lasts-offline = The access goes on after you sign out. It ends when you take it back on the page of your account, and at the latest after { $time }.
+consent-lasts-once = The access ends at the latest after { $time }.
+consent-lasts-idle = It ends earlier if it is not used for { $time }.
+time-days = { $count ->
+    [one] one day
+   *[other] { $count } days
+}
+time-hours = { $count ->
+    [one] one hour
+   *[other] { $count } hours
+}
+time-minutes = { $count ->
+    [one] one minute
+   *[other] { $count } minutes
+}
+time-seconds = { $count ->
+    [one] one second
+   *[other] { $count } seconds
+}
 scope-openid = to know that it is you
 scope-profile = your user name
 scope-email = your e-mail address
 scope-phone = your telephone number
 scope-address = your postal address
 scope-roles = your roles
+scope-role = the role { $name }
 scope-offline = to keep access while you are away
 scope-all = to do everything that you may do there
 allow = Allow

@@ -400,7 +400,7 @@ mod tests {
         let variables = look.variables(Language::default(), "", Some(&client));
         let values = context! {
             client => "Registered", host => "wiki.example", is_shared => false, flow => "x", username => "alice",
-            resource => "", tenant => "", scopes => Vec::<Value>::new(),
+            resource => "", tenant => "", scopes => Vec::<Value>::new(), lasts => "",
         };
         let template = look.templates.get_template("consent.html").unwrap();
         template.render(context! { ..values, ..variables }).unwrap()

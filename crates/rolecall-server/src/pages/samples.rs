@@ -310,11 +310,11 @@ fn consents() -> Vec<Value> {
     ];
     let full = context! {
         client => TEXT, host => HOST, is_shared => true, flow => TEXT, username => TEXT, resource => TEXT, tenant => TENANT,
-        scopes => scopes,
+        scopes => scopes, lasts => TEXT,
     };
     let empty = context! {
         client => "Wiki", host => HOST, is_shared => false, flow => "x", username => "alice",
-        resource => "", tenant => "", scopes => Vec::<Value>::new(),
+        resource => "", tenant => "", scopes => Vec::<Value>::new(), lasts => "",
     };
     vec![full, empty]
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::response::Response;
 use http::StatusCode;
 use minijinja::{Value, context};
-use rolecall_core::TenantName;
 
 use super::{
     answers::{go, refuse},
     brand::PageClient,
-    choice, enrolment,
+    choice, consent, enrolment,
+    languages::Language,
     render::Page,
     submitted::Browser,
 };
@@ -24,7 +24,6 @@ use crate::{
         showing,
         step::{FlowError, MailCode, Next, Shown, Step},
     },
-    tokens::identity::IdentityScope,
 };
 
 /// The way to go on with a step.
@@ -174,12 +173,18 @@ pub(super) fn step_page(
         Step::Consent { .. } | Step::Continue { .. } => StatusCode::OK,
         _ => entered.status,
     };
-    let (template, values) = contents(app, shown, entered);
+    let language = browser.language(app, shown.flow.request.ui_locales.as_deref());
+    let (template, values) = contents(app, shown, entered, language);
     flow_page(app, browser, shown, template, status, values)
 }
 
 /// Returns the template of the page, and what it shows.
-fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value) {
+fn contents(
+    app: &App,
+    shown: &Shown,
+    entered: &Entered,
+    language: Language,
+) -> (&'static str, Value) {
     let flow = shown.flow.id.as_str();
     let error = entered.error.unwrap_or_default();
     let common = context! { flow, error, seconds => entered.seconds };
@@ -244,23 +249,10 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
             let values = choice::values(shown, username, open, (error, entered.seconds));
             ("choose.html", values)
         }
-        Step::Consent { username } => ("consent.html", consent_values(shown, username)),
-    }
-}
-
-/// Returns what the page of a consent shows.
-fn consent_values(shown: &Shown, username: &str) -> Value {
-    let request = shown.flow.choice.apply(&shown.flow.request);
-    let (uri, tenant) = (&request.redirect_uri, &request.tenant);
-    context! {
-        client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
-        host => redirect::shown_host(uri),
-        is_shared => redirect::is_shared(uri),
-        flow => shown.flow.id.as_str(),
-        username => username,
-        resource => shown.resource.as_deref().unwrap_or_default(),
-        tenant => tenant.as_ref().map_or("", TenantName::as_str),
-        scopes => scopes(shown),
+        Step::Consent { username, stays } => {
+            let values = consent::values(app, language, shown, (username, *stays));
+            ("consent.html", values)
+        }
     }
 }
 
@@ -366,32 +358,4 @@ fn flow_page(
         },
     };
     page.answer(app)
-}
-
-/// Returns what a client asks for, in words.
-fn scopes(shown: &Shown) -> Vec<Value> {
-    let request = &shown.flow.request;
-    let key = |scope: &IdentityScope| match scope {
-        IdentityScope::Openid => "scope-openid",
-        IdentityScope::Profile => "scope-profile",
-        IdentityScope::Email => "scope-email",
-        IdentityScope::Phone => "scope-phone",
-        IdentityScope::Address => "scope-address",
-        IdentityScope::Roles | IdentityScope::Groups => "scope-roles",
-        IdentityScope::OfflineAccess => "scope-offline",
-    };
-    let identity = request.asked_identity();
-    let mut keys: Vec<&str> = identity.iter().map(key).collect();
-    keys.dedup();
-    if request.scope.is_none() {
-        keys.push("scope-all");
-    }
-    let keys = keys.into_iter().map(|key| context! { key => key });
-    let named = request.scope.as_deref().unwrap_or_default().split(' ');
-    let named = named.filter(|name| !name.is_empty());
-    let named = named.map(|name| {
-        let text = shown.descriptions.get(name).map_or(name, String::as_str);
-        context! { key => "", name => name, text => text }
-    });
-    keys.chain(named).collect()
 }

@@ -8,7 +8,7 @@ pub(crate) mod choosing;
 pub(crate) mod conclude;
 mod confirming;
 pub(crate) mod consenting;
-mod describe;
+pub(in crate::login) mod describe;
 pub(crate) mod enrolling;
 pub(crate) mod kept;
 pub(crate) mod mailed;
