@@ -73,6 +73,7 @@ signed-out-text = Sie können dieses Fenster schließen.
 nobody-signed-in = In diesem Browser ist niemand angemeldet.
 ended = Diese Anmeldung ist beendet
 ended-text = Sie hat zu lange gedauert oder wurde in einem anderen Browser begonnen. Gehen Sie zurück zur Anwendung und beginnen Sie neu.
+begin-again-at = Bei { $client } neu beginnen
 to-account = In Ihrem Konto anmelden
 bad-request = Dieser Link funktioniert nicht
 bad-request-text = Die Anwendung hat Sie mit einer fehlerhaften Anfrage hierher geschickt. Geben Sie ihren Betreibern Bescheid:

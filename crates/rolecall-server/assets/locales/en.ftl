@@ -73,6 +73,7 @@ signed-out-text = You can close this window.
 nobody-signed-in = Nobody is signed in with this browser.
 ended = This sign-in has ended
 ended-text = It took too long, or was begun in another browser. Go back to the application and begin again.
+begin-again-at = Begin again at { $client }
 to-account = Sign in to your account
 bad-request = This link does not work
 bad-request-text = The application has sent you here with a request that is wrong. Tell the people who run it:

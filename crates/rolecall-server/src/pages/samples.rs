@@ -125,12 +125,12 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "consent.html" => consents(),
         "message.html" => {
             let messages = MESSAGES.map(|heading| {
-                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT }
+                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT, client => TEXT, again => "https://wiki.example/start" }
             });
             with_empty(
                 messages,
                 context! {
-                    heading => "unavailable", text => "too-many", seconds => 1, detail => "",
+                    heading => "unavailable", text => "too-many", seconds => 1, detail => "", client => "", again => "",
                 },
             )
         }

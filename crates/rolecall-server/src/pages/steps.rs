@@ -7,7 +7,7 @@ use http::StatusCode;
 use minijinja::{Value, context};
 
 use super::{
-    answers::{go, refuse},
+    answers::{ended, failed, go, refuse},
     brand::PageClient,
     choice, consent, enrolment,
     languages::Language,
@@ -21,6 +21,7 @@ use crate::{
     factors::wished::Wished,
     invitations::sign_up,
     login::flow::{
+        ended::beginning,
         showing,
         step::{FlowError, MailCode, Next, Shown, Step},
     },
@@ -122,7 +123,7 @@ pub(super) async fn answer(
                     refuse(app, language, FlowError::TooMany(retry_after))
                 }
                 Ok(shown) => step_page(app, browser, &shown, &entered),
-                Err(error) => refuse(app, language, error),
+                Err(error) => refuse_step(app, browser, flow, error).await,
             }
         }
         Err(FlowError::Failed(ApiError::Busy)) => {
@@ -133,16 +134,28 @@ pub(super) async fn answer(
             entered.fault("password-change-required", StatusCode::FORBIDDEN);
             show_change(app, browser, flow, &entered).await
         }
-        Err(error) => refuse(app, language, error),
+        Err(error) => refuse_step(app, browser, flow, error).await,
+    }
+}
+
+/// Answers that a step is not possible. A sign-in that has ended begins again at its client.
+async fn refuse_step(app: &App, browser: &Browser, flow: &str, error: FlowError) -> Response {
+    let language = browser.language(app, None);
+    if !matches!(error, FlowError::Ended) {
+        return refuse(app, language, error);
+    }
+    match beginning(app, flow, &browser.visitor(app)).await {
+        Ok(Some(beginning)) => ended(app, language, &beginning),
+        Ok(None) => refuse(app, language, error),
+        Err(error) => failed(app, language, error),
     }
 }
 
 /// Shows the step of a flow that is due.
 pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Entered) -> Response {
-    let language = browser.language(app, None);
     match showing::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) => step_page(app, browser, &shown, entered),
-        Err(error) => refuse(app, language, error),
+        Err(error) => refuse_step(app, browser, flow, error).await,
     }
 }
 
@@ -153,11 +166,10 @@ pub(super) async fn show_change(
     flow: &str,
     entered: &Entered,
 ) -> Response {
-    let language = browser.language(app, None);
     match showing::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) if shown.step.is_sign_in() => change_page(app, browser, &shown, entered),
         Ok(shown) => step_page(app, browser, &shown, entered),
-        Err(error) => refuse(app, language, error),
+        Err(error) => refuse_step(app, browser, flow, error).await,
     }
 }
 

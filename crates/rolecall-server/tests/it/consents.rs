@@ -220,14 +220,14 @@ async fn the_page_says_for_how_long_a_client_gets_access(app: TestApp) {
         (
             "b",
             json!({}),
-            &[],
+            &[][..],
             "on",
             "and at the latest after 30 days. It ends earlier if it is not used for 14 days.",
         ),
         (
             "c",
             json!({}),
-            &offline,
+            &offline[..],
             "",
             "The access goes on after you sign out. It ends when you take it back on the page of your account, and at the \
             latest after 30 days. It ends earlier if it is not used for 14 days.",
@@ -252,11 +252,11 @@ async fn the_pages_say_what_a_client_may_have_in_words(app: TestApp) {
     app.create_role("reader", &["items:read"]).await;
     app.create_user("alice", &["reader", "clerk"]).await;
     let everything = "to do everything that you may do there";
-    let (page, account) = pages(&app, ("all", json!({})), (&[], "")).await;
+    let (page, account) = pages(&app, ("all", json!({})), (&[][..], "")).await;
     assert!(page.contains(everything), "{page}");
     assert!(account.contains(everything), "{account}");
     let scope = "items:read role:clerk role:reader";
-    let (page, account) = pages(&app, ("some", json!({ "scope": scope })), (&[], "")).await;
+    let (page, account) = pages(&app, ("some", json!({ "scope": scope })), (&[][..], "")).await;
     for named in ["items:read", "the work of clerks", "the role reader"] {
         assert!(page.contains(named), "{named}: {page}");
         assert!(account.contains(named), "{named}: {account}");

@@ -9,6 +9,7 @@ pub(crate) mod conclude;
 mod confirming;
 pub(crate) mod consenting;
 pub(in crate::login) mod describe;
+pub(crate) mod ended;
 pub(crate) mod enrolling;
 pub(crate) mod kept;
 pub(crate) mod mailed;
