@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn the_look_of_a_client_does_not_hide_who_asks_and_who_answers() {
+    fn i130_the_look_of_a_client_does_not_hide_who_asks_and_who_answers() {
         let name = Some("Your Bank <b>".to_owned());
         let look = with_client(ClientLook {
             name,
