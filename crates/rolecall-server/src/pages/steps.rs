@@ -235,16 +235,9 @@ fn contents(
         Step::SignIn {
             hint, mail_code, ..
         } if entered.by == By::Mail && *mail_code != MailCode::Off => {
-            let asked = match mail_code {
-                MailCode::Asked { name } => Some(name.as_deref()),
-                MailCode::Off | MailCode::Offered => None,
-            };
-            let name = asked.flatten().or(hint.as_deref());
-            let about = (name, asked.is_some());
-            (
-                "mail_code.html",
-                mail_code_values(app, entered, about, common),
-            )
+            let about = (hint.as_deref(), mail_code);
+            let values = mail_code_values(app, entered, about, common);
+            ("mail_code.html", values)
         }
         Step::SignIn {
             hint,
@@ -297,17 +290,22 @@ fn sign_in_values(
     }
 }
 
-/// Returns what the page shows; `asked` is true if a code was asked for.
+/// Returns what the page shows; of the `hint`, and the code that can be asked for or typed.
 fn mail_code_values(
     app: &App,
     entered: &Entered,
-    (hint, asked): (Option<&str>, bool),
+    (hint, mail_code): (Option<&str>, &MailCode),
     common: Value,
 ) -> Value {
+    let asked = match mail_code {
+        MailCode::Asked { name } => Some(name.as_deref()),
+        MailCode::Off | MailCode::Offered => None,
+    };
     let typed = Some(entered.username.as_str()).filter(|typed| !typed.is_empty());
+    let named = asked.flatten().or(hint);
     context! {
-        username => typed.or(hint).unwrap_or_default(),
-        asked => asked,
+        username => typed.or(named).unwrap_or_default(),
+        asked => asked.is_some(),
         may_stay => app.settings().browser.stay.is_some(),
         stays => entered.stays,
         ..common
