@@ -13,6 +13,7 @@ pub(crate) mod ended;
 pub(crate) mod enrolling;
 pub(crate) mod kept;
 pub(crate) mod mailed;
+mod not_admitted;
 pub(crate) mod owed;
 pub(crate) mod passkey;
 mod pending;
