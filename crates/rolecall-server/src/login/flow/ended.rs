@@ -34,7 +34,8 @@ pub(crate) async fn beginning(
 ) -> Result<Option<Beginning>, ApiError> {
     let session = browsers::find(app, visitor.session).await?;
     let mut conn = app.store().read().await?;
-    let client = match find_flow(app, &mut conn, id, visitor).await? {
+    let flow = find_flow(app, &mut conn, id, visitor).await?;
+    let client = match flow {
         Some(flow) => Some(flow.request.client_id),
         // one that has come to its end is not kept: most likely it was for the client of the last sign-in
         None => match session {
