@@ -1,11 +1,15 @@
 """`rolecall dev` is the first command a new user runs: the commands that it prints must work."""
 
+import json
 import re
 import subprocess
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 import programs
+import sign_in
 import tours
 
 
@@ -52,9 +56,26 @@ def test_the_printed_calls_name_the_real_port_and_work(dev):
     assert f":{dev.port}" in text
     calls = [line.strip().removeprefix("$ ") for line in text.splitlines() if "curl " in line]
     assert calls, text
-    log_in = next(line for line in calls if "/token" in line)
+    log_in = next(line for line in calls if "grant_type=password" in line)
     shell = subprocess.run(["bash", "-c", log_in], capture_output=True, text=True, timeout=60)
     assert '"access_token"' in shell.stdout, (log_in, shell.stdout, shell.stderr)
+
+
+def test_the_printed_code_flow_can_be_clicked_through(dev):
+    text = printed_by(dev)
+    (address,) = [line.strip() for line in text.splitlines() if "/authorize?" in line]
+    (exchange,) = [line.strip() for line in text.splitlines() if "grant_type=authorization_code" in line]
+    visitor = sign_in.Visitor(dev.url)
+    page = visitor.submit(visitor.open(address), "/login", username="alice", password=programs.PASSWORD)
+    assert "Allow demo?" in page.text, page.text
+    form = sign_in.Page(page.text).form("/consent")
+    answer = visitor.post(form.action, {**form.fields, "decision": "allow"})
+    code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+    shell = subprocess.run(["bash", "-c", exchange.replace("=CODE", f"={code}")], capture_output=True, text=True, timeout=60)
+    tokens = json.loads(shell.stdout)
+    assert tokens["id_token"], tokens
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert requests.get(f"{dev.url}/users/", headers=bearer, timeout=10).status_code == 200
 
 
 def test_the_next_free_port_is_used_and_printed(dev):

@@ -331,7 +331,7 @@ def test_m127_without_a_state_there_is_none_in_the_answer(app, signed_in):
     ({"code_challenge": "a" * 42 + "="}, "invalid_request"),
     ({"code_challenge": "a" * 42 + "+"}, "invalid_request"),
 ], ids=str)
-def test_o059_o060_o061_o062_o066_m029_m045_m048_m049_m097_m099_m100_m102_m110_m128_i007_i015_i030_errors_go_to_the_application(app, visitor, signed_in, more, error):
+def test_o059_o060_o061_o062_o066_m029_m045_m048_m049_m097_m099_m100_m102_m110_m128_i007_i015_i030_i124_errors_go_to_the_application(app, visitor, signed_in, more, error):
     assert_refused(visitor, app.ask(**more), error)
     # and nobody who is signed in makes a difference
     assert_refused(signed_in, app.ask(**more), error)

@@ -427,7 +427,7 @@ def test_m113_other_clients_may_not_use_the_password_grant(app, user):
     assert_refused(response, "unauthorized_client")
 
 
-def test_m113_the_password_grant_can_be_switched_off():
+def test_m113_i040_the_password_grant_can_be_switched_off():
     with programs.dev(ROLECALL_OAUTH__PASSWORD_GRANT="off") as server:
         assert "password" not in sign_in.discover(server.url)["grant_types_supported"]
 

@@ -156,6 +156,13 @@ def test_without_scripts_no_passkey_is_offered(browser, server, app, user):
     assert answer(browser, app)["code"]
 
 
+def test_at_an_address_no_sign_in_with_a_passkey_is_offered(browser, server):
+    for origin, offered in [(server.url, True), (server.url.replace("localhost", "127.0.0.1"), False)]:
+        browser.get(f"{origin}/account")
+        buttons = [button.text for button in browser.find_elements(By.TAG_NAME, "button") if button.is_displayed()]
+        assert ("Sign in with a passkey" in buttons, "Sign in" in buttons) == (offered, True), buttons
+
+
 def test_a_device_makes_one_passkey_for_an_account(browser, server, app, user):
     enrol(browser, server, user)
     asked = app.ask("openid")

@@ -50,6 +50,25 @@ def user(admin):
     return sign_in.create_user(admin)
 
 
+@pytest.fixture
+def chooser(admin):
+    """Somebody with two roles, of which one can be active at a time."""
+    roles = [api.unique_name(name) for name in ("payer", "approver")]
+    for role in roles:
+        permission = f"payments:{role}"
+        for answer in (admin.post("/api/roles", json={"name": role, "by_name": False}),
+                       admin.post("/api/permissions", json={"name": permission})):
+            assert answer.status_code == 201, answer.text
+        answer = admin.put(f"/api/roles/{role}/permissions/{permission}")
+        assert answer.status_code == 204, answer.text
+    body = {"name": api.unique_name("payments"), "kind": "dynamic", "roles": roles, "at_most": 1}
+    answer = admin.post("/api/constraints", json=body)
+    assert answer.status_code == 201, answer.text
+    person = sign_in.create_user(admin, *roles)
+    person.roles = roles
+    return person
+
+
 def heading(browser):
     return browser.find_element(By.TAG_NAME, "h1").text
 
@@ -129,6 +148,18 @@ def test_i096_consent_is_given_or_not(either, shop, user):
         enter(either, user)
     press(either, "Allow")
     assert shop.tokens(asked, answer(either, shop)["code"])["refresh_token"]
+    assert_no_violation_of_the_policy(either)
+
+
+def test_a_person_chooses_one_of_two_roles(either, app, chooser):
+    asked = app.ask("openid roles")
+    either.get(asked.url)
+    enter(either, chooser)
+    assert heading(either) == "Choose your role" and app.registration["name"] in text(either)
+    assert all(role in text(either) for role in chooser.roles)
+    either.find_element(By.CSS_SELECTOR, f"input[value={chooser.roles[1]}]").click()
+    press(either, "Continue")
+    assert answer(either, app)["code"]
     assert_no_violation_of_the_policy(either)
 
 
@@ -279,7 +310,7 @@ def test_the_pages_speak_german(browser, app, user):
     assert browser.find_element(By.CSS_SELECTOR, "[role=alert]").text
 
 
-def pages(browser, app, shop, user, admin):
+def pages(browser, app, shop, user, chooser):
     """Shows every page, and yields its name."""
     browser.get(shop.ask("openid profile email roles").url)
     yield "sign-in"
@@ -319,6 +350,9 @@ def pages(browser, app, shop, user, admin):
     yield "bad-request"
     browser.get(f"{app.url}/login?flow=unknown")
     yield "ended"
+    browser.get(app.ask("openid roles").url)
+    enter(browser, chooser)
+    yield "choose"
 
 
 def test_faults_in_a_page_are_found(browser, axe):
@@ -328,8 +362,8 @@ def test_faults_in_a_page_are_found(browser, axe):
     assert len(layout_problems(browser)) == 2
 
 
-def test_every_page_is_for_everybody(browser, axe, app, shop, user, admin):
-    assert problems_in_all_looks(browser, axe, pages(browser, app, shop, user, admin)) == {}
+def test_every_page_is_for_everybody(browser, axe, app, shop, user, chooser):
+    assert problems_in_all_looks(browser, axe, pages(browser, app, shop, user, chooser)) == {}
     assert_no_violation_of_the_policy(browser)
 
 
@@ -352,7 +386,7 @@ def layout_problems(browser):
     """What does not fit the width of the screen, or is too small for a finger (WCAG 2.5.5: 44 pixels)."""
     return browser.execute_script("""
         const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth ? ["too wide"] : [];
-        const small = [...document.querySelectorAll("button:not([hidden]), input:not([type=hidden], [type=checkbox])")]
+        const small = [...document.querySelectorAll("button:not([hidden]), input:not([type=hidden], [type=checkbox], [type=radio])")]
           .filter((one) => one.getBoundingClientRect().height < 44).map((one) => `too low: ${one.outerHTML}`);
         return [...wide, ...small];""")
 

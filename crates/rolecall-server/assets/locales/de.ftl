@@ -32,12 +32,33 @@ consent-registered = Ihre Verwaltung hat diese Anwendung eingetragen.
 consent-resource = Der Zugriff gilt für { $resource } und für nichts anderes.
 consent-tenant = Sie handelt nur für { $tenant }.
 consent-shared = Diese Anwendung läuft auf einem Gerät. Erlauben Sie sie nur, wenn Sie sie gerade selbst gestartet haben.
+consent-lasts = Der Zugriff endet, wenn Sie sich in diesem Browser abmelden oder ihn auf der Seite Ihres Kontos zurücknehmen, spätestens nach { $time }.
+consent-lasts-offline = Der Zugriff bleibt, wenn Sie sich abmelden. Er endet, wenn Sie ihn auf der Seite Ihres Kontos zurücknehmen, spätestens nach { $time }.
+consent-lasts-once = Der Zugriff endet spätestens nach { $time }.
+consent-lasts-idle = Er endet früher, nach { $time } ohne Nutzung.
+time-days = { $count ->
+    [one] einem Tag
+   *[other] { $count } Tagen
+}
+time-hours = { $count ->
+    [one] einer Stunde
+   *[other] { $count } Stunden
+}
+time-minutes = { $count ->
+    [one] einer Minute
+   *[other] { $count } Minuten
+}
+time-seconds = { $count ->
+    [one] einer Sekunde
+   *[other] { $count } Sekunden
+}
 scope-openid = zu wissen, dass Sie es sind
 scope-profile = Ihr Benutzername
 scope-email = Ihre E-Mail-Adresse
 scope-phone = Ihre Telefonnummer
 scope-address = Ihre Anschrift
 scope-roles = Ihre Rollen
+scope-role = die Rolle { $name }
 scope-offline = Zugriff auch während Ihrer Abwesenheit
 scope-all = alles, was Sie dort tun dürfen
 allow = Erlauben
@@ -52,6 +73,7 @@ signed-out-text = Sie können dieses Fenster schließen.
 nobody-signed-in = In diesem Browser ist niemand angemeldet.
 ended = Diese Anmeldung ist beendet
 ended-text = Sie hat zu lange gedauert oder wurde in einem anderen Browser begonnen. Gehen Sie zurück zur Anwendung und beginnen Sie neu.
+begin-again-at = Bei { $client } neu beginnen
 to-account = In Ihrem Konto anmelden
 bad-request = Dieser Link funktioniert nicht
 bad-request-text = Die Anwendung hat Sie mit einer fehlerhaften Anfrage hierher geschickt. Geben Sie ihren Betreibern Bescheid:

@@ -32,12 +32,33 @@ consent-registered = Your administrator has registered this application.
 consent-resource = The access is for { $resource }, and for nothing else.
 consent-tenant = It acts for { $tenant } only.
 consent-shared = This application runs on a device. Allow it only if you have just started it yourself.
+consent-lasts = The access ends when you sign out of this browser or take it back on the page of your account, and at the latest after { $time }.
+consent-lasts-offline = The access goes on after you sign out. It ends when you take it back on the page of your account, and at the latest after { $time }.
+consent-lasts-once = The access ends at the latest after { $time }.
+consent-lasts-idle = It ends earlier if it is not used for { $time }.
+time-days = { $count ->
+    [one] one day
+   *[other] { $count } days
+}
+time-hours = { $count ->
+    [one] one hour
+   *[other] { $count } hours
+}
+time-minutes = { $count ->
+    [one] one minute
+   *[other] { $count } minutes
+}
+time-seconds = { $count ->
+    [one] one second
+   *[other] { $count } seconds
+}
 scope-openid = to know that it is you
 scope-profile = your user name
 scope-email = your e-mail address
 scope-phone = your telephone number
 scope-address = your postal address
 scope-roles = your roles
+scope-role = the role { $name }
 scope-offline = to keep access while you are away
 scope-all = to do everything that you may do there
 allow = Allow
@@ -52,6 +73,7 @@ signed-out-text = You can close this window.
 nobody-signed-in = Nobody is signed in with this browser.
 ended = This sign-in has ended
 ended-text = It took too long, or was begun in another browser. Go back to the application and begin again.
+begin-again-at = Begin again at { $client }
 to-account = Sign in to your account
 bad-request = This link does not work
 bad-request-text = The application has sent you here with a request that is wrong. Tell the people who run it:

@@ -34,9 +34,13 @@
     return JSON.stringify({ id, rawId: text(credential.rawId), type, response: written });
   }
 
+  const isOfHost = (id) => location.hostname === id || location.hostname.endsWith(`.${id}`);
+
   for (const form of document.querySelectorAll("form[data-get], form[data-create]")) {
     const creates = form.dataset.create !== undefined;
     const publicKey = read(creates ? form.dataset.create : form.dataset.get);
+    // a sign-in at another host, such as an address in place of `localhost`, could only fail
+    if (form.dataset.autofill !== undefined && !isOfHost(publicKey.rpId)) continue;
     const failed = form.querySelector("[data-failed]");
     const button = form.querySelector("button");
     let waiting = null;

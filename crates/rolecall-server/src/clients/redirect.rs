@@ -3,7 +3,7 @@
 //! There are no patterns. A request names a registered URI byte for byte; only the port of a loopback address is free,
 //! and only for native applications.
 
-use std::net::Ipv6Addr;
+use std::{net::Ipv6Addr, num::NonZeroU16};
 
 use super::sign_in::Application;
 
@@ -90,9 +90,9 @@ fn is_host(authority: &str) -> bool {
         }
 }
 
-/// Returns true for a port in digits alone; `parse` accepts a sign too.
+/// Returns true for a port from 1 to 65535 in digits alone; `parse` accepts a sign too.
 fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<NonZeroU16>().is_ok()
 }
 
 /// Returns true if a request may name `uri` because `registered` is one of its client's.
@@ -386,6 +386,21 @@ mod tests {
     }
 
     #[test]
+    fn m103_a_port_is_from_1_to_65535() {
+        for host in ["127.0.0.1", "[::1]", "localhost"] {
+            let registered = format!("http://{host}/cb");
+            for (port, is_one) in [("1", true), ("65535", true), ("0", false), ("00", false)] {
+                let uri = format!("http://{host}:{port}/cb");
+                assert_eq!(may_register(&uri, Some(Native)), is_one, "{uri}");
+                assert_eq!(matches(&registered, &uri, Some(Native)), is_one, "{uri}");
+            }
+        }
+        for kind in KINDS {
+            assert!(!may_register("https://app.example:0/cb", kind), "{kind:?}");
+        }
+    }
+
+    #[test]
     fn a_page_may_submit_to_the_origin_or_scheme_of_the_application() {
         for (uri, source, host) in [
             (
@@ -420,9 +435,9 @@ mod tests {
                 None => host.split_at(host.find(':').unwrap_or(host.len())),
             };
             let is_loopback = ["127.0.0.1", "[::1]", "localhost"].contains(&name);
-            let digits = port.strip_prefix(':').unwrap_or("0");
-            let is_port =
-                digits.chars().all(|one| one.is_ascii_digit()) && digits.parse::<u16>().is_ok();
+            let digits = port.strip_prefix(':').unwrap_or("1");
+            let is_port = digits.chars().all(|one| one.is_ascii_digit())
+                && digits.parse::<u16>().is_ok_and(|port| port != 0);
             (is_loopback && is_port).then(|| (name.to_owned(), after.to_owned()))
         };
         let is_alike = || split(registered).is_some_and(|one| Some(one) == split(uri));
@@ -443,6 +458,7 @@ mod tests {
             Just(String::new()),
             Just(":x".to_owned()),
             Just(":".to_owned()),
+            Just(":0".to_owned()),
             (0_u32..70_000).prop_map(|port| format!(":{port}")),
         ];
         let after = prop_oneof![

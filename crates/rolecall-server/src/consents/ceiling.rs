@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_core::Permission;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -55,6 +56,18 @@ impl Ceiling {
         is_scope_within && are_objects_within
     }
 
+    /// Returns the roles and permissions that tokens can carry at most; `None` if the client has no limit.
+    pub(crate) fn values(&self) -> Option<Vec<String>> {
+        let is_carried = |value: &&str| match (&self.objects, value.parse::<Permission>()) {
+            (Some(objects), Ok(permission)) if !value.starts_with("role:") => {
+                objects.contains(permission.object())
+            }
+            _ => true,
+        };
+        let values = self.scope.as_deref()?.split(' ').filter(is_carried);
+        Some(values.map(str::to_owned).collect())
+    }
+
     /// Returns the text that is stored.
     pub(super) fn to_text(&self) -> String {
         json!(self).to_string()
@@ -76,6 +89,23 @@ mod tests {
         Ceiling {
             scope: scope.map(str::to_owned),
             objects,
+        }
+    }
+
+    #[test]
+    fn a_ceiling_names_what_tokens_can_carry_by_table() {
+        let scope = Some("items:read orders:read role:editor");
+        for (ceiling, values) in [
+            (ceiling(None, None), None),
+            (ceiling(None, Some(&["items"])), None),
+            (ceiling(scope, None), scope),
+            (
+                ceiling(scope, Some(&["items"])),
+                Some("items:read role:editor"),
+            ),
+        ] {
+            let named = ceiling.values().map(|values| values.join(" "));
+            assert_eq!(named.as_deref(), values, "{ceiling:?}");
         }
     }
 

@@ -165,6 +165,20 @@ pub(crate) struct AllowedScopes {
     pub(crate) resource: Option<String>,
     pub(crate) tenant: Option<String>,
     pub(crate) scopes: Vec<String>,
+    /// The most that `*` among the scopes stands for.
+    pub(crate) ceiling: Ceiling,
+}
+
+impl AllowedScopes {
+    /// Returns the scopes, with the roles and permissions of the client's limit in place of `*`.
+    pub(crate) fn named(&self) -> Vec<String> {
+        let everything = self.ceiling.values();
+        let named = self.scopes.iter().flat_map(|scope| match &everything {
+            Some(values) if scope == EVERYTHING => values.clone(),
+            _ => vec![scope.clone()],
+        });
+        named.collect()
+    }
 }
 
 /// Returns what a user has allowed up to `limit` clients whose ids are above `after`. It asks for no permission: for the
@@ -182,6 +196,7 @@ pub(crate) async fn list(
             scopes: allowed.scopes.split(' ').map(str::to_owned).collect(),
             resource: Some(allowed.resource).filter(|one| *one != app.settings().issuer),
             tenant: Some(allowed.tenant).filter(|one| !one.is_empty()),
+            ceiling: allowed.ceiling,
         };
         match clients.last_mut() {
             Some(last) if last.client_id == allowed.client_id => {
@@ -281,7 +296,7 @@ fn tokens_of<'a>(request: &'a AuthorizationRequest, subject: &'a str) -> For<'a>
 }
 
 /// The scope under which a request without one is kept: all that the client may have.
-const EVERYTHING: &str = "*";
+pub(crate) const EVERYTHING: &str = "*";
 
 /// Returns a digest of what people were shown of a client. When it changes they are asked again.
 fn registration(client: &Client) -> String {

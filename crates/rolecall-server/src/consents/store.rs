@@ -8,7 +8,7 @@ use crate::store::{Change, Conn, Statement, StoreError, gate, queries, query, ro
 queries! {
     FIND = "SELECT client_id, resource, tenant, scopes, ceiling, registration, created_at, last_used_at FROM consents \
         WHERE subject_id = $1 AND client_id = $2 AND resource = $3 AND tenant = $4";
-    LIST = "SELECT c.id AS client_id, c.name AS client_name, a.resource, a.tenant, a.scopes, a.created_at, a.last_used_at FROM consents a \
+    LIST = "SELECT c.id AS client_id, c.name AS client_name, a.resource, a.tenant, a.scopes, a.ceiling, a.created_at, a.last_used_at FROM consents a \
         JOIN clients c ON c.id = a.client_id WHERE a.subject_id = $1 AND a.client_id IN \
         (SELECT DISTINCT d.client_id FROM consents d WHERE d.subject_id = $1 AND d.client_id > $2 ORDER BY d.client_id LIMIT $3) \
         ORDER BY a.client_id, a.resource, a.tenant";
@@ -57,6 +57,8 @@ rows! {
         pub(crate) tenant: String,
         /// Separated by spaces.
         pub(crate) scopes: String,
+        /// The most that `*` among the scopes stands for.
+        pub(crate) ceiling: Ceiling,
         pub(crate) created_at: Timestamp,
         pub(crate) last_used_at: Timestamp,
     }

@@ -1,6 +1,6 @@
 //! The own page of somebody who is signed in with a browser: the applications that they allowed, and their sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::FloorKind;
 use serde_json::json;
@@ -11,6 +11,7 @@ use super::{
         store::{self as browser_store, BrowserSession},
     },
     flow::{
+        describe::describe,
         owed,
         proof::{Proof, Proofs},
         request::AuthorizationRequest,
@@ -21,7 +22,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, rights::Rights},
     clients::store as clients,
-    consents::service::{self as consents, AllowedClient},
+    consents::service::{self as consents, AllowedClient, AllowedScopes},
     error::ApiError,
     factors::{remembered, remembered_store, service as factors},
     sessions::{self, endings::Acting, store::Shown},
@@ -42,6 +43,8 @@ pub(crate) struct Overview {
     /// The sessions of applications, each with the application's name, the last used one first.
     pub(crate) sessions: Vec<(Shown, String)>,
     pub(crate) allowed: Vec<AllowedClient>,
+    /// What roles and permissions among them are, in the words of their makers.
+    pub(crate) descriptions: BTreeMap<String, String>,
 }
 
 /// Finds the session of a browser, if it reaches what the account asks for now: a factor may have been added since.
@@ -81,11 +84,16 @@ pub(crate) async fn overview(app: &App, subject: &str) -> Result<Option<Overview
         let name = names.get(&session.client_id).cloned();
         (session, name.unwrap_or_default())
     });
+    let allowed = consents::list(app, subject, "", MAX_SHOWN).await?;
+    let scopes = allowed.iter().flat_map(|client| &client.scopes);
+    let allowed_roles: BTreeSet<String> = scopes.flat_map(AllowedScopes::named).collect();
+    let allowed_roles: Vec<String> = allowed_roles.into_iter().collect();
     Ok(Some(Overview {
         user,
         browsers: browsers::list(app, subject).await?,
         sessions: with_names.collect(),
-        allowed: consents::list(app, subject, "", MAX_SHOWN).await?,
+        allowed,
+        descriptions: describe(app, &allowed_roles).await?,
     }))
 }
 

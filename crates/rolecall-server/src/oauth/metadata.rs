@@ -1,5 +1,6 @@
 //! Authorization server metadata (RFC 8414, `OpenID` Connect Discovery section 3): only what works.
 
+use rolecall_core::Acr;
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,7 +9,9 @@ use crate::{
         sign_in::IdTokenAlgorithm,
         store::{self, GrantType},
     },
+    config::Mfa,
     error::ApiError,
+    factors::passkeys::relying_party,
     invitations::sign_up,
     tokens::{claims, id_token, identity::IdentityScope},
 };
@@ -96,6 +99,19 @@ fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "prompt_values_supported": prompts,
-        "acr_values_supported": id_token::REACHABLE.iter().map(|acr| acr.as_str()).collect::<Vec<_>>(),
+        "acr_values_supported": acr_values(app),
     })
+}
+
+/// Returns the assurance that a new user can reach: who had a factor before `login.mfa` was `off` reaches more.
+fn acr_values(app: &App) -> Vec<&'static str> {
+    let most = if app.settings().factors.mfa == Mfa::Off {
+        Acr::Aal1
+    } else if relying_party(app).is_ok() {
+        Acr::Phr
+    } else {
+        Acr::Aal2
+    };
+    let reachable = id_token::REACHABLE.iter().filter(|acr| **acr <= most);
+    reachable.map(|acr| acr.as_str()).collect()
 }

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i105_addresses_that_are_not_public_are_known_by_table() {
+    fn i105_i119_addresses_that_are_not_public_are_known_by_table() {
         for special in [
             "0.0.0.0",
             "10.255.255.255",

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn m084_i105_a_url_by_table() {
+    fn m084_i105_i119_a_url_by_table() {
         use TargetError::{NotPort, NotUrl, PlainHttp, SpecialUse};
         for (url, expected) in [
             ("https://app.example/out", Ok(())),

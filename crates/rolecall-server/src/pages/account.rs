@@ -1,5 +1,7 @@
 //! The page of somebody who is signed in: their applications and sessions.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse as _, Response},
@@ -12,6 +14,7 @@ use rolecall_core::Timestamp;
 use super::{
     agents,
     answers::{failed, go, message, refuse, see_other},
+    consent,
     languages::Language,
     owner::{ACCOUNT, details},
     render::Page,
@@ -20,7 +23,7 @@ use super::{
 };
 use crate::{
     app::App,
-    consents::service::AllowedClient,
+    consents::service::{AllowedClient, AllowedScopes},
     error::ApiError,
     login::{
         account::{self, Ends, Overview},
@@ -175,6 +178,8 @@ fn page(
             last => minute(browser.last_used_at),
         }
     });
+    let allowed = overview.allowed.iter();
+    let allowed = allowed.map(|client| shown(app, language, client, &overview.descriptions));
     let user = &overview.user;
     let sends_mail = app.settings().mail.is_some();
     // only a proven address gets the mails that reset a password; the page asks for the proof where it can be given
@@ -198,7 +203,7 @@ fn page(
             email => user.email.as_deref().unwrap_or_default(),
             sessions => sessions.collect::<Vec<Value>>(),
             browsers => browsers.collect::<Vec<Value>>(),
-            allowed => overview.allowed.iter().map(shown).collect::<Vec<Value>>(),
+            allowed => allowed.collect::<Vec<Value>>(),
             has_details => details::is_offered(app),
             may_leave => app.settings().self_delete,
         },
@@ -208,19 +213,30 @@ fn page(
     page.answer(app).into_response()
 }
 
-fn shown(allowed: &AllowedClient) -> Value {
-    let mut scopes: Vec<&str> = Vec::new();
-    for one in &allowed.scopes {
-        scopes.extend(one.scopes.iter().map(String::as_str));
+/// Returns what the page shows of an application that the user allowed, in the words of the question for it.
+fn shown(
+    app: &App,
+    language: Language,
+    allowed: &AllowedClient,
+    descriptions: &BTreeMap<String, String>,
+) -> Value {
+    let languages = &app.parts().look.languages;
+    let named = allowed.scopes.iter().flat_map(AllowedScopes::named);
+    let named: BTreeSet<String> = named.collect();
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in &named {
+        let words = consent::in_words(languages, language, scope, descriptions);
+        // roles and groups are the same to people
+        if !scopes.contains(&words) {
+            scopes.push(words);
+        }
     }
-    scopes.sort_unstable();
-    scopes.dedup();
     context! {
         id => allowed.client_id.as_str(),
         name => allowed.client_name.as_str(),
         since => minute(allowed.created_at),
         last => minute(allowed.last_used_at),
-        scopes => scopes.join(", "),
+        scopes => scopes.join(" · "),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     login::flow::{
         answer::Answer,
         conclude::SessionCookie,
+        ended::Beginning,
         request::ResponseMode,
         step::{FlowError, Next},
     },
@@ -120,6 +121,19 @@ pub(super) fn refuse(app: &App, language: Language, error: FlowError) -> Respons
     }
 }
 
+/// Answers that a sign-in has ended, with a link to where it begins again.
+pub(super) fn ended(app: &App, language: Language, beginning: &Beginning) -> Response {
+    let values = context! {
+        heading => "ended",
+        text => "ended-text",
+        seconds => 0,
+        detail => "",
+        client => beginning.client.as_str(),
+        again => beginning.uri.as_str(),
+    };
+    notice(app, language, StatusCode::BAD_REQUEST, values)
+}
+
 /// Answers any error with a page, and logs the cause of a failure of ours.
 pub(super) fn failed(app: &App, language: Language, error: ApiError) -> Response {
     let status = error.status();
@@ -137,8 +151,14 @@ pub(super) fn failed(app: &App, language: Language, error: ApiError) -> Response
 
 fn too_many(app: &App, language: Language, retry_after: Duration) -> Response {
     let seconds = retry_after.as_secs().max(1);
-    let values =
-        context! { heading => "unavailable", text => "too-many", seconds => seconds, detail => "" };
+    let values = context! {
+        heading => "unavailable",
+        text => "too-many",
+        seconds => seconds,
+        detail => "",
+        client => "",
+        again => "",
+    };
     notice(app, language, StatusCode::TOO_MANY_REQUESTS, values)
 }
 
@@ -155,6 +175,8 @@ pub(super) fn message(
         text => format!("{heading}-text"),
         seconds => 0,
         detail => detail,
+        client => "",
+        again => "",
     };
     notice(app, language, status, values)
 }

@@ -400,7 +400,7 @@ mod tests {
         let variables = look.variables(Language::default(), "", Some(&client));
         let values = context! {
             client => "Registered", host => "wiki.example", is_shared => false, flow => "x", username => "alice",
-            resource => "", tenant => "", scopes => Vec::<Value>::new(),
+            resource => "", tenant => "", scopes => Vec::<Value>::new(), lasts => "",
         };
         let template = look.templates.get_template("consent.html").unwrap();
         template.render(context! { ..values, ..variables }).unwrap()
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn the_look_of_a_client_does_not_hide_who_asks_and_who_answers() {
+    fn i130_the_look_of_a_client_does_not_hide_who_asks_and_who_answers() {
         let name = Some("Your Bank <b>".to_owned());
         let look = with_client(ClientLook {
             name,

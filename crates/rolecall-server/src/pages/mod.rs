@@ -9,6 +9,7 @@ mod answers;
 mod assets;
 mod brand;
 mod choice;
+mod consent;
 mod enrolment;
 mod factor_samples;
 pub(crate) mod factors;

@@ -125,12 +125,12 @@ pub(super) fn samples(name: &str) -> Vec<Value> {
         "consent.html" => consents(),
         "message.html" => {
             let messages = MESSAGES.map(|heading| {
-                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT }
+                context! { heading => heading, text => format!("{heading}-text"), seconds => 3, detail => TEXT, client => TEXT, again => "https://wiki.example/start" }
             });
             with_empty(
                 messages,
                 context! {
-                    heading => "unavailable", text => "too-many", seconds => 1, detail => "",
+                    heading => "unavailable", text => "too-many", seconds => 1, detail => "", client => "", again => "",
                 },
             )
         }
@@ -310,11 +310,11 @@ fn consents() -> Vec<Value> {
     ];
     let full = context! {
         client => TEXT, host => HOST, is_shared => true, flow => TEXT, username => TEXT, resource => TEXT, tenant => TENANT,
-        scopes => scopes,
+        scopes => scopes, lasts => TEXT,
     };
     let empty = context! {
         client => "Wiki", host => HOST, is_shared => false, flow => "x", username => "alice",
-        resource => "", tenant => "", scopes => Vec::<Value>::new(),
+        resource => "", tenant => "", scopes => Vec::<Value>::new(), lasts => "",
     };
     vec![full, empty]
 }

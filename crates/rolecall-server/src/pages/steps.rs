@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::response::Response;
 use http::StatusCode;
 use minijinja::{Value, context};
-use rolecall_core::TenantName;
 
 use super::{
-    answers::{go, refuse},
+    answers::{ended, failed, go, refuse},
     brand::PageClient,
-    choice, enrolment,
+    choice, consent, enrolment,
+    languages::Language,
     render::Page,
     submitted::Browser,
 };
@@ -21,10 +21,10 @@ use crate::{
     factors::wished::Wished,
     invitations::sign_up,
     login::flow::{
+        ended::beginning,
         showing,
         step::{FlowError, MailCode, Next, Shown, Step},
     },
-    tokens::identity::IdentityScope,
 };
 
 /// The way to go on with a step.
@@ -123,7 +123,7 @@ pub(super) async fn answer(
                     refuse(app, language, FlowError::TooMany(retry_after))
                 }
                 Ok(shown) => step_page(app, browser, &shown, &entered),
-                Err(error) => refuse(app, language, error),
+                Err(error) => refuse_step(app, browser, flow, error).await,
             }
         }
         Err(FlowError::Failed(ApiError::Busy)) => {
@@ -134,16 +134,28 @@ pub(super) async fn answer(
             entered.fault("password-change-required", StatusCode::FORBIDDEN);
             show_change(app, browser, flow, &entered).await
         }
-        Err(error) => refuse(app, language, error),
+        Err(error) => refuse_step(app, browser, flow, error).await,
+    }
+}
+
+/// Answers that a step is not possible. A sign-in that has ended begins again at its client.
+async fn refuse_step(app: &App, browser: &Browser, flow: &str, error: FlowError) -> Response {
+    let language = browser.language(app, None);
+    if !matches!(error, FlowError::Ended) {
+        return refuse(app, language, error);
+    }
+    match beginning(app, flow, &browser.visitor(app)).await {
+        Ok(Some(beginning)) => ended(app, language, &beginning),
+        Ok(None) => refuse(app, language, error),
+        Err(error) => failed(app, language, error),
     }
 }
 
 /// Shows the step of a flow that is due.
 pub(super) async fn show(app: &App, browser: &Browser, flow: &str, entered: &Entered) -> Response {
-    let language = browser.language(app, None);
     match showing::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) => step_page(app, browser, &shown, entered),
-        Err(error) => refuse(app, language, error),
+        Err(error) => refuse_step(app, browser, flow, error).await,
     }
 }
 
@@ -154,11 +166,10 @@ pub(super) async fn show_change(
     flow: &str,
     entered: &Entered,
 ) -> Response {
-    let language = browser.language(app, None);
     match showing::show(app, flow, &browser.visitor(app)).await {
         Ok(shown) if shown.step.is_sign_in() => change_page(app, browser, &shown, entered),
         Ok(shown) => step_page(app, browser, &shown, entered),
-        Err(error) => refuse(app, language, error),
+        Err(error) => refuse_step(app, browser, flow, error).await,
     }
 }
 
@@ -174,12 +185,18 @@ pub(super) fn step_page(
         Step::Consent { .. } | Step::Continue { .. } => StatusCode::OK,
         _ => entered.status,
     };
-    let (template, values) = contents(app, shown, entered);
+    let language = browser.language(app, shown.flow.request.ui_locales.as_deref());
+    let (template, values) = contents(app, shown, entered, language);
     flow_page(app, browser, shown, template, status, values)
 }
 
 /// Returns the template of the page, and what it shows.
-fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value) {
+fn contents(
+    app: &App,
+    shown: &Shown,
+    entered: &Entered,
+    language: Language,
+) -> (&'static str, Value) {
     let flow = shown.flow.id.as_str();
     let error = entered.error.unwrap_or_default();
     let common = context! { flow, error, seconds => entered.seconds };
@@ -218,16 +235,9 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
         Step::SignIn {
             hint, mail_code, ..
         } if entered.by == By::Mail && *mail_code != MailCode::Off => {
-            let asked = match mail_code {
-                MailCode::Asked { name } => Some(name.as_deref()),
-                MailCode::Off | MailCode::Offered => None,
-            };
-            let name = asked.flatten().or(hint.as_deref());
-            let about = (name, asked.is_some());
-            (
-                "mail_code.html",
-                mail_code_values(app, entered, about, common),
-            )
+            let about = (hint.as_deref(), mail_code);
+            let values = mail_code_values(app, entered, about, common);
+            ("mail_code.html", values)
         }
         Step::SignIn {
             hint,
@@ -244,23 +254,10 @@ fn contents(app: &App, shown: &Shown, entered: &Entered) -> (&'static str, Value
             let values = choice::values(shown, username, open, (error, entered.seconds));
             ("choose.html", values)
         }
-        Step::Consent { username } => ("consent.html", consent_values(shown, username)),
-    }
-}
-
-/// Returns what the page of a consent shows.
-fn consent_values(shown: &Shown, username: &str) -> Value {
-    let request = shown.flow.choice.apply(&shown.flow.request);
-    let (uri, tenant) = (&request.redirect_uri, &request.tenant);
-    context! {
-        client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
-        host => redirect::shown_host(uri),
-        is_shared => redirect::is_shared(uri),
-        flow => shown.flow.id.as_str(),
-        username => username,
-        resource => shown.resource.as_deref().unwrap_or_default(),
-        tenant => tenant.as_ref().map_or("", TenantName::as_str),
-        scopes => scopes(shown),
+        Step::Consent { username, stays } => {
+            let values = consent::values(app, language, shown, (username, *stays));
+            ("consent.html", values)
+        }
     }
 }
 
@@ -293,17 +290,22 @@ fn sign_in_values(
     }
 }
 
-/// Returns what the page shows; `asked` is true if a code was asked for.
+/// Returns what the page shows; of the `hint`, and the code that can be asked for or typed.
 fn mail_code_values(
     app: &App,
     entered: &Entered,
-    (hint, asked): (Option<&str>, bool),
+    (hint, mail_code): (Option<&str>, &MailCode),
     common: Value,
 ) -> Value {
+    let asked = match mail_code {
+        MailCode::Asked { name } => Some(name.as_deref()),
+        MailCode::Off | MailCode::Offered => None,
+    };
     let typed = Some(entered.username.as_str()).filter(|typed| !typed.is_empty());
+    let named = asked.flatten().or(hint);
     context! {
-        username => typed.or(hint).unwrap_or_default(),
-        asked => asked,
+        username => typed.or(named).unwrap_or_default(),
+        asked => asked.is_some(),
         may_stay => app.settings().browser.stay.is_some(),
         stays => entered.stays,
         ..common
@@ -366,32 +368,4 @@ fn flow_page(
         },
     };
     page.answer(app)
-}
-
-/// Returns what a client asks for, in words.
-fn scopes(shown: &Shown) -> Vec<Value> {
-    let request = &shown.flow.request;
-    let key = |scope: &IdentityScope| match scope {
-        IdentityScope::Openid => "scope-openid",
-        IdentityScope::Profile => "scope-profile",
-        IdentityScope::Email => "scope-email",
-        IdentityScope::Phone => "scope-phone",
-        IdentityScope::Address => "scope-address",
-        IdentityScope::Roles | IdentityScope::Groups => "scope-roles",
-        IdentityScope::OfflineAccess => "scope-offline",
-    };
-    let identity = request.asked_identity();
-    let mut keys: Vec<&str> = identity.iter().map(key).collect();
-    keys.dedup();
-    if request.scope.is_none() {
-        keys.push("scope-all");
-    }
-    let keys = keys.into_iter().map(|key| context! { key => key });
-    let named = request.scope.as_deref().unwrap_or_default().split(' ');
-    let named = named.filter(|name| !name.is_empty());
-    let named = named.map(|name| {
-        let text = shown.descriptions.get(name).map_or(name, String::as_str);
-        context! { key => "", name => name, text => text }
-    });
-    keys.chain(named).collect()
 }

@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_cannot_leave_a_value_as_it_is() {
+    fn i130_a_template_cannot_leave_a_value_as_it_is() {
         for template in [
             "{{ username }}",
             "{% autoescape false %}{{ username }}{% endautoescape %}",

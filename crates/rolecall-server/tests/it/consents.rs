@@ -14,6 +14,8 @@ on_both![
     withdrawing_ends_a_sign_in_in_which_it_was_just_allowed,
     a_withdrawal_and_a_sign_in_at_once_leave_a_code_with_its_consent_or_neither,
     what_was_allowed_altogether_is_allowed_in_part,
+    the_page_says_for_how_long_a_client_gets_access,
+    the_pages_say_what_a_client_may_have_in_words,
     others_consents_need_a_permission,
     consents_are_paged_by_client,
     the_command_line_lists_and_withdraws,
@@ -178,6 +180,92 @@ async fn withdrawing_ends_sessions_tokens_and_codes(app: TestApp) {
     let path = format!("/api/consents/{}", other.id);
     app.delete(&path, &narrowed).await.is(403);
     app.get("/api/me", &kept).await.is(200);
+}
+
+/// Lets alice allow a new client what it asks for; returns the page that asks her, and the one of her account.
+async fn pages(
+    app: &TestApp,
+    (name, more): (&str, Value),
+    (asked, stay): (&[(&str, &str)], &str),
+) -> (String, String) {
+    let client = app.create_client(name, members(more)).await;
+    let mut browser = Browser::new(app);
+    let flow = browser.begin(&client, REDIRECT, asked).await;
+    let form = [
+        ("flow", flow.as_str()),
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("stay", stay),
+    ];
+    browser.submit("/login", &form).await.is(303);
+    let page = browser.open(&format!("/login?flow={flow}")).await;
+    browser.decide(&flow, "allow").await.is(303);
+    let account = browser.open("/account").await;
+    let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+    (text(&page.is(200).body), text(&account.is(200).body))
+}
+
+async fn the_page_says_for_how_long_a_client_gets_access(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let offline = [("scope", "openid offline_access")];
+    let once = json!({ "grants": ["authorization_code"] });
+    for (name, more, asked, stay, expected) in [
+        (
+            "a",
+            json!({}),
+            &[][..],
+            "",
+            "and at the latest after 24 hours. It ends earlier if it is not used for 8 hours.",
+        ),
+        (
+            "b",
+            json!({}),
+            &[][..],
+            "on",
+            "and at the latest after 30 days. It ends earlier if it is not used for 14 days.",
+        ),
+        (
+            "c",
+            json!({}),
+            &offline[..],
+            "",
+            "The access goes on after you sign out. It ends when you take it back on the page of your account, and at the \
+            latest after 30 days. It ends earlier if it is not used for 14 days.",
+        ),
+        (
+            "d",
+            once,
+            &[],
+            "",
+            "<p>The access ends at the latest after ",
+        ),
+    ] {
+        let (page, _) = pages(&app, (name, more), (asked, stay)).await;
+        assert!(page.contains(expected), "{name}: {page}");
+    }
+}
+
+async fn the_pages_say_what_a_client_may_have_in_words(app: TestApp) {
+    let clerk = json!({ "name": "clerk", "description": "the work of clerks" });
+    let created = app.post("/api/roles", app.admin().await, clerk).await;
+    created.is(201);
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader", "clerk"]).await;
+    let everything = "to do everything that you may do there";
+    let (page, account) = pages(&app, ("all", json!({})), (&[][..], "")).await;
+    assert!(page.contains(everything), "{page}");
+    assert!(account.contains(everything), "{account}");
+    let scope = "items:read role:clerk role:reader";
+    let (page, account) = pages(&app, ("some", json!({ "scope": scope })), (&[][..], "")).await;
+    for named in ["items:read", "the work of clerks", "the role reader"] {
+        assert!(page.contains(named), "{named}: {page}");
+        assert!(account.contains(named), "{named}: {account}");
+    }
+    assert!(!page.contains(everything), "{page}");
+    // of the client before
+    assert_eq!(account.matches(everything).count(), 1, "{account}");
+    assert!(!account.contains("role:"), "{account}");
+    assert!(!account.contains("<small>*"), "{account}");
 }
 
 async fn others_consents_need_a_permission(app: TestApp) {

@@ -6,7 +6,7 @@ use crate::support::{Database, NEW_PASSWORD, PASSWORD, TestApp, on_both};
 
 on_both![
     registering_creates_an_account_and_issues_no_token,
-    x018_nobody_registers_while_registration_is_closed,
+    x018_i040_nobody_registers_while_registration_is_closed,
     x034_every_spelling_of_a_taken_name_is_refused,
     x035_a_name_that_looks_like_another_is_refused,
     a_weak_password_is_refused_with_the_reason,
@@ -35,7 +35,7 @@ async fn registering_creates_an_account_and_issues_no_token(app: TestApp) {
     app.get("/api/me", &app.log_in("ALICE").await).await.is(200);
 }
 
-async fn x018_nobody_registers_while_registration_is_closed(app: TestApp) {
+async fn x018_i040_nobody_registers_while_registration_is_closed(app: TestApp) {
     let db = if app.db.is_sqlite() {
         Database::sqlite()
     } else {

@@ -7,6 +7,10 @@ use std::net::SocketAddr;
 
 use crate::demo::{CLIENT as DEMO_CLIENT, PASSWORD};
 
+/// The code verifier of RFC 7636 appendix B, and its challenge: an application makes new ones for each sign-in.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
 /// The facts that the text mentions.
 pub(super) struct Greeting<'a> {
     /// The URL of the server.
@@ -38,23 +42,40 @@ impl Greeting<'_> {
             "removed at the end; use --keep DIR to keep it"
         };
         let database = self.database;
-        let commands = self.commands();
+        let (code_flow, commands) = (self.code_flow(), self.commands());
         format!(
             r"
 rolecall {version} for development, on this machine only. Stop it with Ctrl+C.
 
   server    {url}{moved}
-  browser   {url}/docs    (press Authorize: admin, {PASSWORD}; or sign in by code flow with client_id {DEMO_CLIENT})
+  browser   {url}/docs    (press Authorize: the code flow with client_id {DEMO_CLIENT}, or the form with admin, {PASSWORD})
   account   http://localhost:{port}/account    (the sign-in pages: alice, {PASSWORD})
   database  {database}    ({data})
 
   user      password        roles
   admin     {PASSWORD}    admin, rolecall.admin
   alice     {PASSWORD}    user
-
+{code_flow}
 Paste these into another terminal.
 {commands}
 "
+        )
+    }
+
+    /// Returns the steps of the authorization code flow, which new applications use.
+    fn code_flow(&self) -> String {
+        let url = self.url;
+        let redirect_uri = format!("{url}/docs/oauth2-redirect.html");
+        format!(
+            r#"
+Sign in by the authorization code flow, as an application of your own does. Open this address, and sign in as alice:
+
+  {url}/authorize?response_type=code&client_id={DEMO_CLIENT}&redirect_uri={redirect_uri}&scope=openid%20role:user&code_challenge={CHALLENGE}&code_challenge_method=S256
+
+The page that follows is empty. Within a minute, put the code of its address in place of CODE:
+
+  curl -s {url}/token -d "grant_type=authorization_code&client_id={DEMO_CLIENT}&redirect_uri={redirect_uri}&code_verifier={VERIFIER}&code=CODE"
+"#
         )
     }
 
@@ -73,7 +94,7 @@ Paste these into another terminal.
         let (binary, database) = (quote(&binary), quote(self.database));
         format!(
             r#"
-Log in, with the form of the tutorial:
+Log in without a browser, with the form of the tutorial (the password grant, for applications of your own alone):
 
   {as_admin}
 
@@ -137,6 +158,16 @@ mod tests {
             }
             assert!(!text.contains(&format!(r#""username":"{name}""#)), "{name}");
         }
+    }
+
+    #[test]
+    fn the_code_flow_comes_before_the_password_grant() {
+        let text = greeting("sqlite:/tmp/demo/rolecall.db");
+        let place = |part: &str| text.find(part).unwrap();
+        let address = place("  http://127.0.0.1:8001/authorize?response_type=code&client_id=demo&");
+        let exchange = place("grant_type=authorization_code&client_id=demo&");
+        assert!(address < exchange && exchange < place("Paste these into another terminal."));
+        assert!(exchange < place("grant_type=password"));
     }
 
     #[test]

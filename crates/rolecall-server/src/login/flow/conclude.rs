@@ -7,7 +7,7 @@ use rolecall_core::{Acr, Timestamp};
 use super::{
     answer::{Answer, AnswerError, Target},
     choice::{Bounds, Choice, settle},
-    confirming, owed,
+    confirming, not_admitted, owed,
     proven::Proven,
     remembering,
     request::AuthorizationRequest,
@@ -296,10 +296,8 @@ async fn check_scope(
     let refuse = |error, detail: &str| refuse(app, request, error, detail);
     let bounds = Bounds::read(app, conn, client, request, (subject, acr)).await?;
     let Some(bounds) = bounds else {
-        return Err(refuse(
-            AnswerError::AccessDenied,
-            "the user may not sign in to this application",
-        ));
+        let why = not_admitted::describe(app, (client, request), (subject, acr), now);
+        return Err(refuse(AnswerError::AccessDenied, &why));
     };
     let checked = bounds
         .check(app, conn, (client, request), subject, now)

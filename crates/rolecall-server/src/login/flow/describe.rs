@@ -9,7 +9,10 @@ use super::{
     request::AuthorizationRequest,
     step::{FlowError, Step},
 };
-use crate::{app::App, resources::store as resources, roles::store as roles};
+use crate::{
+    app::App, clients::store::Client, consents::ceiling::Ceiling, resources::store as resources,
+    roles::store as roles, store::StoreError,
+};
 
 /// The number of permissions and roles that a page describes.
 const MAX_DESCRIBED: usize = 100;
@@ -27,11 +30,29 @@ pub(super) async fn name_resource(
     Ok(resource.map(|resource| format!("{} ({})", resource.name, resource.uri)))
 }
 
-/// Returns the values of a scope that the page of a step describes.
-pub(super) fn described(request: &AuthorizationRequest, step: &Step) -> Vec<String> {
+/// Returns the roles and permissions that a request asks for: without a scope, all that its client may have. `None` if that
+/// has no limit.
+pub(super) async fn asked(
+    app: &App,
+    request: &AuthorizationRequest,
+    client: Option<&Client>,
+) -> Result<Option<Vec<String>>, StoreError> {
+    if let Some(scope) = &request.scope {
+        let named = scope.split(' ').filter(|value| !value.is_empty());
+        return Ok(Some(named.map(str::to_owned).collect()));
+    }
+    let Some(client) = client else {
+        return Ok(None);
+    };
+    let mut conn = app.store().read().await?;
+    let ceiling = Ceiling::read(&mut conn, client, &request.audience).await?;
+    Ok(ceiling.values())
+}
+
+/// Returns the values of a scope that the page of a step describes, of those that are `asked` for.
+pub(super) fn described(asked: Option<&[String]>, step: &Step) -> Vec<String> {
     let Step::Choose { open, .. } = step else {
-        let named = request.scope.as_deref().unwrap_or_default().split(' ');
-        return named.map(str::to_owned).collect();
+        return asked.unwrap_or_default().to_vec();
     };
     match open {
         Open::Tenant(_) => Vec::new(),
@@ -44,10 +65,10 @@ pub(super) fn described(request: &AuthorizationRequest, step: &Step) -> Vec<Stri
 }
 
 /// Returns the descriptions of what a scope names, as far as there are any.
-pub(super) async fn describe(
+pub(in crate::login) async fn describe(
     app: &App,
     named: &[String],
-) -> Result<BTreeMap<String, String>, FlowError> {
+) -> Result<BTreeMap<String, String>, StoreError> {
     let mut conn = app.store().read().await?;
     let mut descriptions = BTreeMap::new();
     for value in named.iter().take(MAX_DESCRIBED) {

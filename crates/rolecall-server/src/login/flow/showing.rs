@@ -2,13 +2,14 @@
 
 use super::{
     conclude::accepts,
-    describe::{describe, described, name_resource},
+    describe::{asked, describe, described, name_resource},
     enrolling,
     kept::find,
     mailed,
     owed::Due,
     passkey,
     pending::{due, is_consent_due, settle},
+    proof::Proof,
     service::fits,
     step::{FlowError, Shown, Step, Visitor},
     store::Flow,
@@ -59,21 +60,35 @@ pub(crate) fn show<'a>(
                     None if flow.enrolment.is_some() && !is_consent_due(app, &flow).await? => {
                         Step::Continue { username }
                     }
-                    None => Step::Consent { username },
+                    None => Step::Consent {
+                        username,
+                        stays: stays(app, &flow, visitor).await?,
+                    },
                 }
             }
         };
         flow.request = flow.choice.apply(&flow.request);
-        let descriptions = describe(app, &described(&flow.request, &step)).await?;
+        let asked = asked(app, &flow.request, client.as_ref()).await?;
+        let descriptions = describe(app, &described(asked.as_deref(), &step)).await?;
         let resource = name_resource(app, &flow.request).await?;
         Ok(Shown {
             flow,
             client,
             step,
             resource,
+            asked,
             descriptions,
         })
     })
+}
+
+/// Returns true if the browser session in which the flow ends is to outlast the browser.
+async fn stays(app: &App, flow: &Flow, visitor: &Visitor<'_>) -> Result<bool, FlowError> {
+    if flow.proofs.first().is_none_or(Proof::is_new) {
+        return Ok(flow.stays);
+    }
+    let current = browsers::find(app, visitor.session).await?;
+    Ok(current.is_some_and(|session| session.stays))
 }
 
 async fn second_step(app: &App, flow: &Flow) -> Result<Step, FlowError> {

@@ -126,7 +126,11 @@ pub(crate) enum Step {
     /// Choose a tenant, or roles of a constraint.
     Choose { username: String, open: Open },
     /// Allow the client what it asks for.
-    Consent { username: String },
+    Consent {
+        username: String,
+        /// The browser session outlasts the browser.
+        stays: bool,
+    },
 }
 
 impl Step {
@@ -145,7 +149,9 @@ pub(crate) struct Shown {
     pub(crate) step: Step,
     /// The name of the API that the tokens are for, if the client named one.
     pub(crate) resource: Option<String>,
-    /// The permissions and roles that the client asks for, in the words of their makers.
+    /// The permissions and roles that the client asks for; `None` for all that the user has.
+    pub(crate) asked: Option<Vec<String>>,
+    /// They, or those that the user can choose, in the words of their makers.
     pub(crate) descriptions: BTreeMap<String, String>,
 }
 

@@ -18,6 +18,7 @@ on_both![
     y444_of_two_first_factors_at_once_one_is_added,
     a_required_factor_is_asked_of_sign_ins_from_before,
     i040_where_factors_are_off_nobody_adds_one_and_all_are_asked,
+    the_metadata_name_the_assurance_that_can_be_reached,
 ];
 
 struct Required(World);
@@ -327,4 +328,19 @@ async fn i040_where_factors_are_off_nobody_adds_one_and_all_are_asked(world: Wor
     let flow = browser.begin(&world.first, REDIRECT, &[]).await;
     leads_to_page(&browser.log_in(&flow, "alice", PASSWORD).await, &flow);
     code_of(&browser.second(&flow, &world.code(&enrolled.phone)).await);
+}
+
+async fn the_metadata_name_the_assurance_that_can_be_reached(app: TestApp) {
+    let off = app.node(|builder| builder.second_factor(Mfa::Off)).await;
+    // browsers have no passkeys for addresses
+    let address = app.node(|builder| builder.public_url("https://192.0.2.1"));
+    let address = address.await;
+    for (node, reachable) in [
+        (&*app, json!(["aal1", "aal2", "phr"])),
+        (&address, json!(["aal1", "aal2"])),
+        (&off, json!(["aal1"])),
+    ] {
+        let metadata = node.get("/.well-known/openid-configuration", "").await;
+        assert_eq!(metadata.is(200).json["acr_values_supported"], reachable);
+    }
 }

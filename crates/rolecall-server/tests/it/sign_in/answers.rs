@@ -321,7 +321,15 @@ async fn who_may_not_sign_in_here_is_told_so_by_the_client(site: Site) {
     let mut browser = Browser::new(&site);
     let flow = browser.begin(&staff, REDIRECT, &[]).await;
     let answer = browser.log_in(&flow, "alice", PASSWORD).await;
-    assert_eq!(error_of(&answer), "access_denied");
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    assert_eq!(answer.error(), "access_denied");
+    // an administrator has it explained
+    let why = &answer.parameters["error_description"];
+    let receipt = why.split_once("(receipt ").unwrap().1;
+    let path = format!("/api/decisions/{}", receipt.trim_end_matches(')'));
+    let explained = site.get(&path, site.admin().await).await;
+    assert_eq!(explained.is(200).json["allowed"], json!(false));
+    assert!(explained.json.to_string().contains("role:staff"));
     assert!(!site.is_signed_in(&mut browser).await);
     site.assign(&site.id_of("alice").await, "staff").await;
     let flow = browser.begin(&staff, REDIRECT, &[]).await;

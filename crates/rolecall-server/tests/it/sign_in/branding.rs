@@ -10,7 +10,7 @@ use crate::support::{Browser, Node, PASSWORD, on_both};
 on_both![
     the_pages_of_a_client_have_its_look_and_still_say_who_it_is,
     a_font_may_be_loaded_where_one_is_set,
-    texts_and_templates_of_the_operator_bring_no_script,
+    i130_texts_and_templates_of_the_operator_bring_no_script,
     a_look_that_cannot_be_used_refuses_the_start,
 ];
 
@@ -135,7 +135,7 @@ async fn a_font_may_be_loaded_where_one_is_set(site: Site) {
     }
 }
 
-async fn texts_and_templates_of_the_operator_bring_no_script(site: Site) {
+async fn i130_texts_and_templates_of_the_operator_bring_no_script(site: Site) {
     let folder = tempfile::tempdir().unwrap();
     let folders = ["templates", "locales"].map(|name| {
         let path = folder.path().join(name);

@@ -1,9 +1,11 @@
 //! What every page has, and what no page shows.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{REDIRECT, Site, create_client, is_page};
-use crate::support::{Browser, NEW_PASSWORD, PASSWORD, Response, WRONG, on_both};
+use crate::support::{Browser, NEW_PASSWORD, PASSWORD, Response, SignInAnswer, WRONG, on_both};
 
 on_both![
     i012_nothing_in_a_page_is_taken_for_html,
@@ -11,6 +13,7 @@ on_both![
     forms_lead_to_the_client_of_the_flow_alone,
     pages_are_in_the_language_of_the_browser_or_the_request,
     a_language_that_a_client_asked_for_stays_for_pages_without_a_request,
+    a_sign_in_that_has_ended_begins_again_at_its_client,
     links_of_pages_begin_with_the_path_of_the_server,
 ];
 
@@ -221,6 +224,34 @@ async fn a_language_that_a_client_asked_for_stays_for_pages_without_a_request(si
         browser.begin(&site.other, REDIRECT, &more).await;
         let page = is_page(&browser.open("/login?flow=x").await, 400);
         assert!(page.contains(title), "{ui_locales}: {page}");
+    }
+}
+
+async fn a_sign_in_that_has_ended_begins_again_at_its_client(site: Site) {
+    let members = json!({
+        "consent": "skip", "initiate_login_uri": "https://app.example/start",
+    });
+    let wiki = create_client(&site, "wiki", members).await;
+    let mut browser = Browser::new(&site);
+    let late = browser.begin(&wiki, REDIRECT, &[]).await;
+    let without = browser.begin(&site.other, REDIRECT, &[]).await;
+    site.pass_time(Duration::from_secs(601));
+    let flow = browser.begin(&wiki, REDIRECT, &[]).await;
+    let answer = browser.log_in(&flow, "alice", PASSWORD).await;
+    let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+    let tokens = site.redeem(&wiki, answer.code(), REDIRECT, &[]).await;
+    tokens.is(200);
+    // too late, and at its end
+    for flow in [&late, &flow] {
+        let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 400);
+        assert!(page.contains("Begin again at wiki"), "{page}");
+        assert!(page.contains("start?iss=https%3A%2F%2F"), "{page}");
+    }
+    let mut stranger = Browser::new(&site);
+    for (browser, flow) in [(&mut browser, &without), (&mut stranger, &late)] {
+        let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 400);
+        assert!(page.contains("This sign-in has ended"), "{page}");
+        assert!(!page.contains("Begin again at"), "{page}");
     }
 }
 

@@ -1,0 +1,74 @@
+//! The client of a sign-in that has ended, where it can begin again.
+
+use super::{
+    step::Visitor,
+    store::{self as flows, Flow},
+};
+use crate::{
+    app::App,
+    backchannel::store as backchannel,
+    clients::{redirect, store as clients},
+    error::ApiError,
+    login::{
+        browser::service as browsers,
+        secret::{self, Kind},
+    },
+    store::Conn,
+};
+
+/// A place where a sign-in begins again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// The name of the client.
+    pub(crate) client: String,
+    /// Its address for a sign-in that another site starts (`OpenID` Connect Core section 4).
+    pub(crate) uri: String,
+}
+
+/// Returns where a sign-in of this browser that has ended can begin again; `None` if its client is unknown, or has no address
+/// for that.
+pub(crate) async fn beginning(
+    app: &App,
+    id: &str,
+    visitor: &Visitor<'_>,
+) -> Result<Option<Beginning>, ApiError> {
+    let session = browsers::find(app, visitor.session).await?;
+    let mut conn = app.store().read().await?;
+    let flow = find_flow(app, &mut conn, id, visitor).await?;
+    let client = match flow {
+        Some(flow) => Some(flow.request.client_id),
+        // one that has come to its end is not kept: most likely it was for the client of the last sign-in
+        None => match session {
+            Some(session) => backchannel::newest_client(&mut conn, &session.id).await?,
+            None => None,
+        },
+    };
+    let Some(client) = client else {
+        return Ok(None);
+    };
+    let client = clients::find(&mut conn, &client).await?;
+    Ok(client.and_then(|client| {
+        let start = client.sign_in.initiate_login_uri?;
+        let issuer = app.settings().issuer.as_str();
+        Some(Beginning {
+            client: client.name,
+            uri: redirect::with_parameters(&start, [("iss", issuer)]),
+        })
+    }))
+}
+
+/// Finds a flow of this browser, however old it is.
+async fn find_flow(
+    app: &App,
+    conn: &mut Conn,
+    id: &str,
+    visitor: &Visitor<'_>,
+) -> Result<Option<Flow>, ApiError> {
+    let hash = visitor.flow;
+    let hash = hash.and_then(|secret| secret::hash(app, Kind::Flow, secret));
+    let is_id = secret::hash(app, Kind::Flow, id).is_some();
+    match hash.filter(|_| is_id) {
+        Some(hash) => Ok(flows::find(conn, id, &hash).await?),
+        None => Ok(None),
+    }
+}
