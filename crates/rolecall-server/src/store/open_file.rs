@@ -13,8 +13,10 @@ use super::{
     file::{beside, failed, resolved},
 };
 
-/// The files that SQLite keeps beside a database: the write-ahead log, and its index, which holds the locks too.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+/// The ending of the index of the write-ahead log, which holds SQLite's locks too.
+const INDEX: &str = "-shm";
+/// The endings of the files that SQLite keeps beside a database: the log and its index.
+const COMPANIONS: [&str; 2] = ["-wal", INDEX];
 /// The time after which a file that seems to be gone is looked for again.
 const CLOSING: Duration = Duration::from_millis(5);
 
@@ -83,6 +85,13 @@ impl OpenFile {
 
     fn check_companions(&self) -> Result<(), StoreError> {
         let found = companions_of(&self.target);
+        // this process has no connection at the moment, and the next one would create another index than that which
+        // other processes may have open
+        if let [Some(log), None] = found
+            && !is_open_here(log)
+        {
+            return Err(StoreError::LogMoved(beside(&self.target, INDEX)));
+        }
         let mut seen = self
             .companions
             .lock()
@@ -120,4 +129,54 @@ fn identity(path: &Path) -> std::io::Result<Identity> {
     use std::os::unix::fs::MetadataExt as _;
     let found = fs::metadata(path)?;
     Ok((found.dev(), found.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::file::mark_in_use;
+
+    fn open(folder: &tempfile::TempDir) -> (OpenFile, [PathBuf; 2]) {
+        let path = folder.path().join("rolecall.db");
+        fs::write(&path, "").unwrap();
+        let companions = COMPANIONS.map(|suffix| beside(&path, suffix));
+        let in_use = mark_in_use(&path).unwrap();
+        (OpenFile::new(path, in_use).unwrap(), companions)
+    }
+
+    #[tokio::test]
+    async fn y545_a_process_without_connections_creates_no_other_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, [log, index]) = open(&folder);
+        file.check().unwrap();
+        // of another process
+        fs::write(&log, "").unwrap();
+        fs::write(&index, "").unwrap();
+        file.check().unwrap();
+        fs::remove_file(&index).unwrap();
+        for refused in [file.check(), file.check_idle().await] {
+            assert!(
+                matches!(refused, Err(StoreError::LogMoved(_))),
+                "{refused:?}"
+            );
+        }
+        fs::remove_file(&log).unwrap();
+        file.check().unwrap();
+    }
+
+    #[test]
+    fn y545_files_that_get_the_inodes_of_earlier_ones_are_not_taken_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, [log, index]) = open(&folder);
+        let opened = [File::create(&log).unwrap(), File::create(&index).unwrap()];
+        file.check().unwrap();
+        drop(opened);
+        // as if the last connection had closed, and a new one had begun
+        fs::rename(&index, &log).unwrap();
+        let _opened = [File::open(&log).unwrap(), File::create(&index).unwrap()];
+        file.check().unwrap();
+        // and the new ones are known
+        fs::remove_file(&index).unwrap();
+        assert!(matches!(file.check(), Err(StoreError::LogMoved(_))));
+    }
 }
