@@ -144,6 +144,11 @@ mod tests {
         (OpenFile::new(path, in_use).unwrap(), companions)
     }
 
+    /// Gives a file a second name, so that no file of another test gets its inode.
+    fn keep_inode(path: &Path) {
+        fs::hard_link(path, beside(path, ".kept")).unwrap();
+    }
+
     #[tokio::test]
     async fn y545_a_process_without_connections_creates_no_other_index() {
         let folder = tempfile::tempdir().unwrap();
@@ -152,6 +157,8 @@ mod tests {
         // of another process
         fs::write(&log, "").unwrap();
         fs::write(&index, "").unwrap();
+        keep_inode(&log);
+        keep_inode(&index);
         file.check().unwrap();
         fs::remove_file(&index).unwrap();
         for refused in [file.check(), file.check_idle().await] {
@@ -169,6 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (file, [log, index]) = open(&folder);
         let opened = [File::create(&log).unwrap(), File::create(&index).unwrap()];
+        keep_inode(&log);
         file.check().unwrap();
         drop(opened);
         // as if the last connection had closed, and a new one had begun
