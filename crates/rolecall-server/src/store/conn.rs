@@ -11,7 +11,8 @@ use sqlx::{
 use crate::boxed::Boxed;
 
 use super::{
-    codes::Class, error::StoreError, failures::Failures, file::OpenFile, migrate, url::SchemaName,
+    codes::Class, error::StoreError, failures::Failures, migrate, open_file::OpenFile,
+    url::SchemaName,
 };
 
 /// A connection to the open database, inside a transaction or not.
@@ -83,7 +84,7 @@ impl Local {
     ) -> Result<Self, StoreError> {
         // before a new connection could begin another file in its place
         if let Some(file) = file {
-            file.check()?;
+            file.check_idle().await?;
         }
         Ok(Self {
             conn: pool.acquire().await?,

@@ -40,9 +40,9 @@ pub enum StoreError {
         /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The write-ahead log of the database is gone, or another one lies in its place.
+    /// The write-ahead log of the database or the index of the log is gone, or another one lies in its place.
     #[error(
-        "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
+        "`{path}` was removed or replaced while the database was open: put it back, or stop every rolecall that has the database open, which writes what it still holds into the database, and start it again",
         path = .0.display()
     )]
     LogMoved(PathBuf),
@@ -117,6 +117,12 @@ pub enum OpenError {
         /// The file that shows it.
         trace: PathBuf,
     },
+    /// The index of the write-ahead log is gone, although another process has the database open.
+    #[error(
+        "`{path}` is missing although another rolecall has the database open, and changes would be lost if it was opened now: put it back, or stop every rolecall that has the database open and start it again",
+        path = .0.display()
+    )]
+    IndexLost(PathBuf),
     /// The file is damaged.
     #[error(
         "the database `{path}` is damaged ({fault}): restore a backup with `rolecall restore FILE --force`",

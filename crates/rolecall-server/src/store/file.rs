@@ -3,16 +3,18 @@
 use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use super::{
-    error::{OpenError, StoreError},
-    failures::Failures,
-};
+use super::error::OpenError;
 use crate::files;
 
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
+/// How often, and after which pause, a database without the index of its log is looked at before it is refused: a process
+/// that opens or closes it has no index for a moment either.
+const INDEX_LOOKS: u32 = 10;
+const INDEX_PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     let path = path.to_owned();
     move |source| OpenError::File {
         path: path.clone(),
@@ -228,86 +230,6 @@ pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// The file of an open database.
-pub(super) struct OpenFile {
-    path: PathBuf,
-    identity: Identity,
-    /// The write-ahead log that the connections of this process have open, as far as it was seen.
-    log: Mutex<Option<Identity>>,
-    pub(super) failures: Failures,
-    /// Locked while the file is open, so that no restore replaces it meanwhile.
-    _in_use: File,
-}
-
-impl OpenFile {
-    pub(super) fn new(path: PathBuf, in_use: File) -> Result<Self, OpenError> {
-        let identity = identity(&path).map_err(failed(&path))?;
-        let log = Mutex::new(log_of(&path));
-        Ok(Self {
-            path,
-            identity,
-            log,
-            failures: Failures::default(),
-            _in_use: in_use,
-        })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Checks that the file and its log still lie where they were opened: SQLite would go on writing to files without
-    /// a name, which are lost when the process is killed.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        match identity(&self.path) {
-            Ok(found) if found == self.identity => self.check_log(),
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(StoreError::Hidden {
-                    path: self.path.clone(),
-                    source,
-                })
-            }
-            _ => Err(StoreError::Moved(self.path.clone())),
-        }
-    }
-
-    fn check_log(&self) -> Result<(), StoreError> {
-        let found = log_of(&self.path);
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if *log == found {
-            return Ok(());
-        }
-        // SQLite itself removes the log with the last connection, and the next one begins another
-        if log.is_some_and(is_open_here) {
-            return Err(StoreError::LogMoved(beside(&self.path, "-wal")));
-        }
-        *log = found;
-        Ok(())
-    }
-}
-
-/// The device and inode of a file.
-type Identity = (u64, u64);
-
-fn log_of(database: &Path) -> Option<Identity> {
-    identity(&beside(database, "-wal")).ok()
-}
-
-/// Returns true if this process has the file open; also where the system does not show it.
-fn is_open_here(file: Identity) -> bool {
-    let Ok(open) = fs::read_dir("/proc/self/fd") else {
-        return true;
-    };
-    open.flatten()
-        .any(|entry| identity(&entry.path()).is_ok_and(|found| found == file))
-}
-
-fn identity(path: &Path) -> std::io::Result<Identity> {
-    use std::os::unix::fs::MetadataExt as _;
-    let found = fs::metadata(path)?;
-    Ok((found.dev(), found.ino()))
-}
-
 /// Returns true if rolecall has opened the database before, or another process is opening it.
 pub(super) fn has_lock(path: &Path) -> Result<bool, OpenError> {
     exists(&beside(path, ".lock"))
@@ -324,6 +246,46 @@ pub(super) async fn lock_opening(path: &Path) -> Result<File, OpenError> {
         .map_err(std::io::Error::other)
         .and_then(|locked| locked)
         .map_err(failed(&mark))
+}
+
+/// Refuses a database that is open elsewhere if the index of its log (`-shm`) is gone. SQLite's locks are in that file:
+/// a process that created another one would not see the locks of those who have the first one open, and each would
+/// overwrite the changes of the other in the log.
+///
+/// # Errors
+///
+/// [`OpenError::IndexLost`], or [`OpenError::File`] if that cannot be known.
+pub(super) async fn require_index(path: &Path) -> Result<(), OpenError> {
+    let target = resolved(path);
+    for _ in 0..INDEX_LOOKS {
+        if !is_index_lost(path, &target)? {
+            return Ok(());
+        }
+        tokio::time::sleep(INDEX_PAUSE).await;
+    }
+    Err(OpenError::IndexLost(beside(&target, "-shm")))
+}
+
+/// Returns true if there is a log without its index although another process has the database open. One that was killed,
+/// or a copy of the files, leaves a log without an index too, but nobody has it open.
+fn is_index_lost(path: &Path, target: &Path) -> Result<bool, OpenError> {
+    // an empty log can be open too
+    Ok(exists(&beside(target, "-wal"))? && !exists(&beside(target, "-shm"))? && is_in_use(path)?)
+}
+
+/// Returns true if a process has the database open, also this one. Creates nothing.
+fn is_in_use(path: &Path) -> Result<bool, OpenError> {
+    let mark = beside(path, ".in-use");
+    // whoever may not write the mark cannot open the database either, which has a message of its own
+    let Ok(file) = unfollowed(OpenOptions::new().read(true).write(true)).open(&mark) else {
+        return Ok(false);
+    };
+    Ok(locked(file).map_err(failed(&mark))?.is_none())
+}
+
+/// Returns the path of the file to which a link leads: SQLite puts its log beside that one.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Locks the database for this process alone; `None` if another process has it open.

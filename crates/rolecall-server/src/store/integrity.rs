@@ -35,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// [`OpenError::Damaged`], or why the file cannot be opened.
 pub(crate) async fn check(path: &Path, depth: Depth) -> Result<(), OpenError> {
+    file::require_index(path).await?;
     let reads = !file::has_journal(path)?;
     check_with(options(path).read_only(reads), path, depth).await
 }

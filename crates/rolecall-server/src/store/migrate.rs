@@ -123,6 +123,7 @@ pub(super) async fn inspect_sqlite(path: &Path) -> Result<SchemaState, OpenError
     if !file::holds_data(path)? {
         return Ok(SchemaState::nothing());
     }
+    file::require_index(path).await?;
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     let found = match read_sqlite(&options).await {
         // whoever wrote the file last was killed before it used a write-ahead log, as in a first start: what that

@@ -20,6 +20,7 @@ mod leases;
 mod like;
 pub(crate) mod migrate;
 mod open;
+mod open_file;
 pub(crate) mod outbox;
 mod pools;
 mod query;

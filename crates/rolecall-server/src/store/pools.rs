@@ -11,7 +11,7 @@ use super::{
     conn::{Conn, Local, Remote},
     error::StoreError,
     failures::Failures,
-    file::OpenFile,
+    open_file::OpenFile,
     url::SchemaName,
 };
 

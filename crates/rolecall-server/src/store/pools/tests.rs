@@ -1,10 +1,11 @@
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::{Lane, Local, Pools};
 use crate::store::{
-    Conn, Store, StoreError, Tuning,
+    Conn, OpenError, Store, StoreError, Tuning, file,
+    integrity::{self, Depth},
     query::query,
     target::{Opening, Target},
     testing::postgres_database,
@@ -138,7 +139,7 @@ async fn y026_a_broken_connection_to_sqlite_is_replaced_and_nothing_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rolecall.db");
     let garbage = folder.path().join("garbage.db");
-    std::fs::write(&garbage, "no database".repeat(1000)).unwrap();
+    fs::write(&garbage, "no database".repeat(1000)).unwrap();
     let store = Store::open(&format!("sqlite:{}", path.display()))
         .await
         .unwrap();
@@ -193,15 +194,10 @@ async fn y120_a_deleted_log_is_noticed_and_merged_when_the_database_closes() {
     let path = folder.path().join("rolecall.db");
     let url = format!("sqlite:{}", path.display());
     let store = Store::open(&url).await.unwrap();
-    let change = async |store: &Store| {
-        let mut conn = store.begin(Lane::Changes).await?;
-        raise(&mut conn).await?;
-        conn.commit().await
-    };
     change(&store).await.unwrap();
     let mut held = store.begin(Lane::Changes).await.unwrap();
     raise(&mut held).await.unwrap();
-    std::fs::remove_file(path.with_file_name("rolecall.db-wal")).unwrap();
+    fs::remove_file(path.with_file_name("rolecall.db-wal")).unwrap();
     for refused in [
         held.commit().await.unwrap_err(),
         change(&store).await.unwrap_err(),
@@ -214,6 +210,105 @@ async fn y120_a_deleted_log_is_noticed_and_merged_when_the_database_closes() {
     change(&store).await.unwrap();
     let mut conn = store.read().await.unwrap();
     assert_eq!(value(&mut conn).await.unwrap(), Some(2));
+}
+
+async fn change(store: &Store) -> Result<(), StoreError> {
+    let mut conn = store.begin(Lane::Changes).await?;
+    raise(&mut conn).await?;
+    conn.commit().await
+}
+
+/// Removes the index of the log while the database at `path` is open, whose files lie beside `target`.
+async fn remove_index(path: &Path, target: &Path) {
+    let url = format!("sqlite:{}", path.display());
+    let index = file::beside(target, "-shm");
+    let store = Store::open(&url).await.unwrap();
+    change(&store).await.unwrap();
+    let mut held = store.begin(Lane::Changes).await.unwrap();
+    raise(&mut held).await.unwrap();
+    fs::remove_file(&index).unwrap();
+    for refused in [
+        held.commit().await.unwrap_err(),
+        change(&store).await.unwrap_err(),
+        store.read_for_watch().await.err().unwrap(),
+        store.ping().await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, StoreError::LogMoved(_)), "{refused:?}");
+        assert!(refused.to_string().contains("-shm` was removed"));
+    }
+    // whoever opened it now would create an index of its own
+    for refused in [
+        Store::open(&url).await.err().unwrap(),
+        integrity::check(path, Depth::Quick).await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, OpenError::IndexLost(_)), "{refused:?}");
+    }
+    assert!(!index.exists());
+    store.close().await;
+    let store = Store::open(&url).await.unwrap();
+    change(&store).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn y545_a_deleted_index_of_the_log_is_noticed_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    remove_index(&path, &path).await;
+    // SQLite puts its files beside the one to which a link leads
+    let (link, target) = (
+        folder.path().join("link.db"),
+        folder.path().join("target.db"),
+    );
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    remove_index(&link, &target).await;
+}
+
+#[tokio::test]
+async fn y545_an_index_that_is_put_back_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    let (index, away) = (file::beside(&path, "-shm"), folder.path().join("away"));
+    let store = Store::open(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    change(&store).await.unwrap();
+    fs::rename(&index, &away).unwrap();
+    assert!(change(&store).await.is_err());
+    // another file in its place holds nobody's locks
+    fs::write(&index, "").unwrap();
+    assert!(change(&store).await.is_err());
+    fs::rename(&away, &index).unwrap();
+    change(&store).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(2));
+}
+
+/// As a killed process leaves it, or a copy that was made without the index.
+#[tokio::test]
+async fn y545_a_log_without_its_index_is_read_if_nobody_has_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (
+        folder.path().join("rolecall.db"),
+        folder.path().join("copy.db"),
+    );
+    let store = Store::open(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    change(&store).await.unwrap();
+    for suffix in ["", "-wal", ".in-use", ".lock"] {
+        fs::copy(file::beside(&path, suffix), file::beside(&copy, suffix)).unwrap();
+    }
+    assert!(file::holds_data(&file::beside(&copy, "-wal")).unwrap());
+    let copied = Store::open(&format!("sqlite:{}", copy.display()))
+        .await
+        .unwrap();
+    let mut conn = copied.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(1));
+    // it has an index by now
+    let again = Store::open(&format!("sqlite:{}", copy.display())).await;
+    assert!(again.is_ok());
 }
 
 #[tokio::test]

@@ -128,6 +128,15 @@ impl Server {
         server
     }
 
+    /// Runs a command beside the server; returns whether it succeeded, and what it printed.
+    pub(super) fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+        set(command.args(arguments), &self.db, self.folder.path(), &[]);
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
     /// Kills the server, as a crash does, and starts another one on its database.
     pub(super) async fn kill_and_start_again(&mut self) {
         self.process.kill().unwrap();

@@ -338,16 +338,13 @@ async fn y076_nothing_is_acknowledged_to_a_database_file_that_is_gone() {
     app.get("/api/me", &alice).await.is(200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn y120_nothing_is_acknowledged_to_a_log_that_is_gone() {
+/// Moves a file that SQLite keeps beside the database away, and then back.
+async fn expect_refusals_without(suffix: &str) {
     let app = TestApp::sqlite().await;
     app.create_user("alice", &["user"]).await;
     let admin = app.admin().await.to_owned();
     let path = path_of(&app.db);
-    let log = path.with_file_name(format!(
-        "{}-wal",
-        path.file_name().unwrap().to_str().unwrap()
-    ));
+    let log = beside(&path, suffix);
     let away = path.with_extension("away");
     move_file(&log, &away);
     let refused = async |number: usize| {
@@ -360,12 +357,67 @@ async fn y120_nothing_is_acknowledged_to_a_log_that_is_gone() {
         .await;
     };
     refused(1).await;
-    // another file in its place is not the log that is open
+    // another file in its place is not the one that is open
     fs::write(&log, "").unwrap();
     refused(2).await;
     move_file(&away, &log);
     expect_recovery(&app, &admin).await;
     app.log_in("alice").await;
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    format!("{}{suffix}", path.display()).into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y120_nothing_is_acknowledged_to_a_log_that_is_gone() {
+    expect_refusals_without("-wal").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y545_nothing_is_acknowledged_without_the_index_of_the_log() {
+    expect_refusals_without("-shm").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y545_no_other_process_opens_a_database_whose_index_is_gone() {
+    let mut server = Server::start(Database::sqlite()).await;
+    let index = beside(&path_of(&server.db), "-shm");
+    server.log_in("root", PASSWORD).await.is(200);
+    let (done, text) = server.run(&["role", "add", "before"]);
+    assert!(done, "{text}");
+    fs::remove_file(&index).unwrap();
+    for command in [
+        ["role", "add", "after"].as_slice(),
+        &["role", "list"],
+        &["backup", "backup.db"],
+        &["migrate"],
+        &["doctor"],
+    ] {
+        let (done, text) = server.run(command);
+        assert!(
+            !done && text.contains("-shm` is missing"),
+            "{command:?}: {text}"
+        );
+        assert!(!index.exists(), "{command:?}");
+    }
+    expect_unavailable_reply(&server.log_in("root", PASSWORD).await);
+    eventually("it is not ready", async || {
+        server.get("/health/ready", "").await.status == 503
+    })
+    .await;
+    eventually("the log says why", async || {
+        server.log().contains("-shm` was removed or replaced")
+    })
+    .await;
+    server.kill_and_start_again().await;
+    server.log_in("root", PASSWORD).await.is(200);
+    server.get("/health/ready", "").await.is(200);
+    for (role, is_there) in [("before", true), ("after", false)] {
+        assert_eq!(server.run(&["role", "show", role]).0, is_there, "{role}");
+    }
+    let (done, text) = server.run(&["role", "add", "after"]);
+    assert!(done, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
