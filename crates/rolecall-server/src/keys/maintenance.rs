@@ -70,12 +70,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        Embedded, clean_up,
+        Embedded, SigningAlgorithm, clean_up,
         keys::{service, store::State},
         store::testing::postgres_database,
     };
 
     const HOUR: Duration = Duration::from_hours(1);
+    const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     const DAY: Duration = Duration::from_hours(24);
 
     fn clock() -> ManualClock {
@@ -87,7 +88,7 @@ mod tests {
         Embedded::builder(url)
             .clock(own.clone())
             .database_clock(database.clone())
-            .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+            .master_key(MASTER_KEY)
             .open()
             .await
             .unwrap()
@@ -155,6 +156,26 @@ mod tests {
         if let Some(url) = postgres_database("y546_keys").await {
             check_nodes_with_wrong_clocks(&url).await;
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn y546_a_key_that_a_node_behind_publishes_signs_no_earlier() {
+        let folder = tempfile::tempdir().unwrap();
+        let right = clock();
+        let node = open(&file(&folder), &right, &right).await;
+        let active = kids(&node, State::Active).await;
+        let next = kids(&node, State::Next).await;
+        let behind = Embedded::builder(&file(&folder))
+            .clock(ManualClock::at(right.now().minus(DAY * 3)))
+            .database_clock(right.clone())
+            .master_key(MASTER_KEY)
+            .algorithm(SigningAlgorithm::EdDsa)
+            .open()
+            .await
+            .unwrap();
+        assert_ne!(kids(&behind, State::Next).await, next);
+        do_chores(&node).await;
+        assert_eq!(kids(&node, State::Active).await, active);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
