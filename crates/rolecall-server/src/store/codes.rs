@@ -127,10 +127,10 @@ fn class_of_code(code: &str) -> Class {
     let class = code.get(..2).unwrap_or_default();
     match code {
         // read-only, a transaction that idled too long, an administrator who closes the connection
-        READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => Class::Broken,
+        READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05"
         // no such table or column, or a cached plan of one that has changed (no statement of ours needs a feature that
         // is not supported): a connection keeps its search path and its plans when the cause has gone
-        "42P01" | "42703" | "0A000" => Class::Broken,
+        | "42P01" | "42703" | "0A000" => Class::Broken,
         // a lock that was not available, no permission
         "55P03" | "42501" => Class::Outage,
         _ if code.len() == 5 => match class {
