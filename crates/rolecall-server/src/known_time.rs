@@ -31,6 +31,8 @@ struct State {
     /// The monotonic time of the last observation.
     at: Duration,
     jump: Option<Jump>,
+    /// The monotonic time of the last jump, or of the start.
+    steady_since: Duration,
     /// The latest time that a clock has shown, right or wrong: tokens may have been issued at it.
     latest: Timestamp,
 }
@@ -64,6 +66,7 @@ impl KnownTime {
             database,
             at,
             jump: None,
+            steady_since: at,
             latest: database,
         }))
     }
@@ -95,6 +98,7 @@ impl KnownTime {
         state.latest = state.latest.max(database);
         state.at = at;
         if is_jump {
+            state.steady_since = at;
             let before = state.jump.map_or(0, |jump| jump.by);
             let jump = Jump {
                 noticed_at: state.known,
@@ -119,6 +123,11 @@ impl KnownTime {
     /// Returns the jump that the known time has not caught up with yet.
     pub(crate) fn jump(&self) -> Option<Jump> {
         self.state().jump
+    }
+
+    /// Returns the time, until the monotonic time `at`, for which the clock has not jumped while this process ran.
+    pub(crate) fn steady_for(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.state().steady_since)
     }
 
     /// Returns the time before which floors must have ended to be forgotten, for tokens that live for at most
@@ -221,6 +230,16 @@ mod tests {
             }
         }
         assert_eq!(settled, Some(60));
+    }
+
+    #[test]
+    fn y546_a_clock_is_steady_since_its_last_jump() {
+        let known = KnownTime::new(None, at(100_000), MINUTE);
+        assert_eq!(known.steady_for(MINUTE * 3), MINUTE * 2);
+        known.observe(at(100_000).plus(MINUTE * 4), MINUTE * 5);
+        assert_eq!(known.steady_for(MINUTE * 5), MINUTE * 4);
+        known.observe(at(100_000).minus(HOUR), MINUTE * 6);
+        assert_eq!(known.steady_for(MINUTE * 7), MINUTE);
     }
 
     proptest! {

@@ -41,6 +41,8 @@
 //! The program needs feature `cli`, which is on by default. An application that embeds the server turns it off with
 //! `default-features = false`; then no command line library is compiled.
 
+// `eprintln!` panics where standard error cannot be written: `stderr::print_line` does not
+#![warn(clippy::print_stderr)]
 #![cfg_attr(
     not(feature = "cli"),
     expect(dead_code, reason = "only the command line calls some of the services")
@@ -108,6 +110,7 @@ mod sessions;
 mod settings;
 mod start;
 mod start_error;
+mod stderr;
 mod store;
 #[cfg(any(feature = "cli", feature = "testing"))]
 mod temporary;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use rolecall::{Clock, token::Algorithm};
+use rolecall_core::Timestamp;
 use rolecall_passwords::{Parameters, PasswordScheme};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,7 +19,7 @@ use crate::{
     settings::Settings,
     start_error::StartError,
     store::{
-        OpenError, Opening, Store, Target, Tuning, file,
+        OpenError, Opening, Store, StoreError, Target, Tuning, file, read_time,
         url::{DatabaseUrl, SchemaName},
     },
     vault::{MasterKey, MasterKeys},
@@ -106,10 +107,19 @@ async fn prepare(
             serves: options.serves,
         },
         access_ttl: options.settings.access_ttl,
-        now: options.clock.now(),
+        now: read_now(options, store).await?,
         origin: options.origin,
     };
     bootstrap::prepare(&start).await
+}
+
+/// Reads the database's time. The clock of this node may be behind, and a key that it publishes would sign too early.
+async fn read_now(options: &Options, store: &Store) -> Result<Timestamp, StoreError> {
+    if let Some(clock) = &options.database_clock {
+        return Ok(clock.now());
+    }
+    let read = read_time(&mut store.read().await?).await?;
+    Ok(read.unwrap_or_else(|| options.clock.now()))
 }
 
 /// Returns what a prepared database lacks, without opening more of it; `None` if it was never prepared.

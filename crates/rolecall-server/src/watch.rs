@@ -228,7 +228,7 @@ async fn do_chores(app: App, node: String) {
     if let Err(error) = sampling::refresh(&app).await {
         tracing::warn!(error = %error::chain_of(&error), "the costs of password hashes could not be read");
     }
-    if let Err(error) = keys::service::maintain(&app).await {
+    if let Err(error) = keys::maintenance::maintain(&app).await {
         tracing::warn!(error = %error::chain_of(&error), "maintenance of the signing keys failed");
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         service::{self, Shown},
     },
     start::StartError,
+    stderr,
     times::rfc3339,
     vault::MasterKey,
 };
@@ -81,7 +82,7 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
 /// Prints what a change breaks, to standard error: programs that read the output see no difference.
 fn print_warning(warning: Option<&str>) {
     if let Some(warning) = warning {
-        eprintln!("warning: {}", printable(warning));
+        stderr::print_line(format_args!("warning: {}", printable(warning)));
     }
 }
 

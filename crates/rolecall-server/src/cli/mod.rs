@@ -57,7 +57,7 @@ use self::{
     import::ImportCommand,
     output::printable_lines,
 };
-use crate::{logging, store::integrity::Depth};
+use crate::{logging, stderr, store::integrity::Depth};
 
 /// How long the end of the process waits for threads.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
@@ -88,11 +88,12 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) if json => {
-            eprintln!("{}", serde_json::json!({ "error": error.to_string() }));
+            stderr::print_line(serde_json::json!({ "error": error.to_string() }));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("rolecall: {}", printable_lines(&error.to_string()));
+            let text = printable_lines(&error.to_string());
+            stderr::print_line(format_args!("rolecall: {text}"));
             ExitCode::FAILURE
         }
     }

@@ -29,6 +29,7 @@ use crate::{
         plan_effects::Shown,
         service,
     },
+    stderr,
     web::body::parse_json,
 };
 
@@ -98,10 +99,10 @@ pub(super) async fn run(
         Err(Fault::Document(name, errors)) => {
             for error in &errors.0 {
                 let message = printable(&error.message);
-                match error.position {
-                    Some(at) => eprintln!("{name}:{}:{}: {message}", at.line, at.column),
-                    None => eprintln!("{name}: {}", printable(&error.to_string())),
-                }
+                stderr::print_line(match error.position {
+                    Some(at) => format!("{name}:{}:{}: {message}", at.line, at.column),
+                    None => format!("{name}: {}", printable(&error.to_string())),
+                });
             }
             Ok(ExitCode::FAILURE)
         }

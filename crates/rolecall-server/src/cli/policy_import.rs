@@ -24,6 +24,7 @@ use crate::{
         plan_effects::{Plan, Shown},
     },
     profile::{declared::ProfileFields, rules::Party},
+    stderr,
     store::file,
 };
 
@@ -131,7 +132,8 @@ fn print_refusal(globals: &GlobalFlags, reasons: &[Note]) -> Result<ExitCode, Cl
         print_json(&json!({ "ok": false, "written": false, "refused": notes_json(reasons) }))?;
     } else {
         for note in reasons {
-            eprintln!("{}: {}", note.at, printable(&note.message));
+            let message = printable(&note.message);
+            stderr::print_line(format_args!("{}: {message}", note.at));
         }
     }
     Ok(ExitCode::FAILURE)

@@ -17,6 +17,7 @@ use crate::{
     configured,
     recovery::{backup, error::RecoveryError, restore, service},
     start::{self, Options, StartError},
+    stderr,
     store::{Opening, integrity::Depth, migrate},
 };
 
@@ -90,10 +91,10 @@ pub(super) async fn update_schema(globals: &GlobalFlags) -> Result<(), CliError>
     };
     start::open(options).await?.app.store().close().await;
     // programs that read the output see no difference
-    eprintln!(
+    stderr::print_line(format_args!(
         "the schema is updated from version {} to {}",
         state.found, state.known
-    );
+    ));
     Ok(())
 }
 

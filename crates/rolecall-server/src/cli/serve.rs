@@ -18,6 +18,7 @@ use crate::{
     logging, metrics,
     pages::admin::nowhere,
     start::{self, Opened, Staleness},
+    stderr,
 };
 
 #[derive(Args)]
@@ -90,9 +91,9 @@ async fn serve(
     if let Some(code) = first_code {
         let url = server.app().settings().public_url.as_str();
         // not by the log, which is kept and read by others
-        eprintln!(
+        stderr::print_line(format_args!(
             "Create the first administrator at {url}/admin/setup with this one-time code, which works until the next start:\n\n    {code}\n"
-        );
+        ));
     }
     let layers = LayerOptions {
         cors: CorsOrigins {

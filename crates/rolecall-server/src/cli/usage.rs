@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use serde_json::json;
 
+use crate::stderr;
+
 /// The exit status of a program that was called in a wrong way, as clap has it.
 const EXIT_USAGE: u8 = 2;
 
@@ -12,7 +14,7 @@ const EXIT_USAGE: u8 = 2;
 pub(super) fn refuse(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && json {
-        eprintln!("{}", json!({ "error": in_one_line(error) }));
+        stderr::print_line(json!({ "error": in_one_line(error) }));
     } else {
         // a closed pipe is no reason to fail in another way
         let _ = error.print();

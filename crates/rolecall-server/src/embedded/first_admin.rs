@@ -16,6 +16,7 @@ use crate::{
     profile::input::ProfileInput,
     roles::assignments,
     start_error::StartError,
+    stderr,
     times::rfc3339,
 };
 
@@ -77,7 +78,7 @@ impl FirstAdmin {
             public_url: &app.settings().public_url,
             min_length: app.parts().password_policy.min_length,
         };
-        eprintln!("{notice}");
+        stderr::print_line(&notice);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(5 * 60 + 30);
 /// Sets.
 const MAX_IN_USE: usize = 16;
 /// A time further ahead than this was written by a wrong clock that has been corrected since.
-const IMPOSSIBLY_AHEAD: Duration = Duration::from_hours(24);
+pub(super) const IMPOSSIBLY_AHEAD: Duration = Duration::from_hours(24);
 
 /// The reason why the keys cannot be rotated now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,14 @@ pub(crate) fn missing<'a>(
     };
     let needed = needed.iter().copied();
     needed.filter(move |algorithm| !target.is_symmetric() && !has(*algorithm))
+}
+
+/// Returns true if a key of a slot is dated so far ahead of `now` that a clock was wrong: the one that dated it, or `now`.
+pub(crate) fn is_misdated(listed: &Listed, slot: Slot, now: Timestamp) -> bool {
+    [State::Active, State::Next].iter().any(|state| {
+        let key = listed.one(slot, *state);
+        key.is_some_and(|key| is_impossible(key.active_from, now))
+    })
 }
 
 fn is_impossible(time: Timestamp, now: Timestamp) -> bool {

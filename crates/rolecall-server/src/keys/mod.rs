@@ -5,6 +5,7 @@ pub(crate) mod fresh;
 pub(crate) mod handlers;
 pub(crate) mod id_tokens;
 pub(crate) mod lifecycle;
+pub(crate) mod maintenance;
 pub(crate) mod master;
 pub(crate) mod ring;
 pub(crate) mod rotate_master;

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The time for which a retired key is still listed.
-const LISTED_FOR: Duration = Duration::from_hours(90 * 24);
+pub(super) const LISTED_FOR: Duration = Duration::from_hours(90 * 24);
 
 /// The configuration of signing keys.
 #[derive(Clone, Copy)]
@@ -135,7 +135,7 @@ pub(crate) async fn reconcile(
     Ok(())
 }
 
-async fn retire_key(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
+pub(super) async fn retire_key(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
     store::retire(change, kid).await?;
     change.record(json!({ "action": "key.retired", "kid": kid }));
     change.keys_changed();
@@ -161,13 +161,21 @@ pub(crate) async fn rotate(
     force: bool,
 ) -> Result<Rotated, ApiError> {
     let mut fresh = generate_next(app, force).await?;
+    // the clock of this node may be wrong
+    let now = app.database_now();
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
-        let rotated =
-            rotate_now(change, &listed, master, Slot::Access, (&mut fresh, force)).await?;
-        for slot in others_ready(&listed, change.now(), force) {
-            rotate_now(change, &listed, master, slot, (&mut fresh, force)).await?;
+        let rotated = rotate_now(
+            change,
+            &listed,
+            master,
+            (Slot::Access, now),
+            (&mut fresh, force),
+        )
+        .await?;
+        for slot in others_ready(&listed, now, force) {
+            rotate_now(change, &listed, master, (slot, now), (&mut fresh, force)).await?;
         }
         Ok(rotated)
     })
@@ -186,7 +194,7 @@ fn others_ready(listed: &Listed, now: Timestamp, force: bool) -> Vec<Slot> {
 /// Generates the keys after the next ones. Checks the rules first, since generation takes a while.
 async fn generate_next(app: &App, force: bool) -> Result<Fresh, ApiError> {
     let listed = store::list(&mut app.store().read().await?).await?;
-    let now = app.now();
+    let now = app.database_now();
     lifecycle::may_rotate(&listed, Slot::Access, now, force).map_err(refusal)?;
     let mut slots = vec![Slot::Access];
     slots.extend(others_ready(&listed, now, force));
@@ -194,7 +202,7 @@ async fn generate_next(app: &App, force: bool) -> Result<Fresh, ApiError> {
 }
 
 /// Returns what is to be generated so that each of these slots has a key after its next one.
-fn nexts(listed: &Listed, slots: &[Slot]) -> Vec<(Slot, Algorithm)> {
+pub(super) fn nexts(listed: &Listed, slots: &[Slot]) -> Vec<(Slot, Algorithm)> {
     let next = |slot: &Slot| {
         let next = listed.one(*slot, State::Next)?;
         Some((*slot, next.algorithm))
@@ -224,14 +232,14 @@ fn refusal(obstacle: Obstacle) -> ApiError {
     ApiError::rule(rule, detail, Vec::new())
 }
 
-async fn rotate_now(
+/// Activates the next key of a slot at `now`, the time of the database.
+pub(super) async fn rotate_now(
     change: &mut Change<'_>,
     listed: &Listed,
     master: &MasterKey,
-    slot: Slot,
+    (slot, now): (Slot, Timestamp),
     (fresh, force): (&mut Fresh, bool),
 ) -> Result<Rotated, ApiError> {
-    let now = change.now();
     lifecycle::may_rotate(listed, slot, now, force).map_err(refusal)?;
     let next = listed
         .one(slot, State::Next)
@@ -239,10 +247,12 @@ async fn rotate_now(
     let before = listed.one(slot, State::Active);
     if let Some(before) = before {
         let longest = u64::try_from(change.head().longest_ttl_seconds).unwrap_or(0);
-        let ends_at = lifecycle::last_end(now, Duration::from_secs(longest));
+        // as floors do, so that a clock that is behind ends no key early
+        let latest = change.latest().max(now);
+        let ends_at = lifecycle::last_end(latest, Duration::from_secs(longest));
         store::step_down(change, &before.kid, ends_at).await?;
     }
-    store::activate(change, &next.kid).await?;
+    store::activate(change, &next.kid, now).await?;
     change.record(json!({
         "action": "key.rotated", "kid": next.kid, "before": before.map(|before| &before.kid), "forced": force,
     }));
@@ -288,14 +298,14 @@ pub(crate) async fn retire(
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;
         let next = listed.one(key.slot, State::Next);
-        let now = change.now();
+        let now = app.database_now();
         if key.state == State::Active && next.is_none() {
             return Err(refusal(Obstacle::NoNext));
         }
         retire_key(change, kid).await?;
         let mut warning = None;
         if let (State::Active, Some(next)) = (key.state, next) {
-            store::activate(change, &next.kid).await?;
+            store::activate(change, &next.kid, now).await?;
             warning = early_warning(next, now);
         }
         if let (State::Active | State::Next, Some(next)) = (key.state, next) {
@@ -307,41 +317,6 @@ pub(crate) async fn retire(
         Ok(warning)
     })
     .await
-}
-
-/// Rotates the keys when it is due, and removes keys whose last token has expired. Every node calls it; the first one
-/// does the work.
-pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
-    let every = app.settings().rotate_every;
-    let now = app.now();
-    let listed = store::list(&mut app.store().read().await?).await?;
-    let due = due_slots(&listed, now, every);
-    if due.is_empty() && lifecycle::ended(&listed, now).next().is_none() {
-        return Ok(());
-    }
-    let mut fresh = Fresh::generate(nexts(&listed, &due)).await?;
-    app.change(Caller::System, async |change| {
-        let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
-        let now = change.now();
-        for key in lifecycle::ended(&listed, now) {
-            retire_key(change, &key.kid).await?;
-        }
-        for slot in due_slots(&listed, now, every) {
-            rotate_now(change, &listed, master, slot, (&mut fresh, false)).await?;
-        }
-        Ok(())
-    })
-    .await?;
-    app.store()
-        .write(async |conn: &mut Conn| store::forget(conn, now.minus(LISTED_FOR)).await)
-        .await?;
-    Ok(())
-}
-
-fn due_slots(listed: &Listed, now: Timestamp, every: Option<Duration>) -> Vec<Slot> {
-    let mut slots = listed.slots();
-    slots.retain(|slot| lifecycle::is_due(listed, *slot, now, every));
-    slots
 }
 
 /// A key for display, with its public half if it has one.

@@ -208,8 +208,11 @@ async fn update(
 }
 
 /// Lets a key sign from now on; the key before must have stepped down.
-pub(crate) async fn activate(change: &mut Change<'_>, kid: &str) -> Result<(), StoreError> {
-    let now = change.now();
+pub(crate) async fn activate(
+    change: &mut Change<'_>,
+    kid: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     update(change, ACTIVATE, kid, now).await
 }
 

@@ -83,6 +83,11 @@ impl Change<'_> {
         self.now
     }
 
+    /// Returns the latest time that the database or a node has shown: what was issued may have been issued at it.
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
     /// Adds an entry to the audit log. A change without an entry is rolled back.
     pub(crate) fn record(&mut self, entry: Value) {
         self.entries.push(entry);

@@ -127,16 +127,18 @@ fn class_of_code(code: &str) -> Class {
     let class = code.get(..2).unwrap_or_default();
     match code {
         // read-only, a transaction that idled too long, an administrator who closes the connection
-        READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => Class::Broken,
-        // a lock that was not available
-        "55P03" => Class::Outage,
-        _ if UNUSABLE.contains(&code) => Class::Outage,
+        READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05"
+        // no such table or column, or a cached plan of one that has changed (no statement of ours needs a feature that
+        // is not supported): a connection keeps its search path and its plans when the cause has gone
+        | "42P01" | "42703" | "0A000" => Class::Broken,
+        // a lock that was not available, no permission
+        "55P03" | "42501" => Class::Outage,
         _ if code.len() == 5 => match class {
-            // connection exception, system error, internal error, which includes damaged files
-            "08" | "58" | "XX" => Class::Broken,
-            // wrong password, unknown database or schema, transaction rollback, insufficient resources, operator
+            // connection exception, unknown schema, system error, internal error, which includes damaged files
+            "08" | "3F" | "58" | "XX" => Class::Broken,
+            // wrong password, unknown database, transaction rollback, insufficient resources, operator
             // intervention
-            "28" | "3D" | "3F" | "40" | "53" | "57" => Class::Outage,
+            "28" | "3D" | "40" | "53" | "57" => Class::Outage,
             _ => Class::Statement,
         },
         // the primary code is in the lowest byte
@@ -173,8 +175,8 @@ mod tests {
         // PostgreSQL: too many connections, statement timeout, deadlock, wrong password, no such database
         for code in [
             "53300", "53100", "57014", "40P01", "28P01", "3D000", "55P03",
-            // no permission, no such table, no such column, no such schema
-            "42501", "42P01", "42703", "3F000",
+            // no permission
+            "42501",
         ] {
             assert_eq!(class_of_code(code), Class::Outage, "{code}");
         }
@@ -196,6 +198,16 @@ mod tests {
         ] {
             assert_eq!(class_of_code(code), Class::Statement, "{code}");
         }
+    }
+
+    #[test]
+    fn y547_a_connection_that_finds_no_table_is_not_used_again() {
+        // no such table, no such column, no such schema, a cached plan of another table
+        for code in ["42P01", "42703", "3F000", "0A000"] {
+            assert_eq!(class_of_code(code), Class::Broken, "{code}");
+        }
+        // a start does not wait for the first three, which somebody has to put back
+        assert!(needs_somebody("42703") && !needs_somebody("0A000"));
     }
 
     #[test]

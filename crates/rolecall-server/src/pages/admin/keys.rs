@@ -47,7 +47,7 @@ async fn list(visit: &Visit) -> Result<Response, ApiError> {
     let last = last.map(|one| one.key.kid.clone());
     let may_rotate = visit.may_globally(may::RotateKeys::NAME);
     let ring = Ring::read(visit).await?;
-    let now = visit.now();
+    let now = visit.app.database_now();
     let page = Keys {
         rows: found
             .iter()
@@ -167,7 +167,7 @@ async fn ask_rotate(visit: &Visit, force: bool, faults: &Faults) -> Result<Respo
         effects.push(Effect::of("admin-effect-key-verifies", active));
     }
     effects.push(Effect::of("admin-effect-key-published", ""));
-    if ring.early_until(visit.now()).is_some() {
+    if ring.early_until(visit.app.database_now()).is_some() {
         effects.push(Effect::of("admin-effect-key-early", ""));
     }
     let view = Confirm {
@@ -224,7 +224,7 @@ async fn ask_retire(visit: &Visit, kid: &str, faults: &Faults) -> Result<Respons
     let next = ring.next(key.slot).filter(|_| key.state == State::Active);
     if let Some(next) = next {
         effects.push(Effect::of("admin-effect-key-signs", next.kid.as_str()));
-        if lifecycle::is_early(next, visit.now()) {
+        if lifecycle::is_early(next, visit.app.database_now()) {
             effects.push(Effect::of("admin-effect-key-early", ""));
         }
     }

@@ -88,3 +88,44 @@ async fn a_row_that_breaks_a_rule_is_an_error_and_no_row_is_one_where_one_must_b
         assert_eq!(rows.fetch_all::<i64>(&mut conn).await.unwrap(), [1, 2]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y547_a_connection_with_another_search_path_or_an_outdated_plan_is_closed() {
+    const ALL: &str = "SELECT * FROM y547";
+    const HEAD: &str = "SELECT revision FROM head WHERE id = 1";
+    let Some(url) = postgres_database("y547").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    for (before, after, failing) in [
+        (HEAD, "SET search_path = zz", HEAD),
+        (ALL, "ALTER TABLE y547 ADD COLUMN b BIGINT", ALL),
+    ] {
+        let mut conn = store.read().await.unwrap();
+        let table = "CREATE TEMPORARY TABLE y547 (a BIGINT)";
+        query(table).execute(&mut conn).await.unwrap();
+        let pid = "SELECT CAST(pg_backend_pid() AS BIGINT)";
+        let pid: i64 = query(pid).fetch_one(&mut conn).await.unwrap();
+        let answer: Result<Option<i64>, StoreError> = query(before).fetch_optional(&mut conn).await;
+        answer.unwrap();
+        query(after).execute(&mut conn).await.unwrap();
+        let answer: Result<Option<i64>, StoreError> =
+            query(failing).fetch_optional(&mut conn).await;
+        assert!(answer.unwrap_err().is_outage(), "{after}");
+        drop(conn);
+        let mut other = store.read().await.unwrap();
+        let closed = async {
+            loop {
+                let of = format!("SELECT COUNT(*) FROM pg_stat_activity WHERE pid = {pid}");
+                let of = query(sqlx::AssertSqlSafe(of));
+                let left: i64 = of.fetch_one(&mut other).await.unwrap();
+                if left == 0 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), closed).await;
+        assert!(in_time.is_ok(), "{after}");
+    }
+}

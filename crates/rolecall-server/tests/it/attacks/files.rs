@@ -101,6 +101,28 @@ fn y271_the_output_of_a_command_is_a_file() {
 }
 
 #[test]
+fn y548_a_program_whose_standard_error_is_full_ends_as_usual() {
+    let folder = Folder::new();
+    for (arguments, code) in [
+        (["--json", "nonsense"], 2),
+        // the database cannot be opened
+        (["role", "list"], 1),
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
+            .args(arguments)
+            .env_clear()
+            .env("ROLECALL_DATABASE__URL", "nonsense:")
+            .current_dir(folder.path("."))
+            .stdout(std::process::Stdio::null())
+            .stderr(full.unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
 fn y084_no_empty_database_takes_the_place_of_one_that_is_gone() {
     let folder = Folder::new();
     fs::rename(folder.path("rolecall.db"), folder.path("away")).unwrap();
