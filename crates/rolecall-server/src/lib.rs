@@ -42,7 +42,7 @@
 //! `default-features = false`; then no command line library is compiled.
 
 // `eprintln!` panics where standard error cannot be written: `stderr::print_line` does not
-#![warn(clippy::print_stderr)]
+#![cfg_attr(not(test), warn(clippy::print_stderr))]
 #![cfg_attr(
     not(feature = "cli"),
     expect(dead_code, reason = "only the command line calls some of the services")
