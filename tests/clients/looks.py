@@ -14,24 +14,21 @@ LOOKS = {
 CHECKED_BY_AXE = ["light-1280", "dark-390"]
 # for people to look at, by language
 PICTURES = {"en": ["light-1280", "dark-390"], "de": ["light-390"]}
-# the look of a page does not depend on the database
-ON_POSTGRES = ["light-1280", "light-360"]
 TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
-def problems(browser, axe, server, name, folder, language="en"):
+def problems(browser, axe, name, folder, language="en"):
     """Returns what is wrong with the page that the browser shows, and keeps pictures of it in `folder`."""
     found = {}
     if (lang := browser.find_element(By.TAG_NAME, "html").get_attribute("lang")) != language:
         found[f"{name}: language"] = lang
-    is_first = server.database == "sqlite"
-    for look in LOOKS if is_first else ON_POSTGRES:
-        browsers.set_look(browser, **LOOKS[look])
+    for look, how in LOOKS.items():
+        browsers.set_look(browser, **how)
         if browser.execute_script(TOO_WIDE):
             found[f"{name}, {look}: too wide"] = browser.current_url
         if look in CHECKED_BY_AXE and (wrong := browsers.violations(browser, axe)):
             found[f"{name}, {look}"] = wrong
-        if is_first and look in PICTURES[language]:
+        if look in PICTURES[language]:
             shot = browsers.command(browser, "Page.captureScreenshot", captureBeyondViewport=True)
             (folder / f"{name}-{look}-{language}.png").write_bytes(base64.b64decode(shot["data"]))
     browsers.set_look(browser)

@@ -240,6 +240,7 @@ def pages(furnished):
     }
 
 
+@pytest.mark.looks
 def test_pages_are_for_everybody(browser, server, furnished, axe):
     folder = programs.OUTPUT / "admin"
     folder.mkdir(parents=True, exist_ok=True)
@@ -247,7 +248,7 @@ def test_pages_are_for_everybody(browser, server, furnished, axe):
     found = {}
     for name, path in pages(furnished).items():
         browser.get(f"{server.url}{path}")
-        found |= looks.problems(browser, axe, server, name, folder)
+        found |= looks.problems(browser, axe, name, folder)
     assert found == {}
 
 

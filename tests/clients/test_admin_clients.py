@@ -184,6 +184,7 @@ def shots():
     return folder
 
 
+@pytest.mark.looks
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_each_page_is_for_everybody(browser, server, bare, axe, shots, language):
     browsers.command(browser, "Network.enable")
@@ -220,12 +221,12 @@ def test_each_page_is_for_everybody(browser, server, bare, axe, shots, language)
 
     for name, path in pages.items():
         browser.get(f"{server.url}{path}")
-        found |= looks.problems(browser, axe, server, name, shots, language)
+        found |= looks.problems(browser, axe, name, shots, language)
     browser.get(f"{server.url}/admin/clients/{made}/secret")
     button = browser.find_element(By.CSS_SELECTOR, 'button[value="new"]')
     button.click()
     browsers.wait_for_next_page(browser, button)
-    found |= looks.problems(browser, axe, server, "new-secret", shots, language)
+    found |= looks.problems(browser, axe, "new-secret", shots, language)
     browsers.command(browser, "Network.setExtraHTTPHeaders", headers={})
     assert found == {}
     assert_no_violation_of_the_policy(browser)

@@ -154,6 +154,7 @@ def shots():
     return folder
 
 
+@pytest.mark.looks
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_each_page_is_for_everybody(browser, server, root, axe, shots, language):
     browsers.command(browser, "Network.enable")
@@ -182,7 +183,7 @@ def test_each_page_is_for_everybody(browser, server, root, axe, shots, language)
     found = {}
     for name, path in pages.items():
         browser.get(f"{server.url}{path}")
-        found |= looks.problems(browser, axe, server, name, shots, language)
+        found |= looks.problems(browser, axe, name, shots, language)
     browsers.command(browser, "Network.setExtraHTTPHeaders", headers={})
     assert found == {}
     assert_no_violation_of_the_policy(browser)

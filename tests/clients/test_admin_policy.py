@@ -214,6 +214,7 @@ def shots():
     return folder
 
 
+@pytest.mark.looks
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_each_page_is_for_everybody(browser, server, root, library, axe, shots, language):
     browsers.command(browser, "Network.enable")
@@ -247,7 +248,7 @@ def test_each_page_is_for_everybody(browser, server, root, library, axe, shots, 
     found = {}
     for name, path in pages.items():
         browser.get(f"{server.url}{path}")
-        found |= looks.problems(browser, axe, server, name, shots, language)
+        found |= looks.problems(browser, axe, name, shots, language)
     browsers.command(browser, "Network.setExtraHTTPHeaders", headers={})
     for item in root.get("/api/assignment-requests").json()["items"]:
         root.delete(f"/api/assignment-requests/{item['id']}")

@@ -51,8 +51,9 @@ impl Workspace {
         let mut command = self.command(cargo);
         command.env("CARGO_TERM_COLOR", "auto");
         if self.is_new {
-            // what a first build would store for the next one makes it longer
+            // what a first build would store for the next one, and for debuggers, makes it longer
             command.env("CARGO_INCREMENTAL", "0");
+            command.env("CARGO_PROFILE_DEV_DEBUG", "0");
         }
         command
     }
