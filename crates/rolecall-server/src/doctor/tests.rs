@@ -614,7 +614,8 @@ async fn every_check_is_listed_and_documented() {
 async fn a_look_for_a_client_that_does_not_exist_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let look = ("pages.clients", "{ demo = { name = \"Demo\" } }");
-    let config = config(folder.path(), &[look]);
+    let address = ("public_url", "http://127.0.0.1:8000");
+    let config = config(folder.path(), &[look, address]);
     let app = open(&config).await;
     assert_eq!(severity(&config, "pages").await, Some(Severity::Warning));
     demo::ensure_client(&app).await.unwrap();

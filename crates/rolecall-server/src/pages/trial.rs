@@ -226,7 +226,7 @@ mod tests {
         (
             "message.html",
             "{{ heading }}\n{{ no_such_thing }}",
-            "line 2: there is no variable `no_such_thing`; there are admin_script_version, admin_style_version, base, brand, ",
+            "line 2: there is no variable `no_such_thing`; there are admin_script_version, admin_style_version, again, base, brand, ",
         ),
         // no sample reaches it
         (

@@ -307,6 +307,18 @@ admin-nav-people = In diesem Mandanten
 admin-people-lead = Alle mit einer Rolle in { $tenant }.
 admin-no-people = Noch hat niemand eine Rolle in diesem Mandanten.
 admin-choose-tenant-first = Wählen Sie zuerst einen Mandanten:
-admin-fault-unknown = `{ $name }` gibt es nicht.
-admin-fault-exists = `{ $name }` gibt es schon.
+admin-fault-unknown = { $kind ->
+    [role] Die Rolle `{ $name }` gibt es nicht.
+    [user] Den Benutzer `{ $name }` gibt es nicht.
+    [permission] Die Berechtigung `{ $name }` gibt es nicht.
+    [client] Den Client `{ $name }` gibt es nicht.
+   *[other] `{ $name }` gibt es nicht.
+}
+admin-fault-exists = { $kind ->
+    [role] Die Rolle `{ $name }` gibt es schon.
+    [user] Den Benutzer `{ $name }` gibt es schon.
+    [permission] Die Berechtigung `{ $name }` gibt es schon.
+    [client] Den Client `{ $name }` gibt es schon.
+   *[other] `{ $name }` gibt es schon.
+}
 admin-fault-receipt = Mit diesem Beleg sieht jemand aus der Verwaltung, was fehlt: { $name }

@@ -307,6 +307,10 @@ admin-nav-people = In this tenant
 admin-people-lead = Everybody with a role in { $tenant }.
 admin-no-people = Nobody has a role in this tenant yet.
 admin-choose-tenant-first = Choose a tenant first:
-admin-fault-unknown = no { $kind } `{ $name }`
-admin-fault-exists = { $kind } `{ $name }` already exists
+admin-fault-unknown = { $kind ->
+   *[other] no { $kind } `{ $name }`
+}
+admin-fault-exists = { $kind ->
+   *[other] { $kind } `{ $name }` already exists
+}
 admin-fault-receipt = Another administrator can see with this receipt what is missing: { $name }
