@@ -128,7 +128,7 @@ async fn fill(app: &TestApp, id: &str, client: &str) {
         format!("INSERT INTO recovery_codes (subject_id, hash) VALUES ('{id}', 'veiled')"),
         format!(
             "INSERT INTO consents (subject_id, client_id, resource, tenant, scopes, ceiling, registration, created_at, \
-             last_used_at) VALUES ('{id}', '{client}', '', '', '[]', '[]', '', 0, 0)"
+             last_used_at) VALUES ('{id}', '{client}', '', '', '', '{{}}', '', 0, 0)"
         ),
         format!(
             "INSERT INTO rolecall_mails (id, subject_id, kind, recipient, language, sealed, created_at, due_at, \
