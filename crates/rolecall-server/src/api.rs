@@ -5,7 +5,7 @@ mod builder;
 use rolecall::{Guard, RouteAccess};
 use utoipa_axum::routes;
 
-pub(crate) use self::builder::Api;
+pub(crate) use self::builder::{Api, Description};
 use crate::{
     accounts, audit, clients, consents, decisions, docs, factors, feed, forward_auth, health,
     http::{LayerOptions, PathRule},

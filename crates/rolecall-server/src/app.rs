@@ -7,7 +7,6 @@ use std::{
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
@@ -32,6 +31,7 @@ use crate::{
     store::{Chain, Change, Changed, Conn, Head, PING_TIMEOUT, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Repeats, Room, Turn, Turns},
     vault::MasterKeys,
+    web::late_document::LateDocument,
 };
 
 /// The guards of this node refuse every token, because the database could not be polled for too long.
@@ -104,8 +104,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     /// The look of the pages.
     pub(crate) look: Look,
-    /// The OpenAPI document, written when the routes are mounted.
-    pub(crate) document: ArcSwap<Bytes>,
+    /// The OpenAPI document of the routes that are mounted.
+    pub(crate) document: ArcSwap<LateDocument>,
 }
 
 impl App {

@@ -10,7 +10,9 @@ use axum::{
     response::Response,
 };
 use http::Method;
-use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
+use rolecall::{
+    Guard, GuardedArgs, GuardedRouter, Principal, RouteAccess, openapi::DocumentError, routing,
+};
 use serde_json::Value;
 use utoipa::openapi::{
     PathItem, RefOr, Schema,
@@ -30,6 +32,7 @@ use crate::{
         admin::{routes::Mount, table::AdminPage},
     },
     policy,
+    profile::declared::ProfileFields,
     web::{address, document, page_operations, profiles},
 };
 
@@ -151,16 +154,16 @@ impl Api {
         self
     }
 
-    /// Returns the routes with their state, and their document.
-    ///
-    /// # Errors
-    ///
-    /// If the document and the routes disagree, which a test rules out.
-    pub(crate) fn finish(self, app: &App) -> Result<(GuardedRouter<()>, Value), DocumentError> {
+    /// Returns the routes with their state, and what their document is written from.
+    pub(crate) fn finish(self, app: &App) -> (GuardedRouter<()>, Description) {
         let public_url = app.settings().public_url.as_str();
-        let routes = self.router.access_table();
-        let mut document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
-        profiles::describe(&mut document, &app.settings().profile);
+        let description = Description {
+            public_url: public_url.to_owned(),
+            routes: self.router.access_table(),
+            paths: self.paths,
+            schemas: self.schemas,
+            profile: app.settings().profile.clone(),
+        };
         let prefix = address::path_of(public_url).to_owned();
         let mounted = self
             .router
@@ -171,7 +174,30 @@ impl Api {
                 address::prefix_location(prefix.clone(), request, next)
             }))
             .with_state(app.clone());
-        Ok((mounted, document))
+        (mounted, description)
+    }
+}
+
+/// What the OpenAPI document of routes is written from.
+pub(crate) struct Description {
+    public_url: String,
+    routes: Vec<RouteAccess>,
+    paths: utoipa::openapi::Paths,
+    schemas: Vec<(String, RefOr<Schema>)>,
+    profile: ProfileFields,
+}
+
+impl Description {
+    /// Writes the document.
+    ///
+    /// # Errors
+    ///
+    /// If the document and the routes disagree, which a test rules out.
+    pub(crate) fn write(&self) -> Result<Value, DocumentError> {
+        let (paths, schemas) = (&self.paths, &self.schemas);
+        let mut document = document::write(&self.public_url, paths, schemas, &self.routes)?;
+        profiles::describe(&mut document, &self.profile);
+        Ok(document)
     }
 }
 

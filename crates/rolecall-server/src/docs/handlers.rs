@@ -1,7 +1,6 @@
 //! The HTTP endpoints of the documentation: the page at `/docs`, its files and the OpenAPI document.
 
 use axum::{
-    body::Bytes,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -63,11 +62,11 @@ pub(crate) async fn get_docs_file(
 /// Describe this API (`OpenAPI` 3.1).
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", responses(
     (status = 200, description = "The document", body = Object)))]
-pub(crate) async fn get_openapi(_: Public, State(app): State<App>) -> Response {
+pub(crate) async fn get_openapi(_: Public, State(app): State<App>) -> Result<Response, ApiError> {
     let kind = [(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     )];
-    let document = Bytes::clone(&app.parts().document.load());
-    (kind, document).into_response()
+    let document = app.parts().document.load().text()?;
+    Ok((kind, document).into_response())
 }

@@ -14,6 +14,7 @@ use crate::{
     web::{
         address::path_of,
         joined::{Described, join},
+        late_document::LateDocument,
     },
 };
 
@@ -119,7 +120,9 @@ impl<S: Clone + Send + Sync + 'static> WithApplication<'_, S> {
         let server = self.server()?;
         let refuse = |error: &dyn std::fmt::Display| StartError::Document(error.to_string());
         let table = self.routes.access_table();
-        let (own, own_document) = self.login.own_routes()?;
+        let (own, description) = self.login.own_routes();
+        let own_document = description.write();
+        let own_document = own_document.map_err(|error| StartError::Failed(error.to_string()))?;
         self.refuse_clash(&table, &own.access_table())?;
         let document = match self.document {
             Some(document) => document.map_err(|error| refuse(&error))?,
@@ -132,7 +135,7 @@ impl<S: Clone + Send + Sync + 'static> WithApplication<'_, S> {
         let joined = join(described, own_document, &self.prefix, &server);
         let joined = joined.map_err(|error| refuse(&error))?;
         let joined = serde_json::to_string(&joined).map_err(|error| refuse(&error))?;
-        self.login.set_document(joined);
+        self.login.set_document(LateDocument::new(|| Ok(joined)));
         let own = own.with_state(());
         if self.prefix.is_empty() {
             return Ok(self.routes.merge(own));

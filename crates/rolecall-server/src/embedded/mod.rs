@@ -19,7 +19,6 @@ use std::{
 };
 
 use rolecall::{Guard, GuardedRouter};
-use serde_json::Value;
 
 pub use self::{
     accounts::{
@@ -33,7 +32,7 @@ pub use self::{
     serving::{Servable, Server, serve},
 };
 use crate::{
-    api,
+    api::{self, Description},
     app::App,
     backchannel,
     error::ApiError,
@@ -41,6 +40,7 @@ use crate::{
     ids, mail,
     start::{self, Opened, Staleness, StartError},
     watch,
+    web::late_document::LateDocument,
 };
 
 /// The path of rolecall's registration.
@@ -106,15 +106,16 @@ impl Embedded {
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] if the routes and their OpenAPI document disagree, which is a bug of rolecall.
+    /// None in this version: routes and their OpenAPI document agree.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
-        let (routes, document) = self.own_routes()?;
-        self.set_document(document.to_string());
+        let (routes, description) = self.own_routes();
+        let write = move || description.write().map(|document| document.to_string());
+        self.set_document(LateDocument::new(write));
         Ok(routes.with_state(()))
     }
 
-    /// Returns the routes of the server with their document.
-    fn own_routes(&self) -> Result<(GuardedRouter, Value), StartError> {
+    /// Returns the routes of the server, and what their document is written from.
+    fn own_routes(&self) -> (GuardedRouter, Description) {
         let left_out: &[_] = if self.own_registration {
             &[REGISTER]
         } else {
@@ -125,15 +126,12 @@ impl Embedded {
             forward_auth: self.forward_guard.clone(),
             tickets: self.ticket_guard.clone(),
         };
-        let api = api::api(guards, &self.app.settings().public_url, left_out);
-        let finished = api.finish(&self.app);
-        finished.map_err(|error| StartError::Failed(error.to_string()))
+        api::api(guards, &self.app.settings().public_url, left_out).finish(&self.app)
     }
 
     /// Sets the document that `/openapi.json` answers and `/docs` shows.
-    fn set_document(&self, document: String) {
-        let document = Arc::new(document.into());
-        self.app.parts().document.store(document);
+    fn set_document(&self, document: LateDocument) {
+        self.app.parts().document.store(Arc::new(document));
     }
 
     pub(crate) fn from_opened(opened: Opened, staleness: Staleness) -> Result<Self, StartError> {

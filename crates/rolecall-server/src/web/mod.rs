@@ -6,6 +6,7 @@ pub(crate) mod document;
 mod examples;
 mod faults;
 pub(crate) mod joined;
+pub(crate) mod late_document;
 pub(crate) mod page;
 pub(crate) mod page_operations;
 pub(crate) mod params;
