@@ -387,7 +387,7 @@ def layout_problems(browser):
     return browser.execute_script("""
         const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth ? ["too wide"] : [];
         const small = [...document.querySelectorAll("button:not([hidden]), input:not([type=hidden], [type=checkbox], [type=radio])")]
-          .filter((one) => one.getBoundingClientRect().height < 44).map((one) => `too low: ${one.outerHTML}`);
+          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 44).map((one) => `too low: ${one.outerHTML}`);
         return [...wide, ...small];""")
 
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, bail};
 
@@ -75,19 +76,24 @@ impl Tools {
 /// Installs everything, with a step for each kind of package.
 pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     let python = workspace.target("test-venv/bin/python");
-    report.step("install: system packages", || {
-        install_packages(missing_packages(&PROGRAMS))
-    });
-    report.step("install: Python packages", || {
-        let wanted = workspace.path("tests/clients/requirements.txt");
-        install_python(workspace, &wanted, &workspace.target("test-venv"))
-    });
-    report.step("install: Node packages", || {
-        install_node(workspace, &workspace.path("tests/clients/node"))
-    });
     let cargo_deny = workspace.target("tools/bin/cargo-deny");
-    report.step("install: cargo-deny", || {
-        install_cargo_deny(workspace, &cargo_deny)
+    thread::scope(|scope| {
+        // it is compiled while the others wait for the network and the disk
+        let compiled = scope.spawn(|| install_cargo_deny(workspace, &cargo_deny));
+        report.step("install: system packages", || {
+            install_packages(missing_packages(&PROGRAMS))
+        });
+        report.step("install: Python packages", || {
+            let wanted = workspace.path("tests/clients/requirements.txt");
+            install_python(workspace, &wanted, &workspace.target("test-venv"))
+        });
+        report.step("install: Node packages", || {
+            install_node(workspace, &workspace.path("tests/clients/node"))
+        });
+        report.step("install: cargo-deny", || {
+            let compiled = compiled.join();
+            compiled.unwrap_or_else(|_| bail!("its installation has panicked"))
+        });
     });
     let oauth2_proxy = workspace.target("tools/bin/oauth2-proxy");
     report.step("install: oauth2-proxy", || {

@@ -245,7 +245,10 @@ async fn a_sign_in_that_has_ended_begins_again_at_its_client(site: Site) {
     for flow in [&late, &flow] {
         let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 400);
         assert!(page.contains("Begin again at wiki"), "{page}");
-        assert!(page.contains("start?iss=http%3A%2F%2F127.0.0.1%3A8000"), "{page}");
+        assert!(
+            page.contains("start?iss=http%3A%2F%2F127.0.0.1%3A8000"),
+            "{page}"
+        );
     }
     let mut stranger = Browser::new(&site);
     for (browser, flow) in [(&mut browser, &without), (&mut stranger, &late)] {
