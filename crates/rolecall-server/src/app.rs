@@ -195,6 +195,19 @@ impl App {
         }
     }
 
+    /// Counts an attempt to make an account from `address`: the answer says whether a name is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::TooMany`] beyond the limit of the address.
+    pub(crate) fn admit_registration(&self, address: &str) -> Result<(), ApiError> {
+        let now = self.0.clock.monotonic();
+        match self.0.registering_addresses.take(address, now) {
+            Some(retry_after) => Err(ApiError::TooMany { retry_after }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes one from the quota of a caller whose change a rule refuses.
     pub(crate) fn charge_refused(&self, caller: Caller<'_>, error: &ApiError) {
         if let Some((quota, key)) = quota::of_caller(caller) {

@@ -15,8 +15,8 @@ use arc_swap::{ArcSwap, Guard as Loaded};
 use rolecall_core::{Floor, Floors, Policy, Revision, Timestamp, TokenFacts};
 use tokio::sync::watch;
 
-use newest::Newest;
 pub(crate) use newest::Standing;
+use newest::{Questions, Revisions};
 
 use crate::{
     Clock,
@@ -58,7 +58,7 @@ struct Shared {
     usual_age: AtomicI64,
     /// Nobody answered in time, so that requests no longer wait for news until there are some.
     is_silent: AtomicBool,
-    newest: Newest,
+    questions: Questions,
     /// Notified after every change.
     changed: watch::Sender<()>,
     clock: Arc<dyn Clock>,
@@ -70,6 +70,8 @@ pub(crate) struct Current {
     era: Arc<str>,
     floors: Floors,
     policy: Option<Arc<Policy>>,
+    /// Part of the era: a request that still sees the last one claims nothing in this one.
+    revisions: Arc<Revisions>,
 }
 
 impl LiveState {
@@ -93,6 +95,7 @@ impl LiveState {
             era: era.into(),
             floors: Floors::default(),
             policy: None,
+            revisions: Arc::new(Revisions::unknown()),
         };
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(current),
@@ -101,7 +104,7 @@ impl LiveState {
             fresh_at_day: AtomicI64::new(NEVER),
             usual_age: AtomicI64::new(i64::MAX),
             is_silent: AtomicBool::new(false),
-            newest: Newest::unknown(),
+            questions: Questions::none(),
             changed: watch::Sender::new(()),
             clock,
         }))
@@ -144,56 +147,62 @@ impl LiveState {
         self.update(|current| {
             current.era = era.into();
             current.floors = replacement;
+            current.revisions = Arc::new(Revisions::unknown());
         });
-        self.0.newest.reset();
     }
 
     /// Notes that the database has had this revision. Tokens with a higher `rev` are refused as soon as an
     /// [`answer`](Self::answer) shows that the database has never had theirs. Without a revision, none are.
     pub fn note_revision(&self, revision: Revision) {
-        self.0.newest.note(revision);
+        self.0.current.load().revisions.note(revision);
     }
 
     /// Returns the number of the last question of a token that is above the newest revision. Take it before you read
     /// the revision that answers it.
     #[must_use]
     pub fn question(&self) -> u64 {
-        self.0.newest.question()
+        self.0.questions.last()
     }
 
     /// Answers all questions up to the number `question`: the newest revision, read after they were asked.
     pub fn answer(&self, question: u64, revision: Revision) {
-        self.0.newest.answer(question, revision);
+        self.note_revision(revision);
+        self.0.questions.answer(question);
     }
 
     /// Returns the highest revision of the genuine tokens of this era that asked, or `None` if none did.
     #[must_use]
     pub fn claimed_revision(&self) -> Option<Revision> {
-        self.0.newest.claimed()
+        self.0.current.load().revisions.claimed()
     }
 
     /// Returns a receiver that is notified of every question.
     #[doc(hidden)]
     #[must_use]
     pub fn questions(&self) -> watch::Receiver<u64> {
-        self.0.newest.questions()
+        self.0.questions.subscribe()
     }
 
     /// Returns true if a question is not answered yet.
     #[cfg(feature = "remote")]
     pub(crate) fn is_asked(&self) -> bool {
-        self.0.newest.is_asked()
+        self.0.questions.is_asked()
     }
 
     /// Resolves when a question is answered.
     pub(crate) async fn answered(&self, question: u64) {
-        self.0.newest.answered(question).await;
+        self.0.questions.answered(question).await;
     }
 
-    /// Returns the standing of a token with `rev`; `question` is that of this token.
-    pub(crate) fn standing(&self, rev: Revision, question: &AtomicU64) -> Standing {
+    /// Returns the standing of a token; `question` is that of this token. One of another era is refused for that alone.
+    pub(crate) fn standing(&self, claims: &VerifiedClaims, question: &AtomicU64) -> Standing {
+        let current = self.0.current.load();
+        if *current.era != *claims.era {
+            return Standing::Known;
+        }
         let now = self.0.clock.monotonic();
-        self.0.newest.standing(rev, question, now)
+        let questions = &self.0.questions;
+        questions.standing(&current.revisions, claims.rev, question, now)
     }
 
     /// Removes the floors that are no longer needed at `now`.
@@ -244,7 +253,7 @@ impl LiveState {
         if !self.is_unusually_old() || self.0.is_silent.load(Ordering::Acquire) {
             return None;
         }
-        Some(self.0.newest.ask_for_news(self.0.clock.monotonic()))
+        Some(self.0.questions.ask_for_news(self.0.clock.monotonic()))
     }
 
     /// Notes that nobody answered in time.

@@ -59,18 +59,12 @@ pub(crate) async fn is_offered(app: &App) -> Result<bool, ApiError> {
 ///
 /// Refused if it is not offered, the code is wrong, or name or password are refused, in which case the code stays.
 pub(crate) async fn create(app: &App, wanted: &FirstAccount<'_>) -> Result<ShownUser, ApiError> {
-    let parts = app.parts();
-    let wait = parts
-        .registering_addresses
-        .take(wanted.address, parts.clock.monotonic());
-    if let Some(retry_after) = wait {
-        return Err(ApiError::TooMany { retry_after });
-    }
+    app.admit_registration(wanted.address)?;
     if !is_offered(app).await? {
         return Err(ApiError::Forbidden(FIRST_EXISTS));
     }
     let hash = hash_of(wanted.code).unwrap_or_default();
-    if !parts.first_run.take(&hash) {
+    if !app.parts().first_run.take(&hash) {
         let detail = "this is not the code that the server has printed at its last start";
         return Err(ApiError::Invalid(FieldError::body(
             "code",
@@ -90,7 +84,7 @@ pub(crate) async fn create(app: &App, wanted: &FirstAccount<'_>) -> Result<Shown
     match create_first(app, &account).await {
         Ok(user) => Ok(user),
         Err(error) => {
-            parts.first_run.set(Some(hash));
+            app.parts().first_run.set(Some(hash));
             Err(error)
         }
     }

@@ -96,13 +96,7 @@ pub(crate) async fn register(
             "Register at /signup, where your e-mail address is proven first",
         ));
     }
-    let parts = app.parts();
-    if let Some(retry_after) = parts
-        .registering_addresses
-        .take(address, parts.clock.monotonic())
-    {
-        return Err(ApiError::TooMany { retry_after });
-    }
+    app.admit_registration(address)?;
     if let Some(error) = open_roles::violation(app).await? {
         tracing::error!(%error, "registration would give away permissions of rolecall's own");
         return Err(ApiError::Forbidden("Registration is closed"));

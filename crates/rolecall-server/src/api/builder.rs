@@ -154,7 +154,7 @@ impl Api {
         self
     }
 
-    /// Returns the routes with their state, and what their document is written from.
+    /// Returns the routes with their state, and the parts of their document.
     pub(crate) fn finish(self, app: &App) -> (GuardedRouter<()>, Description) {
         let public_url = app.settings().public_url.as_str();
         let description = Description {
@@ -178,7 +178,7 @@ impl Api {
     }
 }
 
-/// What the OpenAPI document of routes is written from.
+/// The parts of an API from which its OpenAPI document is written.
 pub(crate) struct Description {
     public_url: String,
     routes: Vec<RouteAccess>,

@@ -46,7 +46,7 @@ pub(super) struct Case {
     is_admin_raised: bool,
 }
 
-/// What a need is decided for, beside the subject.
+/// The tenant, time and assurance for which a need is decided.
 #[derive(Clone, Copy)]
 pub(super) struct Circumstances<'a> {
     pub(super) tenant: Option<&'a TenantName>,

@@ -153,14 +153,17 @@ mod tests {
         checked(settings, true)
     }
 
-    fn checked(settings: &[(&str, &str)], trusts_anybody: bool) -> String {
+    fn config(settings: &[(&str, &str)]) -> Config {
         let sources = settings
             .iter()
             .fold(Sources::default(), |sources, (key, value)| {
                 sources.with_flag(*key, *value)
             });
-        let config = Config::load(&sources).unwrap();
-        let findings = check(&config, trusts_anybody);
+        Config::load(&sources).unwrap()
+    }
+
+    fn checked(settings: &[(&str, &str)], trusts_anybody: bool) -> String {
+        let findings = check(&config(settings), trusts_anybody);
         let lines = findings
             .iter()
             .map(|one| format!("{} {}", one.severity, one.text));
@@ -246,15 +249,7 @@ mod tests {
     #[cfg(feature = "cli")]
     #[test]
     fn a_check_of_the_configuration_names_the_domain_of_the_sender() {
-        let remarks_on = |settings: &[(&str, &str)]| {
-            let sources = settings
-                .iter()
-                .fold(Sources::default(), |sources, (key, value)| {
-                    sources.with_flag(*key, *value)
-                });
-            remarks(&Config::load(&sources).unwrap())
-        };
-        assert!(remarks_on(&[]).is_empty());
+        assert!(remarks(&config(&[])).is_empty());
         let url = ("mail.url", "smtps://mx.example.net");
         for (sender, wanted) in [
             (
@@ -263,7 +258,7 @@ mod tests {
             ),
             ("login@localhost", "`mail.from`: `localhost`"),
         ] {
-            let found = remarks_on(&[url, ("mail.from", sender)]);
+            let found = remarks(&config(&[url, ("mail.from", sender)]));
             assert!(
                 matches!(&found[..], [one] if one.starts_with(wanted)),
                 "{found:?}"

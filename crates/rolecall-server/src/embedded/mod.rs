@@ -114,7 +114,7 @@ impl Embedded {
         Ok(routes.with_state(()))
     }
 
-    /// Returns the routes of the server, and what their document is written from.
+    /// Returns the routes of the server, and the parts of their document.
     fn own_routes(&self) -> (GuardedRouter, Description) {
         let left_out: &[_] = if self.own_registration {
             &[REGISTER]

@@ -36,7 +36,7 @@ use crate::{
 /// The reason why an invitation is not accepted.
 #[derive(Debug)]
 pub(crate) enum AcceptError {
-    /// It was accepted, has expired or ended, or whoever invited may not give the roles any more.
+    /// It was accepted, has expired or ended, or the inviter may no longer give the roles.
     Ended,
     Failed(ApiError),
 }
@@ -89,14 +89,7 @@ pub(crate) async fn accept(
     (username, password): (&str, &str),
     (address, language): (&str, &str),
 ) -> Result<(), AcceptError> {
-    // as for registrations: the answer says whether a name is taken
-    let parts = app.parts();
-    let wait = parts
-        .registering_addresses
-        .take(address, parts.clock.monotonic());
-    if let Some(retry_after) = wait {
-        return Err(ApiError::TooMany { retry_after }.into());
-    }
+    app.admit_registration(address)?;
     let (invitation, delivery) = find_sealed(app, token).await?;
     let username = parse_new_username(username)?;
     refuse_foreign_address(&username, &invitation.address)?;
@@ -137,7 +130,7 @@ pub(crate) async fn accept(
         .await;
     match done {
         Err(AcceptError::Failed(error)) if is_outgrown(&error) => {
-            tracing::warn!(invitation = invitation.id, %error, "an invitation ends: whoever invited may not give its roles any more");
+            tracing::warn!(invitation = invitation.id, %error, "an invitation ends: the inviter may no longer give its roles");
             service::end(app, Caller::System, &invitation.id).await?;
             Err(AcceptError::Ended)
         }

@@ -1,4 +1,4 @@
-//! What follows from the way that the link to an invitation takes.
+//! The rules that depend on how the link to an invitation is delivered.
 
 use super::seal::Delivery;
 use crate::{

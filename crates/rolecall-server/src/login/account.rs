@@ -86,14 +86,14 @@ pub(crate) async fn overview(app: &App, subject: &str) -> Result<Option<Overview
     });
     let allowed = consents::list(app, subject, "", MAX_SHOWN).await?;
     let scopes = allowed.iter().flat_map(|client| &client.scopes);
-    let allowed_roles: BTreeSet<String> = scopes.flat_map(AllowedScopes::named).collect();
-    let allowed_roles: Vec<String> = allowed_roles.into_iter().collect();
+    let values: BTreeSet<String> = scopes.flat_map(AllowedScopes::named).collect();
+    let values: Vec<String> = values.into_iter().collect();
     Ok(Some(Overview {
         user,
         browsers: browsers::list(app, subject).await?,
         sessions: with_names.collect(),
         allowed,
-        descriptions: describe(app, &allowed_roles).await?,
+        descriptions: describe(app, &values).await?,
     }))
 }
 

@@ -8,9 +8,9 @@ pub(super) fn words(languages: &Languages, language: Language, described: &str) 
     let text = described.split_once(" on ").and_then(|(program, system)| {
         let text = |name: &str| Argument::Text(name.to_owned());
         let values = [("program", text(program)), ("system", text(system))];
-        languages.text(language, "agent", values)
+        languages.words(language, "agent", values)
     });
-    text.map_or_else(|| described.to_owned(), |(text, _)| text)
+    text.unwrap_or_else(|| described.to_owned())
 }
 
 #[cfg(test)]

@@ -14,15 +14,16 @@ use crate::{
     tokens::identity::IdentityScope,
 };
 
-/// Returns what the page shows to a user; `stays` is true if their browser session outlasts the browser.
+/// Returns what the page shows to a user; `stays` is true if their browser session outlasts the browser, and `asked` has the
+/// permissions and roles that the client asks for, `None` for all.
 pub(super) fn values(
     app: &App,
     language: Language,
     shown: &Shown,
     (username, stays): (&str, bool),
+    asked: Option<&[String]>,
 ) -> Value {
-    let request = shown.flow.choice.apply(&shown.flow.request);
-    let (uri, tenant) = (&request.redirect_uri, &request.tenant);
+    let (uri, tenant) = (&shown.flow.request.redirect_uri, &shown.flow.request.tenant);
     context! {
         client => shown.client.as_ref().map_or("", |client| client.name.as_str()),
         host => redirect::shown_host(uri),
@@ -31,21 +32,26 @@ pub(super) fn values(
         username => username,
         resource => shown.resource.as_deref().unwrap_or_default(),
         tenant => tenant.as_ref().map_or("", TenantName::as_str),
-        scopes => scopes(&app.parts().look.languages, language, shown),
+        scopes => scopes(&app.parts().look.languages, language, shown, asked),
         lasts => lasts(app, language, shown, stays),
     }
 }
 
 /// Returns what a client asks for, in words.
-fn scopes(languages: &Languages, language: Language, shown: &Shown) -> Vec<Value> {
+fn scopes(
+    languages: &Languages,
+    language: Language,
+    shown: &Shown,
+    asked: Option<&[String]>,
+) -> Vec<Value> {
     let identity = shown.flow.request.asked_identity();
     let mut keys: Vec<&str> = identity.into_iter().map(key).collect();
     keys.dedup();
-    if shown.asked.is_none() {
+    if asked.is_none() {
         keys.push(ALL);
     }
     let keys = keys.into_iter().map(|key| context! { key => key });
-    let named = shown.asked.iter().flatten().map(|name| {
+    let named = asked.unwrap_or_default().iter().map(|name| {
         let text = named(languages, language, name, &shown.descriptions);
         context! { key => "", name => name, text => text }
     });
@@ -156,8 +162,8 @@ fn text(
     key: &str,
     argument: Option<(&str, Argument)>,
 ) -> String {
-    let found = languages.text(language, key, argument);
-    found.map_or_else(String::new, |(text, _)| text)
+    let words = languages.words(language, key, argument);
+    words.unwrap_or_default()
 }
 
 #[cfg(test)]

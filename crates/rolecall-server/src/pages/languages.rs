@@ -207,6 +207,16 @@ impl Languages {
             Some((text.into_owned(), errors))
         })
     }
+
+    /// As [`text`](Self::text), as far as it can be written.
+    pub(super) fn words<'a>(
+        &self,
+        language: Language,
+        key: &str,
+        arguments: impl IntoIterator<Item = (&'a str, Argument)>,
+    ) -> Option<String> {
+        self.text(language, key, arguments).map(|(text, _)| text)
+    }
 }
 
 fn keys(resource: &FluentResource) -> Vec<String> {

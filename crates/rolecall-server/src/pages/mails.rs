@@ -62,10 +62,10 @@ fn render(look: &Look, base: &str, language: &str, own: Value) -> Result<Written
     let values = context! { ..own, ..common };
     let title = values.get_attr("title")?;
     let title = title.as_str().unwrap_or_default();
-    let subject = look.languages.text(language, title, []);
+    let subject = look.languages.words(language, title, []);
     let write = |name| look.templates.get_template(name)?.render(&values);
     Ok(Written {
-        subject: subject.map_or_else(|| title.to_owned(), |(text, _)| text),
+        subject: subject.unwrap_or_else(|| title.to_owned()),
         text: write("mail.txt")?,
         html: write("mail.html")?,
     })

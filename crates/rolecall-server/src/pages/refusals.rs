@@ -36,7 +36,7 @@ fn text<'a>(
     values: impl IntoIterator<Item = (&'a str, Argument)>,
 ) -> Option<String> {
     let languages = &app.parts().look.languages;
-    languages.text(language, key, values).map(|(text, _)| text)
+    languages.words(language, key, values)
 }
 
 /// Returns the limits that the texts name.
@@ -87,8 +87,13 @@ fn key_of_fault(fault: &FieldError) -> Option<&'static str> {
 /// Returns the key of the text for a name or address of an account, which administrators enter too; `None` for other faults.
 pub(super) fn key_of_account(fault: &FieldError) -> Option<&'static str> {
     let key = key_of_fault(fault)?;
-    let is_of_account =
-        key.starts_with("refused-name-") || ["refused-address", "refused-domain"].contains(&key);
+    let is_of_account = key.starts_with("refused-name-")
+        || [
+            "refused-address",
+            "refused-address-literal",
+            "refused-domain",
+        ]
+        .contains(&key);
     is_of_account.then_some(key)
 }
 

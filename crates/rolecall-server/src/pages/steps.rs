@@ -254,8 +254,13 @@ fn contents(
             let values = choice::values(shown, username, open, (error, entered.seconds));
             ("choose.html", values)
         }
-        Step::Consent { username, stays } => {
-            let values = consent::values(app, language, shown, (username, *stays));
+        Step::Consent {
+            username,
+            stays,
+            asked,
+        } => {
+            let user = (username.as_str(), *stays);
+            let values = consent::values(app, language, shown, user, asked.as_deref());
             ("consent.html", values)
         }
     }

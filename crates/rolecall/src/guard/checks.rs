@@ -198,9 +198,7 @@ impl Checks {
     /// known.
     pub(super) fn standing(&self, claims: &VerifiedClaims, question: &AtomicU64) -> Standing {
         let state = self.live();
-        state.map_or(Standing::Known, |state| {
-            state.standing(claims.rev, question)
-        })
+        state.map_or(Standing::Known, |state| state.standing(claims, question))
     }
 }
 

@@ -328,3 +328,23 @@ fn sha256(token: &str) -> [u8; 32] {
     key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::TestIssuer;
+
+    #[test]
+    fn y022_a_token_that_was_verified_in_a_lost_era_claims_nothing_in_the_next() {
+        let issuer = TestIssuer::new();
+        let live = issuer.live();
+        live.note_revision(4);
+        let guard = issuer.guard();
+        let principal = guard.verify(&issuer.token("alice").rev(4).sign()).unwrap();
+        // the database lost revisions while the request was under way
+        live.replace("next", &[]);
+        live.answer(live.question(), 2);
+        assert!(guard.answer(&principal).is_none());
+        // with a claim, the new era would look as if it had lost revisions in turn
+        assert_eq!(live.claimed_revision(), None);
+    }
+}

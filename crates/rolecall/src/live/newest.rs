@@ -19,10 +19,15 @@ const NONE: Revision = Revision::MIN;
 /// The question of a token that stays refused, although the revision may reach its own later.
 const REFUSED: u64 = u64::MAX;
 
-pub(super) struct Newest {
-    revision: AtomicI64,
+/// The revisions that are known in one era. A token of an earlier era claims nothing in this one.
+pub(super) struct Revisions {
+    newest: AtomicI64,
     /// The highest revision of a token that asked.
     claimed: AtomicI64,
+}
+
+/// What tokens above the newest revision have asked.
+pub(super) struct Questions {
     /// The number of the last question. Later questions have higher numbers.
     asked: watch::Sender<u64>,
     /// The number up to which questions are answered.
@@ -40,20 +45,12 @@ pub(crate) enum Standing {
     Beyond,
 }
 
-impl Newest {
+impl Revisions {
     pub(super) fn unknown() -> Self {
         Self {
-            revision: AtomicI64::new(UNKNOWN),
+            newest: AtomicI64::new(UNKNOWN),
             claimed: AtomicI64::new(NONE),
-            asked: watch::Sender::new(0),
-            answered: watch::Sender::new(0),
         }
-    }
-
-    /// Forgets the revision, because another era has begun.
-    pub(super) fn reset(&self) {
-        self.revision.store(UNKNOWN, Ordering::Release);
-        self.claimed.store(NONE, Ordering::Release);
     }
 
     pub(super) fn note(&self, revision: Revision) {
@@ -63,7 +60,7 @@ impl Newest {
         };
         // the closure always returns a value, so that this cannot fail
         let _ = self
-            .revision
+            .newest
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, raised);
     }
 
@@ -71,16 +68,33 @@ impl Newest {
         Some(self.claimed.load(Ordering::Acquire)).filter(|claimed| *claimed != NONE)
     }
 
-    pub(super) fn question(&self) -> u64 {
+    fn claim(&self, revision: Revision) {
+        self.claimed.fetch_max(revision, Ordering::AcqRel);
+    }
+
+    fn newest(&self) -> Revision {
+        self.newest.load(Ordering::Acquire)
+    }
+}
+
+impl Questions {
+    pub(super) fn none() -> Self {
+        Self {
+            asked: watch::Sender::new(0),
+            answered: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn last(&self) -> u64 {
         *self.asked.borrow()
     }
 
-    pub(super) fn questions(&self) -> watch::Receiver<u64> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.asked.subscribe()
     }
 
-    pub(super) fn answer(&self, question: u64, revision: Revision) {
-        self.note(revision);
+    /// Notes that all questions up to the number `question` are answered.
+    pub(super) fn answer(&self, question: u64) {
         self.answered.send_if_modified(|answered| {
             let is_later = question > *answered;
             *answered = question.max(*answered);
@@ -90,7 +104,7 @@ impl Newest {
 
     #[cfg(feature = "remote")]
     pub(super) fn is_asked(&self) -> bool {
-        self.question() > *self.answered.borrow()
+        self.last() > *self.answered.borrow()
     }
 
     /// Resolves when a question is answered.
@@ -100,34 +114,36 @@ impl Newest {
         let _ = answered.wait_for(|answered| *answered >= question).await;
     }
 
-    /// Returns the standing of a token, and asks if it is not known. `question` is the question of this token, 0 before
-    /// it asked; `now` is the monotonic time.
-    pub(super) fn standing(&self, rev: Revision, question: &AtomicU64, now: Duration) -> Standing {
+    /// Returns the standing of a token among the revisions of its era, and asks if it is not known. `question` is the
+    /// question of this token, 0 before it asked; `now` is the monotonic time.
+    pub(super) fn standing(
+        &self,
+        revisions: &Revisions,
+        rev: Revision,
+        question: &AtomicU64,
+        now: Duration,
+    ) -> Standing {
         let mut number = question.load(Ordering::Acquire);
         if number == REFUSED {
             return Standing::Beyond;
         }
-        if rev <= self.revision.load(Ordering::Acquire) {
+        if rev <= revisions.newest() {
             return Standing::Known;
         }
         if number == 0 {
-            number = self.ask(rev, now);
+            revisions.claim(rev);
+            number = self.ask_for_news(now);
             question.store(number, Ordering::Release);
         }
         if *self.answered.borrow() < number {
             return Standing::Asked(number);
         }
         // between the two look-ups above, the answer may have brought the revision
-        if rev <= self.revision.load(Ordering::Acquire) {
+        if rev <= revisions.newest() {
             return Standing::Known;
         }
         question.store(REFUSED, Ordering::Release);
         Standing::Beyond
-    }
-
-    fn ask(&self, rev: Revision, now: Duration) -> u64 {
-        self.claimed.fetch_max(rev, Ordering::AcqRel);
-        self.ask_for_news(now)
     }
 
     /// Asks for the newest revision, whatever it is, and returns the number of the question.
@@ -153,58 +169,53 @@ mod tests {
 
     #[test]
     fn y022_a_token_above_the_newest_revision_is_refused_after_the_answer() {
-        let newest = Newest::unknown();
-        newest.note(4);
+        let (revisions, questions) = (Revisions::unknown(), Questions::none());
+        revisions.note(4);
         let question = AtomicU64::new(0);
-        let standing = |question: &AtomicU64| newest.standing(16, question, NOW);
+        let standing = |question: &AtomicU64| questions.standing(&revisions, 16, question, NOW);
         let Standing::Asked(number) = standing(&question) else {
             panic!("the token did not ask");
         };
-        assert_eq!((newest.question(), newest.claimed()), (number, Some(16)));
+        assert_eq!((questions.last(), revisions.claimed()), (number, Some(16)));
         assert_eq!(standing(&question), Standing::Asked(number), "it asks once");
         // an answer from before the question
-        newest.answer(number - 1, 4);
+        questions.answer(number - 1);
         assert_eq!(standing(&question), Standing::Asked(number));
-        newest.answer(number, 4);
+        questions.answer(number);
         assert_eq!(standing(&question), Standing::Beyond);
         // the revision reaches that of the token, which was issued in a lost past all the same
-        newest.note(20);
+        revisions.note(20);
         assert_eq!(standing(&question), Standing::Beyond);
     }
 
     #[test]
     fn a_token_whose_revision_arrives_with_the_answer_is_known() {
-        let newest = Newest::unknown();
-        newest.note(4);
+        let (revisions, questions) = (Revisions::unknown(), Questions::none());
+        revisions.note(4);
         let question = AtomicU64::new(0);
-        assert!(matches!(
-            newest.standing(5, &question, NOW),
-            Standing::Asked(_)
-        ));
-        newest.answer(newest.question(), 5);
-        assert_eq!(newest.standing(5, &question, NOW), Standing::Known);
-        newest.note(3);
-        assert_eq!(newest.standing(5, &question, NOW), Standing::Known);
+        let standing = || questions.standing(&revisions, 5, &question, NOW);
+        assert!(matches!(standing(), Standing::Asked(_)));
+        revisions.note(5);
+        questions.answer(questions.last());
+        assert_eq!(standing(), Standing::Known);
+        revisions.note(3);
+        assert_eq!(standing(), Standing::Known);
     }
 
     #[test]
     fn without_a_revision_no_token_is_above_it() {
-        let newest = Newest::unknown();
-        let question = AtomicU64::new(0);
-        assert_eq!(newest.standing(1_000, &question, NOW), Standing::Known);
-        newest.note(1);
-        newest.reset();
-        assert_eq!(newest.standing(1_000, &question, NOW), Standing::Known);
-        assert_eq!(newest.claimed(), None);
+        let (revisions, questions) = (Revisions::unknown(), Questions::none());
+        let standing = questions.standing(&revisions, 1_000, &AtomicU64::new(0), NOW);
+        assert_eq!((standing, revisions.claimed()), (Standing::Known, None));
     }
 
     #[test]
     fn a_question_is_later_than_the_moment_of_asking() {
-        let newest = Newest::unknown();
-        newest.note(1);
+        let (revisions, questions) = (Revisions::unknown(), Questions::none());
+        revisions.note(1);
         let now = u64::try_from(NOW.as_micros()).unwrap();
         for expected in [now + 1, now + 2] {
-            let standing = newest.standing(9, &AtomicU64::new(0), NOW);
+            let standing = questions.standing(&revisions, 9, &AtomicU64::new(0), NOW);
             assert_eq!(standing, Standing::Asked(expected));
         }
     }

@@ -49,10 +49,12 @@ pub(super) async fn asked(
     Ok(ceiling.values())
 }
 
-/// Returns the values of a scope that the page of a step describes, of those that are `asked` for.
-pub(super) fn described(asked: Option<&[String]>, step: &Step) -> Vec<String> {
-    let Step::Choose { open, .. } = step else {
-        return asked.unwrap_or_default().to_vec();
+/// Returns the values of a scope that the page of a step describes.
+pub(super) fn described(step: &Step) -> Vec<String> {
+    let open = match step {
+        Step::Consent { asked, .. } => return asked.clone().unwrap_or_default(),
+        Step::Choose { open, .. } => open,
+        _ => return Vec::new(),
     };
     match open {
         Open::Tenant(_) => Vec::new(),

@@ -1,19 +1,12 @@
 //! The client of a sign-in that has ended, where it can begin again.
 
-use super::{
-    step::Visitor,
-    store::{self as flows, Flow},
-};
+use super::{kept::find_of_any_age, step::Visitor};
 use crate::{
     app::App,
     backchannel::store as backchannel,
     clients::{redirect, store as clients},
     error::ApiError,
-    login::{
-        browser::service as browsers,
-        secret::{self, Kind},
-    },
-    store::Conn,
+    login::browser::service as browsers,
 };
 
 /// A place where a sign-in begins again.
@@ -33,8 +26,8 @@ pub(crate) async fn beginning(
     visitor: &Visitor<'_>,
 ) -> Result<Option<Beginning>, ApiError> {
     let session = browsers::find(app, visitor.session).await?;
+    let flow = find_of_any_age(app, id, visitor).await?;
     let mut conn = app.store().read().await?;
-    let flow = find_flow(app, &mut conn, id, visitor).await?;
     let client = match flow {
         Some(flow) => Some(flow.request.client_id),
         // one that has come to its end is not kept: most likely it was for the client of the last sign-in
@@ -55,20 +48,4 @@ pub(crate) async fn beginning(
             uri: redirect::with_parameters(&start, [("iss", issuer)]),
         })
     }))
-}
-
-/// Finds a flow of this browser, however old it is.
-async fn find_flow(
-    app: &App,
-    conn: &mut Conn,
-    id: &str,
-    visitor: &Visitor<'_>,
-) -> Result<Option<Flow>, ApiError> {
-    let hash = visitor.flow;
-    let hash = hash.and_then(|secret| secret::hash(app, Kind::Flow, secret));
-    let is_id = secret::hash(app, Kind::Flow, id).is_some();
-    match hash.filter(|_| is_id) {
-        Some(hash) => Ok(flows::find(conn, id, &hash).await?),
-        None => Ok(None),
-    }
 }

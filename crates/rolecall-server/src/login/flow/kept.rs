@@ -81,14 +81,7 @@ pub(super) fn store_new<'a>(
 
 /// Finds a flow of this browser that has not ended.
 pub(super) async fn find(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<Flow, FlowError> {
-    let hash = visitor.flow;
-    let hash = hash.and_then(|secret| secret::hash(app, Kind::Flow, secret));
-    let hash = hash.ok_or(FlowError::Ended)?;
-    // ids are random texts of ours
-    if secret::hash(app, Kind::Flow, id).is_none() {
-        return Err(FlowError::Ended);
-    }
-    let found = flows::find(&mut app.store().read().await?, id, &hash).await?;
+    let found = find_of_any_age(app, id, visitor).await?;
     let now = app.now();
     let is_live = |flow: &Flow| {
         now < flow.created_at.plus(MAX)
@@ -97,6 +90,22 @@ pub(super) async fn find(app: &App, id: &str, visitor: &Visitor<'_>) -> Result<F
             && now.plus(MAX) >= flow.created_at
     };
     found.filter(is_live).ok_or(FlowError::Ended)
+}
+
+/// Finds a flow of this browser, however old it is.
+pub(super) async fn find_of_any_age(
+    app: &App,
+    id: &str,
+    visitor: &Visitor<'_>,
+) -> Result<Option<Flow>, ApiError> {
+    let hash = visitor.flow;
+    let hash = hash.and_then(|secret| secret::hash(app, Kind::Flow, secret));
+    // ids are random texts of ours
+    let is_id = secret::hash(app, Kind::Flow, id).is_some();
+    match hash.filter(|_| is_id) {
+        Some(hash) => Ok(flows::find(&mut app.store().read().await?, id, &hash).await?),
+        None => Ok(None),
+    }
 }
 
 /// Returns true if this is a flow of this browser that has not ended.

@@ -63,20 +63,20 @@ pub(crate) fn show<'a>(
                     None => Step::Consent {
                         username,
                         stays: stays(app, &flow, visitor).await?,
+                        asked: asked(app, &flow.choice.apply(&flow.request), client.as_ref())
+                            .await?,
                     },
                 }
             }
         };
         flow.request = flow.choice.apply(&flow.request);
-        let asked = asked(app, &flow.request, client.as_ref()).await?;
-        let descriptions = describe(app, &described(asked.as_deref(), &step)).await?;
+        let descriptions = describe(app, &described(&step)).await?;
         let resource = name_resource(app, &flow.request).await?;
         Ok(Shown {
             flow,
             client,
             step,
             resource,
-            asked,
             descriptions,
         })
     })

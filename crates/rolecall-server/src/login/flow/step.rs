@@ -130,6 +130,8 @@ pub(crate) enum Step {
         username: String,
         /// The browser session outlasts the browser.
         stays: bool,
+        /// The permissions and roles that the client asks for; `None` for all that the user has.
+        asked: Option<Vec<String>>,
     },
 }
 
@@ -149,9 +151,7 @@ pub(crate) struct Shown {
     pub(crate) step: Step,
     /// The name of the API that the tokens are for, if the client named one.
     pub(crate) resource: Option<String>,
-    /// The permissions and roles that the client asks for; `None` for all that the user has.
-    pub(crate) asked: Option<Vec<String>>,
-    /// They, or those that the user can choose, in the words of their makers.
+    /// The permissions and roles that the user can allow or choose, in the words of their makers.
     pub(crate) descriptions: BTreeMap<String, String>,
 }
 

@@ -46,7 +46,8 @@ impl Visit {
     ) -> Response {
         let stale = Faults::stale();
         // a form can be overtaken during the sign-in that has led back to it
-        let faults = if faults.list.is_empty() && seen.is_newer_than(&self.query) {
+        let is_overtaken = self.kept().is_some_and(|kept| seen.is_newer_than(kept));
+        let faults = if faults.list.is_empty() && is_overtaken {
             &stale
         } else {
             faults
@@ -110,12 +111,10 @@ impl Visit {
     pub(crate) async fn refuse(&self, error: ApiError) -> Response {
         let heading = match &error {
             ApiError::StepUp { acr, max_age } => {
-                return self
-                    .sign_in_again(*acr, Some(max_age.as_secs()), &self.address)
-                    .await;
+                return self.sign_in_again(*acr, Some(max_age.as_secs())).await;
             }
             ApiError::Denied(Denial::StepUp { acr, max_age, .. }) => {
-                return self.sign_in_again(*acr, *max_age, &self.address).await;
+                return self.sign_in_again(*acr, *max_age).await;
             }
             ApiError::Unknown { .. } => "admin-unknown",
             error if error.status() == StatusCode::FORBIDDEN => "admin-forbidden",

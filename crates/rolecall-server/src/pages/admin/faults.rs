@@ -176,6 +176,9 @@ mod tests {
         let empty = FieldError::body("username", "username_empty", "as programs read it");
         let empty = Faults::read(ApiError::Invalid(empty)).unwrap();
         assert_eq!(empty.list[0].key, "refused-name-empty");
+        let literal = FieldError::body("email", "email_literal", "as programs read it");
+        let literal = Faults::read(ApiError::Invalid(literal)).unwrap();
+        assert_eq!(literal.list[0].key, "refused-address-literal");
     }
 
     #[test]

@@ -144,22 +144,17 @@ impl Visit {
         })
     }
 
-    /// Leads to a sign-in with more assurance or a newer proof, and from there back to `address`.
-    pub(super) async fn sign_in_again(
-        &self,
-        acr: Option<Acr>,
-        max_age: Option<u64>,
-        address: &str,
-    ) -> Response {
+    /// Leads to a sign-in with more assurance or a newer proof, and from there back to the address of the visit.
+    pub(super) async fn sign_in_again(&self, acr: Option<Acr>, max_age: Option<u64>) -> Response {
         let request = AuthorizationRequest {
             max_age: max_age.and_then(|seconds| i64::try_from(seconds).ok()),
             essential_acr: acr,
             subject: Some(self.session.subject_id.clone()),
             login_hint: Some(self.session.username.clone()),
-            ..AuthorizationRequest::own(address)
+            ..AuthorizationRequest::own(&self.address)
         };
-        let kept = self.is_entered.then_some(address);
-        begin(&self.app, &self.browser, self.language, request, kept).await
+        let entered = self.is_entered.then_some(self.address.as_str());
+        begin(&self.app, &self.browser, self.language, request, entered).await
     }
 
     /// Returns the visit of an administrator at an address that no page has; `None` for anybody else, who is led nowhere.
@@ -211,7 +206,7 @@ impl Visit {
                 .find_map(|(one, _)| step_up(one)),
         };
         if let Some(Denial::StepUp { acr, max_age, .. }) = denial {
-            return Err(self.sign_in_again(acr, max_age, &self.address).await);
+            return Err(self.sign_in_again(acr, max_age).await);
         }
         if acting::is_administrator(&self.principal) {
             let permission = self.page.needs.permission().unwrap_or_default();
@@ -264,10 +259,9 @@ impl FromRequestParts<App> for Visit {
             .path_and_query()
             .map_or("/admin", |whole| whole.as_str());
         let asked = whole.strip_prefix(base).unwrap_or(whole);
-        let entered: Option<&Submitted> = parts.extensions.get();
-        let address = kept::address(page.path, asked, entered);
+        let address = kept::address(page.path, asked, parts.extensions.get());
         let is_entered = address != asked;
-        let kept = is_entered.then_some(address.as_str());
+        let entered = is_entered.then_some(address.as_str());
         let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
         let fail = |error| failed(app, language, error);
         let current = account::current(app, browser.visitor(app).session).await;
@@ -277,7 +271,7 @@ impl FromRequestParts<App> for Visit {
                 return Err(see_other("/admin/setup"));
             }
             let request = AuthorizationRequest::own(&address);
-            return Err(begin(app, &browser, language, request, kept).await);
+            return Err(begin(app, &browser, language, request, entered).await);
         };
         // a form was filled in for the chosen tenant, and is for no other place; the choice itself can always be changed
         let is_form = !parts.method.is_safe() && page.path != "/admin/tenant";
@@ -285,7 +279,7 @@ impl FromRequestParts<App> for Visit {
         let acting = act(app, &guard, &session, chosen).await;
         let Some((principal, tenants)) = acting.map_err(fail)? else {
             let request = AuthorizationRequest::own(&address);
-            return Err(begin(app, &browser, language, request, kept).await);
+            return Err(begin(app, &browser, language, request, entered).await);
         };
         let visit = Self {
             app: app.clone(),
