@@ -13,6 +13,8 @@ on_both![
 struct Few(TestApp);
 
 impl Fixture for Few {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let quotas = Quotas {
             own_changes_per_hour: 10,

@@ -34,6 +34,8 @@ pub(crate) struct World {
 const PROMISE: Duration = Duration::from_secs(1);
 
 impl Fixture for World {
+    const IS_STARTED: bool = true;
+
     async fn on(database: Database) -> Self {
         let relay = Relay::new().await;
         let url = relay.url();

@@ -53,6 +53,8 @@ impl std::ops::Deref for World {
 }
 
 impl Fixture for World {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         Self::with(TestApp::on(db).await).await
     }

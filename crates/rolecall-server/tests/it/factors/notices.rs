@@ -32,6 +32,8 @@ impl std::ops::Deref for Noticed {
 }
 
 impl Fixture for Noticed {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let server = MailServer::start().await;
         let app = TestApp::configured(db, |builder| server.configure(builder)).await;

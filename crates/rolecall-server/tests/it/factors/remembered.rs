@@ -37,6 +37,8 @@ impl std::ops::Deref for Remembering {
 }
 
 impl Fixture for Remembering {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let app = TestApp::configured(db, |builder| {
             builder.remember_device(Some(LIFETIME)).self_delete(true)

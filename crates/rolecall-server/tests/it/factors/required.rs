@@ -32,6 +32,8 @@ impl std::ops::Deref for Required {
 }
 
 impl Fixture for Required {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let world = World::on(db).await;
         let World { app, first, other } = world;

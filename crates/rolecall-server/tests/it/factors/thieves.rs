@@ -34,6 +34,8 @@ impl std::ops::Deref for Guarded {
 const SIGN_INS: u32 = 10;
 
 impl Fixture for Guarded {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let app = TestApp::configured(db, |builder| {
             let quotas = Quotas {

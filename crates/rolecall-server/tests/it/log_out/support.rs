@@ -154,6 +154,8 @@ impl std::ops::Deref for Site {
 }
 
 impl Fixture for Site {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let party = RelyingParty::listen().await;
         let app = TestApp::configured(db, allowing).await;

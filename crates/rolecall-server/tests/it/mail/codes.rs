@@ -47,6 +47,8 @@ impl std::ops::Deref for World {
 }
 
 impl Fixture for World {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let site = Mailing::configured(db, |builder| builder.mail_code(true)).await;
         let members = json!({

@@ -47,6 +47,8 @@ impl Deref for Mailing {
 }
 
 impl Fixture for Mailing {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         Self::configured(db, |builder| builder).await
     }

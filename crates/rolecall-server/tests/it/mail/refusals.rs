@@ -27,6 +27,8 @@ impl std::ops::Deref for Offering {
 }
 
 impl Fixture for Offering {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let site = Mailing::configured(db, |builder| {
             builder

@@ -45,6 +45,8 @@ impl std::ops::Deref for World {
 }
 
 impl Fixture for World {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         let site = Mailing::configured(db, |builder| with(builder, Mfa::Optional)).await;
         let members = json!({

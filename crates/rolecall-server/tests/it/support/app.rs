@@ -28,6 +28,8 @@ impl std::ops::Deref for TestApp {
 }
 
 impl Fixture for TestApp {
+    const IS_STARTED: bool = true;
+
     async fn on(db: Database) -> Self {
         Self::configured(db, |builder| builder).await
     }

@@ -50,13 +50,30 @@ impl Database {
 
     /// A copy of an empty database with the newest schema; `None` where there is no PostgreSQL.
     pub(crate) async fn postgres() -> Option<Self> {
-        static COPY: OnceCell<String> = OnceCell::const_new();
+        make_template().await?;
+        Self::copy_of(TEMPLATE).await
+    }
+
+    /// The same with a name, which other tests can copy.
+    pub(super) async fn named(name: &str) -> Option<Self> {
+        make_template().await?;
+        Self::create(name, TEMPLATE).await
+    }
+
+    /// A copy of the database `template`.
+    pub(super) async fn copy_of(template: &str) -> Option<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let admin = postgres::url("postgres")?;
-        let copy = COPY.get_or_init(|| make_template(&admin)).await;
         let name = format!("{PREFIX}{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        run(&admin, &format!("CREATE DATABASE {name} {copy}")).await;
-        let url = postgres::url(&name)?;
+        Self::create(&name, template).await
+    }
+
+    async fn create(name: &str, template: &str) -> Option<Self> {
+        static STRATEGY: OnceCell<&str> = OnceCell::const_new();
+        let admin = postgres::url("postgres")?;
+        let strategy = STRATEGY.get_or_init(|| find_strategy(&admin)).await;
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}");
+        run(&admin, &create).await;
+        let url = postgres::url(name)?;
         let pool = PgPool::connect_lazy(&url).unwrap();
         Some(Self {
             url,
@@ -77,6 +94,13 @@ impl Database {
             _folder: None,
         };
         Some((db, server))
+    }
+
+    /// Closes the connections of the test.
+    pub(super) async fn close(self) {
+        if let Pool::Postgres(pool) = &self.pool {
+            pool.close().await;
+        }
     }
 
     /// The name of a PostgreSQL database, and the socket of its server.
@@ -235,12 +259,23 @@ impl HeadLock {
     }
 }
 
-/// Makes the database that is copied, and returns the end of the statement that copies it.
-async fn make_template(admin: &str) -> String {
-    run(admin, &format!("CREATE DATABASE {TEMPLATE}")).await;
-    let store = Store::open(&postgres::url(TEMPLATE).unwrap()).await;
-    // PostgreSQL copies a template only while nobody is connected to it
-    store.unwrap().close().await;
+/// Creates the empty database that is copied, once; `None` where there is no PostgreSQL.
+async fn make_template() -> Option<()> {
+    static MADE: OnceCell<()> = OnceCell::const_new();
+    let admin = postgres::url("postgres")?;
+    let made = MADE.get_or_init(async || {
+        run(&admin, &format!("CREATE DATABASE {TEMPLATE}")).await;
+        let store = Store::open(&postgres::url(TEMPLATE).unwrap()).await;
+        // PostgreSQL copies a template only while nobody is connected to it
+        store.unwrap().close().await;
+    });
+    made.await;
+    Some(())
+}
+
+/// How PostgreSQL copies a database: from version 15 on it writes each page into its log, unless it is to copy files as
+/// before, which takes half the time.
+async fn find_strategy(admin: &str) -> &'static str {
     let mut conn = PgConnection::connect(admin).await.unwrap();
     let version: i32 =
         sqlx::query_scalar("SELECT CAST(current_setting('server_version_num') AS INT)")
@@ -248,13 +283,11 @@ async fn make_template(admin: &str) -> String {
             .await
             .unwrap();
     conn.close().await.unwrap();
-    // from PostgreSQL 15 on it writes each page into its log, unless it is to copy files as before: half the time
-    let strategy = if version < 150_000 {
+    if version < 150_000 {
         ""
     } else {
-        " STRATEGY file_copy"
-    };
-    format!("TEMPLATE {TEMPLATE}{strategy}")
+        "STRATEGY file_copy"
+    }
 }
 
 /// Runs a statement that PostgreSQL does not allow in a transaction.

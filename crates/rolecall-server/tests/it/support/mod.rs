@@ -15,6 +15,7 @@ mod request;
 mod response;
 mod session;
 mod smtp;
+mod started;
 
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub(crate) use smtp::{Answer, MailServer, ReceivedMail};
 
 /// The argument of a test, built on a fresh database.
 pub(crate) trait Fixture {
+    /// Whether the database is one on which a node was started before, with the settings of [`builder_at`].
+    const IS_STARTED: bool = false;
+
     async fn on(db: Database) -> Self;
 }
 
@@ -71,12 +75,22 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 pub(crate) async fn on_sqlite<F: Fixture, T: Future<Output = ()>>(test: impl FnOnce(F) -> T) {
-    test(F::on(Database::sqlite()).await).await;
+    let db = if F::IS_STARTED {
+        started::sqlite().await
+    } else {
+        Database::sqlite()
+    };
+    test(F::on(db).await).await;
 }
 
 /// Passes without running `test` where no PostgreSQL is installed.
 pub(crate) async fn on_postgres<F: Fixture, T: Future<Output = ()>>(test: impl FnOnce(F) -> T) {
-    if let Some(db) = Database::postgres().await {
+    let db = if F::IS_STARTED {
+        started::postgres().await
+    } else {
+        Database::postgres().await
+    };
+    if let Some(db) = db {
         test(F::on(db).await).await;
     }
 }
