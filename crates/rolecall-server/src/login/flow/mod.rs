@@ -28,3 +28,4 @@ pub(crate) mod step;
 pub(crate) mod store;
 pub(crate) mod tenant_store;
 pub(crate) mod verifying;
+pub(crate) mod wrong;

@@ -14,6 +14,7 @@ use super::{
     request::{AuthorizationRequest, Prompt},
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
+    wrong,
 };
 use crate::{
     accounts::naming,
@@ -133,7 +134,10 @@ pub(crate) async fn sign_in(
         Err(LoginError::Busy) => "busy",
         Err(LoginError::Failed(_)) => "failed",
     });
-    let proven = proven?;
+    let proven = match proven {
+        Err(LoginError::Wrong) => return refuse_password(app, &flow).await,
+        proven => proven?,
+    };
     if proven.by_reset_code || proven.credentials.status != Status::Active {
         let reason = "password_change_required";
         password::record_refused(app, &proven, visitor.origin.address, reason).await?;
@@ -155,10 +159,15 @@ pub(crate) async fn sign_in(
         // another sign-in may just have rehashed the same password, or the account was locked meanwhile
         let subject = Some(proven.id.as_str());
         password::count_failure(app, &proven.slot, subject, &typed).await?;
-        return Err(FlowError::Wrong);
+        return refuse_password(app, &flow).await;
     };
     let current = browsers::find(app, visitor.session).await?;
     advance(app, flow, current.as_ref(), visitor, device).await
+}
+
+async fn refuse_password(app: &App, flow: &Flow) -> Result<Next, FlowError> {
+    wrong::count(app, flow).await?;
+    Err(FlowError::Wrong)
 }
 
 /// Writes the proof of a password into the flow, if what was proven is still what is stored. Returns the device token
