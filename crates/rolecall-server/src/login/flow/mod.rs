@@ -11,6 +11,7 @@ pub(crate) mod consenting;
 pub(in crate::login) mod describe;
 pub(crate) mod ended;
 pub(crate) mod enrolling;
+mod handle;
 pub(crate) mod kept;
 pub(crate) mod mailed;
 mod not_admitted;
