@@ -97,6 +97,7 @@ fn with_receipt(
         tenant: tenant.cloned(),
         narrowed: false,
         acr: Some(acr),
+        too_old: false,
     };
     match receipt::seal(app, &note) {
         Some(receipt) => format!("{why} (receipt {receipt})"),
