@@ -16,8 +16,7 @@ queries! {
         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = signed_in_clients.session_id) \
         AND NOT EXISTS (SELECT 1 FROM browser_sessions b WHERE b.id = signed_in_clients.browser_session)";
     FIND = "SELECT browser_session FROM signed_in_clients WHERE session_id = $1 AND subject_id = $2";
-    // the ids are in the order of time
-    NEWEST_CLIENT = "SELECT client_id FROM signed_in_clients WHERE browser_session = $1 ORDER BY session_id DESC LIMIT 1";
+    CLIENTS_OF = "SELECT DISTINCT client_id FROM signed_in_clients WHERE browser_session = $1";
     // a quotation mark inside of a value is escaped, so that only the member itself can look like this
     NOTE_ALL = "INSERT INTO logout_notices (session_id, client_id, subject_id, attempts, next_attempt_at, created_at) \
         SELECT p.session_id, p.client_id, p.subject_id, 0, 0, CAST($1 AS BIGINT) \
@@ -150,13 +149,13 @@ pub(crate) async fn find(
     find.fetch_optional(conn).await
 }
 
-/// Returns the client that somebody signed in to last with a browser.
-pub(crate) async fn newest_client(
+/// Returns the clients that somebody signed in to with a browser.
+pub(crate) async fn clients_of(
     conn: &mut Conn,
     browser_session: &str,
-) -> Result<Option<String>, StoreError> {
-    let find = query(NEWEST_CLIENT).bind(browser_session);
-    find.fetch_optional(conn).await
+) -> Result<Vec<String>, StoreError> {
+    let find = query(CLIENTS_OF).bind(browser_session);
+    find.fetch_all(conn).await
 }
 
 /// Writes a logout token to send for each client that is to hear of the end of these sessions, and forgets them.

@@ -250,6 +250,7 @@ fn loss_text(cause: &str, step: &Step) -> String {
         "global_only" => "it must be assigned globally, not in a tenant",
         "unassigned" => "the role was unassigned",
         "narrowed" => "the token is limited by its scope",
+        "sign_in_too_old" => "the sign-in was too long ago: sign in again",
         _ => "the token was issued before the assignment",
     };
     let mut text = reason.to_owned();

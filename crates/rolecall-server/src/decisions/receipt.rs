@@ -150,6 +150,23 @@ pub(crate) struct Note {
     /// The assurance of the session; `None` for a client, and in the receipts of an older server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) acr: Option<Acr>,
+    /// True if the sign-in was only too old for the rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) too_old: bool,
+}
+
+impl Note {
+    /// Returns the cause of the refusal of a subject that holds what the rule needs: it lies in the token, or in the
+    /// sign-in.
+    pub(crate) fn cause_beside_roles(&self) -> &'static str {
+        if self.too_old {
+            "sign_in_too_old"
+        } else if self.narrowed {
+            "narrowed"
+        } else {
+            "token_is_older"
+        }
+    }
 }
 
 /// Seals a note with the current master key; `None` if it is too long.
@@ -182,6 +199,8 @@ impl ReceiptWriter {
 impl Receipts for ReceiptWriter {
     fn receipt(&self, claims: &VerifiedClaims, needs: &Value) -> Option<String> {
         let app = App::from_parts(self.0.upgrade()?);
+        let fresh = needs.get("fresh");
+        let needs = fresh.unwrap_or(needs);
         // a rule that requires a global assignment is explained without the token's tenant
         let globally = needs.get("global");
         let tenant = claims.tenant.as_deref().filter(|_| globally.is_none());
@@ -193,6 +212,7 @@ impl Receipts for ReceiptWriter {
             tenant: tenant.and_then(|tenant| tenant.parse().ok()),
             narrowed: claims.narrowed,
             acr: claims.acr,
+            too_old: fresh.is_some(),
         };
         seal(&app, &note)
     }

@@ -121,12 +121,7 @@ pub(crate) async fn explain_receipt(
     }
     let allowed = active && needs.is_met(&|need| held.contains(&need));
     if allowed {
-        // the subject holds it, so it was the token that did not carry it
-        because.push(Step::not_in_token(if note.narrowed {
-            "narrowed"
-        } else {
-            "token_is_older"
-        }));
+        because.push(Step::not_in_token(note.cause_beside_roles()));
     }
     let answer = Answer {
         allowed,

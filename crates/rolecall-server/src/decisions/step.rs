@@ -64,7 +64,7 @@ pub(crate) enum Step {
     },
     /// The reason why the subject does not hold it, although it did or will.
     Lost {
-        /// `expired`, `not_yet_valid`, `other_tenant`, `global_only`, `unassigned`, `narrowed`, or `token_is_older`.
+        /// `expired`, `not_yet_valid`, `other_tenant`, `global_only`, `unassigned`, `narrowed`, `token_is_older`, or `sign_in_too_old`.
         cause: &'static str,
         /// The assignment that does not count, if it exists.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,8 @@ impl Step {
         }
     }
 
-    /// Returns the step for a permission that the subject holds and the token does not carry.
+    /// Returns the step for a permission that the subject holds, and that the token does not carry, or the rule wants a newer
+    /// sign-in for.
     pub(crate) fn not_in_token(cause: &'static str) -> Self {
         Self::Lost {
             cause,

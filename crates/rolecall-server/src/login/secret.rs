@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     VerifyCode,
     /// The challenge of a passkey, made from the step of a flow.
     PasskeyChallenge,
+    /// The mark of its client in the id of a flow.
+    ClientOfFlow,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::SignInCode => b"\xffrolecall sign-in code\0",
             Self::VerifyCode => b"\xffrolecall verification code\0",
             Self::PasskeyChallenge => b"\xffrolecall passkey challenge\0",
+            Self::ClientOfFlow => b"\xffrolecall client of a flow\0",
         }
     }
 }
@@ -105,6 +108,7 @@ mod tests {
             Kind::InvitationSeal,
             Kind::RememberedDevice,
             Kind::PasskeyChallenge,
+            Kind::ClientOfFlow,
         ];
         let hashes: std::collections::HashSet<_> =
             kinds.map(|kind| keyed(&key, kind, "secret")).into();

@@ -11,7 +11,7 @@ use rolecall::Public;
 use super::{
     answers::{failed, go, go_to, keep, message, refuse, see_other, send},
     choice, refusals,
-    steps::{By, Entered, answer, change_page, show, show_change},
+    steps::{By, Entered, answer, change_page, refuse_step, show, show_change},
     submitted::{Browser, Submitted},
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
             request::Prompt,
             service, showing,
             step::{FlowError, Next, Visitor},
+            wrong,
         },
         password::{LoginError, Typed},
     },
@@ -302,7 +303,12 @@ pub(crate) async fn post_password(
         }
         Err(error) => {
             match error {
-                LoginError::Wrong => entered.fault("wrong-password", StatusCode::UNAUTHORIZED),
+                LoginError::Wrong => {
+                    if let Err(ended) = wrong::count(&app, &shown.flow).await {
+                        return refuse_step(&app, &browser, flow, ended).await;
+                    }
+                    entered.fault("wrong-password", StatusCode::UNAUTHORIZED);
+                }
                 LoginError::TooMany { retry_after }
                 | LoginError::Failed(ApiError::TooMany { retry_after }) => {
                     entered.wait(retry_after);

@@ -139,7 +139,12 @@ pub(super) async fn answer(
 }
 
 /// Answers that a step is not possible. A sign-in that has ended begins again at its client.
-async fn refuse_step(app: &App, browser: &Browser, flow: &str, error: FlowError) -> Response {
+pub(super) async fn refuse_step(
+    app: &App,
+    browser: &Browser,
+    flow: &str,
+    error: FlowError,
+) -> Response {
     let language = browser.language(app, None);
     if !matches!(error, FlowError::Ended) {
         return refuse(app, language, error);

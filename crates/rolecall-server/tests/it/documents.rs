@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{ISSUER, PASSWORD, TestApp, WRONG, on_both};
+use crate::support::{Database, ISSUER, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
     x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_host,
+    m192_a_proxy_maps_what_comes_before_the_path,
     o111_the_jwk_set_contains_no_private_part,
     health_endpoints_report_only_health,
     the_documentation_page_loads_only_existing_assets,
@@ -75,6 +76,22 @@ async fn x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_hos
         if !path.is_empty() {
             let status = app.get(path, "").await.status;
             assert_ne!(status, 404, "{name}");
+        }
+    }
+}
+
+/// The proxy takes the path away, so that the server has nothing below it.
+async fn m192_a_proxy_maps_what_comes_before_the_path(db: Database) {
+    const URL: &str = "https://id.example/auth";
+    let app = TestApp::configured(db, |builder| builder.public_url(URL)).await;
+    for name in ["oauth-authorization-server", "openid-configuration"] {
+        let path = format!("/.well-known/{name}");
+        let metadata = app.get(&path, "").await.is(200).json.clone();
+        assert_eq!(metadata["issuer"], URL);
+        assert_eq!(metadata["token_endpoint"], format!("{URL}/token"));
+        assert_eq!(metadata["jwks_uri"], format!("{URL}/.well-known/jwks.json"));
+        for other in [format!("{path}/auth"), format!("/auth{path}")] {
+            assert_eq!(app.get(&other, "").await.status, 404, "{other}");
         }
     }
 }

@@ -292,13 +292,14 @@ impl Principal {
             Some(_) if !rule.names_tenant() => json!({ "global": needs }),
             _ => needs,
         });
-        let receipt = needs.and_then(|needs| self.receipt(&needs));
-        if let Some(step_up) = self.step_up(rule, |holder| rule.admits_in(tenant, holder)) {
-            return step_up.denial(receipt);
-        }
-        Denial::Forbidden {
-            scope: rule.missing_scope(self),
-            receipt,
+        let step_up = self.step_up(rule, |holder| rule.admits_in(tenant, holder));
+        let receipt = self.receipt_for(needs, step_up);
+        match step_up {
+            Some(step_up) => step_up.denial(receipt),
+            None => Denial::Forbidden {
+                scope: rule.missing_scope(self),
+                receipt,
+            },
         }
     }
 
@@ -310,13 +311,14 @@ impl Principal {
     #[cfg(feature = "axum")]
     /// As [`refusal`](Self::refusal), for a rule that counts what the caller holds in the tenant of the token.
     pub(crate) fn refusal_in_tenant(&self, rule: &Rule) -> Denial {
-        let receipt = rule.needs().and_then(|needs| self.receipt(&needs));
-        if let Some(step_up) = self.step_up(rule, |holder| rule.admits_in_own_tenant(holder)) {
-            return step_up.denial(receipt);
-        }
-        Denial::Forbidden {
-            scope: rule.scope(),
-            receipt,
+        let step_up = self.step_up(rule, |holder| rule.admits_in_own_tenant(holder));
+        let receipt = self.receipt_for(rule.needs(), step_up);
+        match step_up {
+            Some(step_up) => step_up.denial(receipt),
+            None => Denial::Forbidden {
+                scope: rule.scope(),
+                receipt,
+            },
         }
     }
 

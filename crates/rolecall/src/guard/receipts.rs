@@ -11,8 +11,9 @@ pub trait Receipts: Send + Sync + 'static {
     /// Returns a receipt that states that the caller with `claims` was refused for lack of `needs`.
     ///
     /// Only the implementation can read the receipt. `needs` is a name as in a scope (`role:admin`, `items:read`), or
-    /// `{"any": [..]}` or `{"all": [..]}` of such; `{"global": ..}` around it if only global assignments count. Returns `None` if no receipt can be written, which does not change
-    /// the refusal.
+    /// `{"any": [..]}` or `{"all": [..]}` of such; `{"global": ..}` around it if only global assignments count, and
+    /// `{"fresh": ..}` around all of it if the caller lacks nothing but a newer sign-in. Returns `None` if no receipt can be
+    /// written, which does not change the refusal.
     fn receipt(&self, claims: &VerifiedClaims, needs: &Value) -> Option<String>;
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_core::{Acr, Permission, Policy, RoleName, SubjectKind};
 
 use super::principal::Principal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Denial, Rule, rule::Holder};
 
@@ -19,6 +19,11 @@ pub(crate) struct StepUp {
 }
 
 impl StepUp {
+    /// Returns true if the sign-in is only too old.
+    pub(crate) const fn is_by_age_alone(self) -> bool {
+        self.acr.is_none()
+    }
+
     pub(crate) fn denial(self, receipt: Option<String>) -> Denial {
         Denial::StepUp {
             acr: self.acr,
@@ -125,6 +130,21 @@ impl Principal {
         admits: impl Fn(&dyn Holder) -> bool,
     ) -> Option<StepUp> {
         self.step_up_to(rule.max_age(), admits)
+    }
+
+    /// Returns a receipt for the refusal of a caller who lacks `needs`, which says so if `step_up` asks only for a newer
+    /// sign-in.
+    pub(super) fn receipt_for(
+        &self,
+        needs: Option<Value>,
+        step_up: Option<StepUp>,
+    ) -> Option<String> {
+        let needs = needs?;
+        if step_up.is_some_and(StepUp::is_by_age_alone) {
+            self.receipt(&json!({ "fresh": needs }))
+        } else {
+            self.receipt(&needs)
+        }
     }
 
     fn step_up_to(

@@ -198,6 +198,7 @@ admin-lost-other_tenant = Die Zuweisung ist für einen anderen Mandanten:
 admin-lost-global_only = Sie zählt nur ohne Mandanten:
 admin-lost-unassigned = Die Rolle wurde weggenommen:
 admin-lost-narrowed = Das Token wurde für weniger gemacht, als der Benutzer hat.
+admin-lost-sign_in_too_old = Die Anmeldung war dafür zu lange her. Der Benutzer kann sich neu anmelden.
 admin-lost-token_is_older = Das Token ist älter als die Zuweisung. Das nächste Token hat sie.
 admin-done-permission-created = Das Recht ist angelegt. Fügen Sie es einer Rolle hinzu.
 admin-done-permission-deleted = Das Recht ist gelöscht.

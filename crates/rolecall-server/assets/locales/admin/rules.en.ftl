@@ -198,6 +198,7 @@ admin-lost-other_tenant = The assignment is for another tenant:
 admin-lost-global_only = It counts only without a tenant:
 admin-lost-unassigned = The role was taken away:
 admin-lost-narrowed = The token was made for less than the user holds.
+admin-lost-sign_in_too_old = The sign-in was too long ago for this. The user can sign in again.
 admin-lost-token_is_older = The token is older than the assignment. The next token has it.
 admin-done-permission-created = The permission is created. Add it to a role.
 admin-done-permission-deleted = The permission is deleted.

@@ -55,19 +55,31 @@ async fn least_for_names(
     request: &AuthorizationRequest,
     subject: &Subject,
 ) -> Result<Acr, StoreError> {
-    let now = app.now();
-    let asked = request.asked();
     for acr in Acr::ALL {
-        let bounds = Bounds::read(app, conn, client, request, (subject, acr)).await?;
-        let Some(bounds) = bounds else {
-            break;
-        };
-        let holder = bounds.holder(app, client, request, subject, now);
-        let granted = grant(&holder, asked.as_ref());
-        match granted.and_then(|granted| check_active(&holder, &granted)) {
-            Err(TokenError::StepUp(_)) => {}
-            _ => return Ok(acr),
+        let beyond = first_beyond(app, conn, (client, request), (subject, acr)).await?;
+        if beyond.is_none() {
+            return Ok(acr);
         }
     }
     Ok(Acr::Aal1)
+}
+
+/// Returns what the request names and only a sign-in with a higher assurance than this one can give the user; `None` if
+/// there is no such thing, and if the user may not sign in through the client.
+pub(super) async fn first_beyond(
+    app: &App,
+    conn: &mut Conn,
+    (client, request): (&Client, &AuthorizationRequest),
+    (subject, acr): (&Subject, Acr),
+) -> Result<Option<String>, StoreError> {
+    let bounds = Bounds::read(app, conn, client, request, (subject, acr)).await?;
+    let Some(bounds) = bounds else {
+        return Ok(None);
+    };
+    let holder = bounds.holder(app, client, request, subject, app.now());
+    let granted = grant(&holder, request.asked().as_ref());
+    match granted.and_then(|granted| check_active(&holder, &granted)) {
+        Err(TokenError::StepUp(name)) => Ok(Some(name)),
+        _ => Ok(None),
+    }
 }

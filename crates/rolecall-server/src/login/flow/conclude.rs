@@ -304,10 +304,11 @@ async fn check_scope(
         .await;
     checked.map_err(|error| match error {
         TokenError::InvalidScope(detail) => refuse(AnswerError::InvalidScope, &detail),
-        TokenError::StepUp(value) => refuse(
-            AnswerError::UnmetAuthenticationRequirements,
-            &format!("{value} needs a stronger sign-in"),
-        ),
+        TokenError::StepUp(name) => {
+            let asked = (name.as_str(), request);
+            let why = not_admitted::describe_step_up(app, asked, (subject, acr), now);
+            refuse(AnswerError::UnmetAuthenticationRequirements, &why)
+        }
         TokenError::ChooseRoles(breach) => refuse(AnswerError::InvalidScope, &breach.to_string()),
         TokenError::TooLong => refuse(
             AnswerError::InvalidScope,

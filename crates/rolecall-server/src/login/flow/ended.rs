@@ -1,6 +1,6 @@
 //! The client of a sign-in that has ended, where it can begin again.
 
-use super::{kept::find_of_any_age, step::Visitor};
+use super::{handle, kept::find_of_any_age, step::Visitor};
 use crate::{
     app::App,
     backchannel::store as backchannel,
@@ -30,9 +30,13 @@ pub(crate) async fn beginning(
     let mut conn = app.store().read().await?;
     let client = match flow {
         Some(flow) => Some(flow.request.client_id),
-        // one that has come to its end is not kept: most likely it was for the client of the last sign-in
+        // one that has come to its end is not kept: its id shows if it was for one of the clients of this browser
         None => match session {
-            Some(session) => backchannel::newest_client(&mut conn, &session.id).await?,
+            Some(session) => {
+                let clients = backchannel::clients_of(&mut conn, &session.id).await?;
+                let mut clients = clients.into_iter();
+                clients.find(|client| handle::is_for(app, id, client))
+            }
             None => None,
         },
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     begun::{self, KEPT},
     choice::Choice,
+    handle,
     proof::Proofs,
     request::AuthorizationRequest,
     step::{FlowError, Next, Visitor},
@@ -14,7 +15,6 @@ use crate::{
     app::App,
     boxed::Boxed,
     error::ApiError,
-    ids,
     login::{
         browser::store::BrowserSession,
         secret::{self, Kind},
@@ -31,7 +31,7 @@ const MAX: Duration = KEPT;
 pub(super) fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow, ApiError> {
     let now = app.now();
     Ok(Flow {
-        id: ids::random_token(128).map_err(ApiError::internal)?,
+        id: handle::generate(app, &request.client_id)?,
         request,
         subject_id: None,
         proofs: Proofs::default(),
@@ -39,7 +39,6 @@ pub(super) fn new_flow(app: &App, request: AuthorizationRequest) -> Result<Flow,
         consented: false,
         stays: false,
         remembers: false,
-        failures: 0,
         enrolment: None,
         version: 0,
         created_at: now,

@@ -10,10 +10,11 @@ use super::{
     owed::Due,
     pending::due,
     proof::{Proof, Proofs},
-    remembering, second,
+    remembering,
     service::advance,
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
+    wrong,
 };
 use crate::{
     accounts::store as accounts,
@@ -102,10 +103,8 @@ pub(crate) async fn prove(
             Due::Second => "wrong_second",
             _ => "wrong",
         });
-        return match second::count(app, &mut flow).await {
-            Err(FlowError::WrongCode) => Err(FlowError::WrongPasskey),
-            other => other,
-        };
+        wrong::count(app, &flow).await?;
+        return Err(FlowError::WrongPasskey);
     };
     metrics.log_ins.add_one("success");
     let current = browsers::find(app, visitor.session).await?;

@@ -9,6 +9,7 @@ use super::{
     service::advance,
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
+    wrong,
 };
 use crate::{
     accounts::store as accounts,
@@ -22,11 +23,8 @@ use crate::{
         known::Slot,
         second::{self, TypedCode},
     },
-    store::{Conn, StoreError, gate},
+    store::Conn,
 };
-
-/// The wrong codes after which a sign-in ends.
-const MOST_FAILURES: i64 = 10;
 
 /// Checks a code, and goes on if it is right. A form for another step shows the step that is due.
 pub(crate) async fn prove(
@@ -66,7 +64,8 @@ pub(crate) async fn prove(
         }
         Err(FlowError::Wrong) => {
             app.parts().metrics.log_ins.add_one("wrong_second");
-            count(app, &mut flow).await
+            wrong::count(app, &flow).await?;
+            Err(FlowError::WrongCode)
         }
         Err(error) => Err(error),
     }
@@ -99,30 +98,4 @@ async fn keep(
     let address = visitor.origin.address;
     events::record_in(conn, app, "log_in", &subject, address, detail).await?;
     Ok(())
-}
-
-/// Counts a wrong code in the flow, which ends with the last. Whoever guesses begins again with the password, and the
-/// failures of the account remain.
-pub(super) async fn count(app: &App, flow: &mut Flow) -> Result<Next, FlowError> {
-    flow.failures += 1;
-    let is_last = flow.failures >= MOST_FAILURES;
-    let now = app.now();
-    let written = app
-        .store()
-        .write(async |conn: &mut Conn| {
-            if let Some(subject) = &flow.subject_id {
-                gate::hold(conn, subject).await?;
-            }
-            if is_last {
-                flows::delete(conn, flow).await
-            } else {
-                flows::update(conn, flow, now).await
-            }
-        })
-        .await;
-    let is_written: Result<bool, StoreError> = written;
-    if is_last || !is_written? {
-        return Err(FlowError::Ended);
-    }
-    Err(FlowError::WrongCode)
 }

@@ -6,6 +6,7 @@ use super::{
     answer::AnswerError,
     conclude::{Conclusion, Refusal, conclude},
     kept::{find, new_flow, page_of, store_new, write_step},
+    not_admitted,
     owed::{self, Due},
     pending::{due, is_consent_due, keep_all, settle, settle_all},
     proof::{Proof, Proofs},
@@ -14,6 +15,7 @@ use super::{
     request::{AuthorizationRequest, Prompt},
     step::{FlowError, Next, Visitor},
     store::{self as flows, Flow},
+    wrong,
 };
 use crate::{
     accounts::naming,
@@ -51,7 +53,7 @@ pub(crate) fn begin<'a>(
             let (due, open) = settle_all(app, &mut flow).await?;
             match due {
                 Due::Nothing => {}
-                Due::Unmet => return Ok(unmet(app, &flow.request)),
+                Due::Unmet => return unmet(app, &flow).await,
                 _ if is_silent => {
                     let why = "the user has to prove more than with this sign-in";
                     let error = AnswerError::LoginRequired;
@@ -88,10 +90,10 @@ pub(crate) fn begin<'a>(
 }
 
 /// Tells a client that its user cannot prove as much as it asks for.
-pub(super) fn unmet(app: &App, request: &AuthorizationRequest) -> Next {
-    let why = "the user cannot sign in with as much as the request asks for";
+async fn unmet(app: &App, flow: &Flow) -> Result<Next, FlowError> {
+    let why = not_admitted::describe_unmet(app, flow).await?;
     let error = AnswerError::UnmetAuthenticationRequirements;
-    Next::refused(app, request, error, why)
+    Ok(Next::refused(app, &flow.request, error, &why))
 }
 
 /// Returns true if the session of the browser does for the request as it is, as far as its own proof goes.
@@ -133,7 +135,10 @@ pub(crate) async fn sign_in(
         Err(LoginError::Busy) => "busy",
         Err(LoginError::Failed(_)) => "failed",
     });
-    let proven = proven?;
+    let proven = match proven {
+        Err(LoginError::Wrong) => return refuse_password(app, &flow).await,
+        proven => proven?,
+    };
     if proven.by_reset_code || proven.credentials.status != Status::Active {
         let reason = "password_change_required";
         password::record_refused(app, &proven, visitor.origin.address, reason).await?;
@@ -155,10 +160,15 @@ pub(crate) async fn sign_in(
         // another sign-in may just have rehashed the same password, or the account was locked meanwhile
         let subject = Some(proven.id.as_str());
         password::count_failure(app, &proven.slot, subject, &typed).await?;
-        return Err(FlowError::Wrong);
+        return refuse_password(app, &flow).await;
     };
     let current = browsers::find(app, visitor.session).await?;
     advance(app, flow, current.as_ref(), visitor, device).await
+}
+
+async fn refuse_password(app: &App, flow: &Flow) -> Result<Next, FlowError> {
+    wrong::count(app, flow).await?;
+    Err(FlowError::Wrong)
 }
 
 /// Writes the proof of a password into the flow, if what was proven is still what is stored. Returns the device token
@@ -285,7 +295,7 @@ async fn end_unmet(app: &App, flow: &Flow) -> Result<Next, FlowError> {
         .write(async |conn: &mut Conn| flows::delete(conn, flow).await)
         .await?;
     if is_ended {
-        Ok(unmet(app, &flow.request))
+        unmet(app, flow).await
     } else {
         Err(FlowError::Ended)
     }

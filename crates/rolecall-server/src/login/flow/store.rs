@@ -8,11 +8,14 @@ use crate::store::{Columns, Conn, FromRow, StoreError, queries, query, rows};
 queries! {
     INSERT = "INSERT INTO sign_in_flows (id, secret_hash, era, client_id, request, subject_id, proofs, choice, consented, \
         stays, version, created_at, last_used_at) SELECT $1, $2, h.era, $3, $4, $5, $6, $7, $8, $8, 0, $9, $9 FROM head h WHERE h.id = 1";
-    FIND = "SELECT f.id, f.request, f.subject_id, f.proofs, f.choice, f.consented, f.stays, f.remembers, f.failures, f.enrolment, f.version, f.created_at, \
+    FIND = "SELECT f.id, f.request, f.subject_id, f.proofs, f.choice, f.consented, f.stays, f.remembers, f.enrolment, f.version, f.created_at, \
         f.last_used_at \
         FROM sign_in_flows f JOIN head h ON h.id = 1 AND h.era = f.era WHERE f.id = $1 AND f.secret_hash = $2";
-    UPDATE = "UPDATE sign_in_flows SET subject_id = $3, proofs = $4, choice = $5, consented = $6, stays = $7, last_used_at = $8, failures = $9, enrolment = $10, remembers = $11, \
+    UPDATE = "UPDATE sign_in_flows SET subject_id = $3, proofs = $4, choice = $5, consented = $6, stays = $7, last_used_at = $8, enrolment = $9, remembers = $10, \
         version = version + 1 WHERE id = $1 AND version = $2";
+    // no step: another window may be about to take one
+    COUNT_WRONG = "UPDATE sign_in_flows SET failures = failures + 1, last_used_at = $2 WHERE id = $1 RETURNING failures";
+    END = "DELETE FROM sign_in_flows WHERE id = $1";
     DELETE = "DELETE FROM sign_in_flows WHERE id = $1 AND version = $2";
     DELETE_ALL = "DELETE FROM sign_in_flows WHERE secret_hash = $1";
     DELETE_OLDEST = "DELETE FROM sign_in_flows WHERE secret_hash = $1 AND id <> $2 AND id NOT IN \
@@ -36,8 +39,6 @@ rows! {
         pub(crate) stays: bool,
         /// The device is to be remembered, so that it is asked for no second factor for a while.
         pub(crate) remembers: bool,
-        /// The wrong codes so far.
-        pub(crate) failures: i64,
         /// The factor that is being added.
         pub(crate) enrolment: Option<String>,
         /// Counts the steps: a request that has read an older one changes nothing.
@@ -126,12 +127,28 @@ pub(crate) async fn update(
         .bind(flow.consented)
         .bind(flow.stays)
         .bind(now)
-        .bind(flow.failures)
         .bind(flow.enrolment.as_deref())
         .bind(flow.remembers)
         .execute(conn)
         .await?;
     Ok(rows == 1)
+}
+
+/// Counts a wrong answer in a flow, and returns how many there were; `None` if the flow has ended. No number of requests at
+/// once hides one.
+pub(crate) async fn count_wrong(
+    conn: &mut Conn,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    let count = query(COUNT_WRONG).bind(id).bind(now);
+    count.fetch_optional(conn).await
+}
+
+/// Ends a flow, whatever its step is.
+pub(crate) async fn end(conn: &mut Conn, id: &str) -> Result<(), StoreError> {
+    query(END).bind(id).execute(conn).await?;
+    Ok(())
 }
 
 /// Ends a flow; false if another step was faster.

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use axum::Router;
+use http::Method;
+use rolecall::{Fresh, GuardedRouter, routing::get};
 use serde_json::json;
 
 use super::{explain, kinds, steps};
-use crate::support::{TestApp, on_both};
+use crate::support::{RequestBuilder, TestApp, may, on_both, run};
 
 on_both![
     a_refusal_carries_a_receipt_that_an_administrator_can_look_up,
     a_receipt_reveals_nothing_and_cannot_be_forged,
     a_receipt_names_a_narrowed_token_as_the_cause,
     a_receipt_names_a_token_older_than_the_gain_as_the_cause,
+    a_receipt_names_a_sign_in_that_is_too_old_as_the_cause,
     a_refusal_by_the_delegation_limit_has_a_receipt_too,
     a_receipt_with_several_needs_shows_which_are_met,
     a_receipt_opens_on_every_node_and_after_a_restart,
@@ -81,6 +85,38 @@ async fn a_receipt_names_a_token_older_than_the_gain_as_the_cause(app: TestApp) 
     let response = explain(&app, refused.forbidden("rolecall.users:read")).await;
     assert_eq!(response.json["allowed"], true);
     assert_eq!(steps(&response, "lost")[0]["cause"], "token_is_older");
+}
+
+async fn read_fresh(_: Fresh<may::ReadItems, 300>) {}
+
+async fn a_receipt_names_a_sign_in_that_is_too_old_as_the_cause(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    let id = app.create_user("alice", &["reader"]).await;
+    let token = app.log_in("alice").await;
+    let router: Router = GuardedRouter::new(app.guard())
+        .route("/fresh", get(read_fresh))
+        .into_axum();
+    let ask = async |token: &str| {
+        let request = RequestBuilder::new(router.clone(), Method::GET, "/fresh".to_owned());
+        request.token(token).send().await
+    };
+    ask(&token).await.is(200);
+    app.pass_time(Duration::from_secs(301));
+    let refused = ask(&token).await;
+    let response = explain(&app, refused.is(401)).await;
+    assert_eq!(response.json["rule"], "items:read");
+    assert_eq!(response.json["allowed"], true);
+    assert_eq!(steps(&response, "lost")[0]["cause"], "sign_in_too_old");
+    let receipt = refused.text("receipt");
+    let shown = run(&app, &["explain", "--receipt", &receipt]).await;
+    assert!(shown.contains("sign in again"), "{shown}");
+    // another sign-in does not help somebody who lacks the permission, too
+    app.unassign(&id, "reader").await;
+    let token = app.log_in("alice").await;
+    app.pass_time(Duration::from_secs(301));
+    let response = explain(&app, ask(&token).await.is(403)).await;
+    assert_eq!(response.json["allowed"], false);
+    assert_eq!(steps(&response, "lost")[0]["cause"], "unassigned");
 }
 
 async fn a_refusal_by_the_delegation_limit_has_a_receipt_too(app: TestApp) {

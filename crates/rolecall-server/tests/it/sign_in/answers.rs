@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use http::Method;
+use rolecall_server::config::Mfa;
 use serde_json::json;
 
 use super::{
     REDIRECT, Site, authorize_as_is, code_of, create_client, error_of, is_page, leads_to_page,
 };
-use crate::support::{Browser, CHALLENGE, ISSUER, PASSWORD, SignInAnswer, claims, on_both};
+use crate::{
+    decisions::steps,
+    support::{
+        Browser, CHALLENGE, Database, ISSUER, PASSWORD, SignInAnswer, TestApp, claims, on_both,
+    },
+};
 
 on_both![
     i006_i007_a_wrong_address_gets_a_page_whatever_else_is_wrong,
@@ -19,6 +25,7 @@ on_both![
     a_request_by_a_form_is_like_one_in_the_query,
     an_answer_by_a_form_has_the_same_values,
     who_may_not_sign_in_here_is_told_so_by_the_client,
+    a_role_that_no_sign_in_of_the_user_reaches_is_explained_by_a_receipt,
 ];
 
 async fn i006_i007_a_wrong_address_gets_a_page_whatever_else_is_wrong(site: Site) {
@@ -338,4 +345,39 @@ async fn who_may_not_sign_in_here_is_told_so_by_the_client(site: Site) {
     site.unassign(&site.id_of("alice").await, "staff").await;
     let refused = site.redeem(&staff, &code, REDIRECT, &[]).await;
     assert_eq!(refused.status, 400, "{refused:?}");
+}
+
+async fn a_role_that_no_sign_in_of_the_user_reaches_is_explained_by_a_receipt(db: Database) {
+    let app = TestApp::configured(db, |builder| builder.second_factor(Mfa::Off)).await;
+    let site = Site::with(app).await;
+    site.create_role("payer", &["items:write"]).await;
+    let raised = json!({ "acr": "aal2" });
+    let raised = site.patch("/api/roles/payer", site.admin().await, raised);
+    raised.await.is(200);
+    site.assign(&site.id_of("alice").await, "payer").await;
+    let essential = r#"{"id_token":{"acr":{"essential":true,"value":"aal2"}}}"#;
+    for (asked, rule) in [
+        (("scope", "openid role:payer"), Some("role:payer")),
+        (("scope", "openid items:write"), Some("items:write")),
+        // no role would help
+        (("claims", essential), None),
+    ] {
+        let mut browser = Browser::new(&site);
+        let flow = browser.begin(&site.first, REDIRECT, &[asked]).await;
+        let answer = browser.log_in(&flow, "alice", PASSWORD).await;
+        let answer = SignInAnswer::of(&answer, REDIRECT).unwrap();
+        assert_eq!(answer.error(), "unmet_authentication_requirements");
+        let why = &answer.parameters["error_description"];
+        let Some((_, receipt)) = why.split_once("(receipt ") else {
+            assert_eq!(rule, None, "{why}");
+            continue;
+        };
+        let path = format!("/api/decisions/{}", receipt.trim_end_matches(')'));
+        let explained = site.get(&path, site.admin().await).await;
+        assert_eq!(explained.is(200).json["allowed"], json!(false));
+        assert_eq!(explained.json["rule"].as_str(), rule);
+        let step =
+            json!({ "kind": "assurance", "role": "payer", "needed": "aal2", "present": "aal1" });
+        assert_eq!(steps(&explained, "assurance"), [&step]);
+    }
 }

@@ -1,8 +1,8 @@
-//! Random interleavings of what two browsers of two users may send to two nodes, against a model.
+//! Random interleavings of what two browsers of two users may send to two nodes for three clients, against a model.
 //!
-//! The model knows who has proven what in which flow, who has a second factor, and which request needs one, so that
-//! whoever has none adds it on the way. Nobody is signed in without all that was due, no code is spent twice, and no request
-//! changes after it was parsed.
+//! The model knows who has proven what in which flow and when, who has a second factor, and which request needs one, so that
+//! whoever has none adds it on the way. Nobody is signed in without all that was due, ten wrong answers end a flow, no code
+//! is spent twice, and no request changes after it was parsed.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,14 +10,21 @@ use proptest::prelude::*;
 use rolecall::{Clock as _, Timestamp};
 use serde_json::json;
 
-use super::{REDIRECT, Site, has_ended, is_page, leads_to_page};
+use super::{REDIRECT, Site, create_client, has_ended, is_page, leads_to_page};
 use crate::support::{
-    Browser, Database, Fixture as _, Node, PASSWORD, Phone, Response, SignInAnswer, WRONG, claims,
-    eventually, run,
+    Browser, Credentials, Database, Fixture as _, Node, PASSWORD, Phone, Response, SignInAnswer,
+    WRONG, claims, eventually, run,
 };
 
 const USERS: [&str; 2] = ["alice", "bob"];
 const BROWSERS: usize = 2;
+/// The client that asks for no consent; the others do.
+const FIRST_PARTY: usize = 0;
+const CLIENTS: usize = 3;
+/// The wrong passwords and codes after which a flow ends.
+const MOST_WRONG: u32 = 10;
+/// The time for which a password does for any `max_age`.
+const TYPED_NOW: Duration = Duration::from_mins(5);
 /// The `claims` of a request that needs a second factor.
 const STRONG: &str = r#"{"id_token":{"acr":{"essential":true,"values":["aal2"]}}}"#;
 
@@ -27,6 +34,7 @@ enum Prompt {
     None,
     Login,
     SelectAccount,
+    Consent,
 }
 
 /// What somebody sends. Flows and codes are those of the whole run, counted from the newest, so that browsers send forms
@@ -34,8 +42,10 @@ enum Prompt {
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Begin {
-        first_party: bool,
+        client: usize,
         prompt: Prompt,
+        /// The most seconds since the sign-in.
+        max_age: Option<u64>,
         /// The request needs a second factor. It asks for a new sign-in then, whose age does not count.
         is_strong: bool,
     },
@@ -43,6 +53,12 @@ enum Act {
         flow: usize,
         user: usize,
         is_right: bool,
+    },
+    /// Several wrong passwords in a row.
+    Guesses {
+        flow: usize,
+        user: usize,
+        times: usize,
     },
     Second {
         flow: usize,
@@ -75,9 +91,11 @@ enum Act {
     },
     Redeem {
         code: usize,
-        by_first_party: bool,
+        /// `None` for the client that it is for.
+        by: Option<usize>,
         is_proven: bool,
     },
+    Wait,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,16 +111,22 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Prompt::None),
         1 => Just(Prompt::Login),
         2 => Just(Prompt::SelectAccount),
+        1 => Just(Prompt::Consent),
     ];
+    let max_age = prop_oneof![3 => Just(None), 1 => Just(Some(20_u64)), 1 => Just(Some(60_u64))];
+    let by = prop_oneof![3 => Just(None), 1 => (0..CLIENTS).prop_map(Some)];
     let flow = prop_oneof![4 => Just(0_usize), 1 => 0_usize..3];
     let code = prop_oneof![3 => Just(0_usize), 1 => 0_usize..3];
     prop_oneof![
-        3 => (any::<bool>(), prompt, prop::bool::weighted(0.25)).prop_map(|(first_party, prompt, is_strong)| {
-            let prompt = if is_strong { Prompt::Login } else { prompt };
-            Act::Begin { first_party, prompt, is_strong }
-        }),
+        3 => (0..CLIENTS, prompt, max_age, prop::bool::weighted(0.25))
+            .prop_map(|(client, prompt, max_age, is_strong)| {
+                let (prompt, max_age) = if is_strong { (Prompt::Login, None) } else { (prompt, max_age) };
+                Act::Begin { client, prompt, max_age, is_strong }
+            }),
         4 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
             .prop_map(|(flow, user, is_right)| Act::Password { flow, user, is_right }),
+        1 => (flow.clone(), 0..USERS.len(), 1_usize..7)
+            .prop_map(|(flow, user, times)| Act::Guesses { flow, user, times }),
         3 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
             .prop_map(|(flow, user, is_right)| Act::Second { flow, user, is_right }),
         2 => (flow.clone(), prop::bool::weighted(0.8)).prop_map(|(flow, is_right)| Act::Enrol { flow, is_right }),
@@ -112,8 +136,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => flow.clone().prop_map(|flow| Act::StartOver { flow }),
         3 => (flow.clone(), prop::bool::weighted(0.8)).prop_map(|(flow, allows)| Act::Decide { flow, allows }),
         1 => flow.prop_map(|flow| Act::Show { flow }),
-        3 => (code, prop::bool::weighted(0.7), prop::bool::weighted(0.9))
-            .prop_map(|(code, by_first_party, is_proven)| Act::Redeem { code, by_first_party, is_proven }),
+        3 => (code, by, prop::bool::weighted(0.9))
+            .prop_map(|(code, by, is_proven)| Act::Redeem { code, by, is_proven }),
+        1 => Just(Act::Wait),
     ]
 }
 
@@ -122,7 +147,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let browser = prop_oneof![3 => Just(0_usize), 1 => Just(1_usize)];
     let step = (browser, 0_usize..2, act());
     let step = step.prop_map(|(browser, node, act)| Step { browser, node, act });
-    prop::collection::vec(step, 4..24)
+    prop::collection::vec(step, 4..26)
 }
 
 /// How the subject of a flow is known.
@@ -137,6 +162,8 @@ enum Proof {
 struct Known {
     user: usize,
     proof: Proof,
+    /// When the password was typed, now or for the session.
+    at: Timestamp,
     factor: Option<usize>,
 }
 
@@ -145,7 +172,19 @@ struct Known {
 struct SignedIn {
     user: usize,
     session: usize,
+    auth_time: Timestamp,
     factor: Option<usize>,
+}
+
+impl SignedIn {
+    fn known(self) -> Known {
+        Known {
+            user: self.user,
+            proof: Proof::Session(self.session),
+            at: self.auth_time,
+            factor: self.factor,
+        }
+    }
 }
 
 /// The application of a user, with a number of its own.
@@ -159,21 +198,32 @@ struct Factor {
 struct Flow {
     id: String,
     browser: usize,
-    first_party: bool,
+    client: usize,
     prompt: Prompt,
+    max_age: Option<u64>,
     is_strong: bool,
     /// The `state` and `nonce` of its request.
     mark: String,
     subject: Option<Known>,
+    /// The wrong answers so far.
+    wrong: u32,
     has_ended: bool,
+}
+
+impl Flow {
+    fn is_recent(&self, at: Timestamp, now: Timestamp) -> bool {
+        self.max_age
+            .is_none_or(|most| now.since(at).as_secs() <= most)
+    }
 }
 
 #[derive(Debug)]
 struct Code {
     value: String,
     user: usize,
-    first_party: bool,
+    client: usize,
     session: usize,
+    auth_time: Timestamp,
     factor: Option<usize>,
     mark: String,
     expires_at: Timestamp,
@@ -201,13 +251,37 @@ struct Model {
     /// The factors so far.
     numbers: usize,
     sessions: usize,
-    /// The users that have allowed the other application.
-    allowed: BTreeSet<usize>,
+    /// The users, and the clients that they have allowed.
+    allowed: BTreeSet<(usize, usize)>,
 }
 
 impl Model {
-    fn is_consent_due(&self, user: usize, first_party: bool) -> bool {
-        !first_party && !self.allowed.contains(&user)
+    fn is_consent_due(&self, user: usize, flow: &Flow) -> bool {
+        let is_new = flow.client != FIRST_PARTY && !self.allowed.contains(&(user, flow.client));
+        is_new || flow.prompt == Prompt::Consent
+    }
+
+    /// What was proven may not hold any more when the flow comes to its end.
+    fn holds(&self, flow: &Flow, known: Known, now: Timestamp) -> bool {
+        let current = self.browsers[flow.browser];
+        match known.proof {
+            Proof::Password => flow.is_recent(known.at, now) || now.since(known.at) < TYPED_NOW,
+            Proof::Session(session) => {
+                // another window may have renewed it with a password that was typed before
+                let is_same = |one: SignedIn| {
+                    (one.user, one.session) == (known.user, session) && one.auth_time >= known.at
+                };
+                flow.is_recent(known.at, now) && current.is_some_and(is_same)
+            }
+        }
+    }
+
+    /// Counts a wrong answer in a flow, and returns true if it was the last.
+    fn count_wrong(&mut self, at: usize) -> bool {
+        let flow = &mut self.flows[at];
+        flow.wrong += 1;
+        flow.has_ended = flow.wrong == MOST_WRONG;
+        flow.has_ended
     }
 
     /// A user with a factor has to prove it, and nobody else any.
@@ -221,9 +295,10 @@ impl Model {
     }
 
     /// The session of a browser after a user has signed in with it.
-    fn conclude(&mut self, browser: usize, known: Known) -> usize {
+    fn conclude(&mut self, browser: usize, known: Known) -> SignedIn {
         let Known { user, factor, .. } = known;
-        let session = match self.browsers[browser] {
+        let before = self.browsers[browser];
+        let session = match before {
             Some(before) if before.user == user => before.session,
             before => {
                 if let Some(before) = before {
@@ -233,12 +308,19 @@ impl Model {
                 self.sessions
             }
         };
-        self.browsers[browser] = Some(SignedIn {
+        // another window may have renewed it since
+        let auth_time = match (known.proof, before) {
+            (Proof::Session(_), Some(before)) => before.auth_time,
+            _ => known.at,
+        };
+        let signed_in = SignedIn {
             user,
             session,
+            auth_time,
             factor,
-        });
-        session
+        };
+        self.browsers[browser] = Some(signed_in);
+        signed_in
     }
 
     fn end(&mut self, session: usize) {
@@ -282,11 +364,12 @@ struct World<'a> {
     second: &'a Node,
     browsers: Vec<Browser<'a>>,
     ids: Vec<String>,
+    third: &'a Credentials,
     model: Model,
 }
 
 impl<'a> World<'a> {
-    async fn new(site: &'a Site, second: &'a Node) -> Self {
+    async fn new(site: &'a Site, second: &'a Node, third: &'a Credentials) -> Self {
         let mut ids = Vec::new();
         for user in USERS {
             ids.push(site.id_of(user).await);
@@ -296,12 +379,25 @@ impl<'a> World<'a> {
             second,
             browsers: (0..BROWSERS).map(|_| Browser::new(site)).collect(),
             ids,
+            third,
             model: Model::default(),
         }
     }
 
     fn node(&self, number: usize) -> &'a Node {
         if number == 0 { self.site } else { self.second }
+    }
+
+    fn client(&self, number: usize) -> &'a Credentials {
+        match number {
+            FIRST_PARTY => &self.site.first,
+            1 => &self.site.other,
+            _ => self.third,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.site.app.clock.now()
     }
 
     fn flow_at(&self, from_newest: usize) -> Option<usize> {
@@ -312,22 +408,29 @@ impl<'a> World<'a> {
         let node = self.node(step.node);
         self.browsers[step.browser].go_to(node);
         match step.act {
-            Act::Begin {
-                first_party,
-                prompt,
-                is_strong,
-            } => {
-                let asked = (first_party, prompt, is_strong);
-                self.begin(step.browser, asked).await;
-            }
+            Act::Begin { .. } => self.begin(step.browser, step.act).await,
             Act::Redeem {
                 code,
-                by_first_party,
+                by,
                 is_proven,
             } => {
                 let at = self.model.codes.len().checked_sub(code + 1);
                 if let Some(at) = at {
-                    self.redeem(at, node, by_first_party, is_proven).await;
+                    self.redeem(at, node, by, is_proven).await;
+                }
+            }
+            Act::Wait => self.site.pass_time(Duration::from_secs(25)),
+            Act::Guesses { flow, user, times } => {
+                if let Some(at) = self.flow_at(flow) {
+                    let is_right = false;
+                    let guess = Act::Password {
+                        flow,
+                        user,
+                        is_right,
+                    };
+                    for _ in 0..times {
+                        self.act_in(at, step.browser, guess).await;
+                    }
                 }
             }
             Act::Factor { user, is_added } => self.change_factor(user, is_added).await,
@@ -345,55 +448,58 @@ impl<'a> World<'a> {
         }
     }
 
-    async fn begin(
-        &mut self,
-        browser: usize,
-        (first_party, prompt, is_strong): (bool, Prompt, bool),
-    ) {
+    async fn begin(&mut self, browser: usize, act: Act) {
+        let Act::Begin {
+            client,
+            prompt,
+            max_age,
+            is_strong,
+        } = act
+        else {
+            unreachable!("no request");
+        };
         let mark = format!(
             "mark{}",
             self.model.flows.len() * 100 + self.model.codes.len()
         );
-        let client = if first_party {
-            &self.site.first
-        } else {
-            &self.site.other
-        };
         let mut more = vec![
             ("scope", "openid"),
             ("state", mark.as_str()),
             ("nonce", mark.as_str()),
         ];
         more.extend(is_strong.then_some(("claims", STRONG)));
+        let age = max_age.map(|age| age.to_string());
+        more.extend(age.as_deref().map(|age| ("max_age", age)));
         more.extend(match prompt {
             Prompt::Any => None,
             Prompt::None => Some(("prompt", "none")),
             Prompt::Login => Some(("prompt", "login")),
             Prompt::SelectAccount => Some(("prompt", "select_account")),
+            Prompt::Consent => Some(("prompt", "consent")),
         });
+        let asking = self.client(client);
         let response = self.browsers[browser]
-            .authorize(client, REDIRECT, &more)
+            .authorize(asking, REDIRECT, &more)
             .await;
-        let current = self.model.browsers[browser].filter(|_| prompt != Prompt::Login);
-        let at_once = current.filter(|_| prompt != Prompt::SelectAccount);
-        let at_once = at_once.map(|one| Known {
-            user: one.user,
-            proof: Proof::Session(one.session),
-            factor: one.factor,
-        });
-        let second = at_once.filter(|one| self.model.is_second_due(one.user, one.factor));
-        let due = at_once
-            .filter(|one| second.is_some() || self.model.is_consent_due(one.user, first_party));
-        let flow = Flow {
+        let mut flow = Flow {
             id: String::new(),
             browser,
-            first_party,
+            client,
             prompt,
+            max_age,
             is_strong,
             mark,
-            subject: due,
+            subject: None,
+            wrong: 0,
             has_ended: false,
         };
+        let at_once = self.usable_session(&flow);
+        let at_once = at_once.filter(|_| prompt != Prompt::SelectAccount);
+        let at_once = at_once.map(SignedIn::known);
+        let second = at_once.filter(|one| self.model.is_second_due(one.user, one.factor));
+        let due =
+            at_once.filter(|one| second.is_some() || self.model.is_consent_due(one.user, &flow));
+        flow.subject = due;
         match (at_once, due, prompt) {
             (Some(known), None, _) => self.is_code(&response, &flow, known),
             (_, Some(_), Prompt::None) if second.is_some() => {
@@ -403,10 +509,18 @@ impl<'a> World<'a> {
             (None, _, Prompt::None) => is_error(&response, &flow, "login_required"),
             _ => {
                 let location = response.is(303).header("location").unwrap();
-                let id = location.strip_prefix("/login?flow=").unwrap().to_owned();
-                self.model.flows.push(Flow { id, ..flow });
+                let id = location.strip_prefix("/login?flow=").unwrap();
+                id.clone_into(&mut flow.id);
+                self.model.flows.push(flow);
             }
         }
+    }
+
+    /// The session of the browser of a flow, if it does for the request.
+    fn usable_session(&self, flow: &Flow) -> Option<SignedIn> {
+        let current = self.model.browsers[flow.browser];
+        let current = current.filter(|_| flow.prompt != Prompt::Login);
+        current.filter(|one| flow.is_recent(one.auth_time, self.now()))
     }
 
     /// Expects the code of a flow, and that the user is signed in.
@@ -416,15 +530,16 @@ impl<'a> World<'a> {
         assert_eq!(answer.parameters["state"], flow.mark);
         let value = answer.code().to_owned();
         assert!(self.model.codes.iter().all(|code| code.value != value));
-        let session = self.model.conclude(flow.browser, known);
+        let signed_in = self.model.conclude(flow.browser, known);
         self.model.codes.push(Code {
             value,
             user: known.user,
-            first_party: flow.first_party,
-            session,
+            client: flow.client,
+            session: signed_in.session,
+            auth_time: signed_in.auth_time,
             factor: known.factor,
             mark: flow.mark.clone(),
-            expires_at: self.site.app.clock.now().plus(Duration::from_mins(1)),
+            expires_at: self.now().plus(Duration::from_mins(1)),
             is_spent: false,
             is_gone: false,
             tokens: None,
@@ -465,7 +580,7 @@ impl<'a> World<'a> {
                 let decides = flow.subject.filter(|_| !asks_for_code);
                 // after an enrolment, the page does not ask for what was allowed elsewhere in the meantime
                 let is_known = decides.is_none_or(|known| {
-                    !flow.is_strong || self.model.is_consent_due(known.user, flow.first_party)
+                    !flow.is_strong || self.model.is_consent_due(known.user, flow)
                 });
                 if is_known {
                     assert_eq!(page.contains("name=\"decision\""), decides.is_some());
@@ -487,44 +602,24 @@ impl<'a> World<'a> {
                     // for the next code
                     self.site.pass_time(Duration::from_secs(30));
                 }
-                Some(_) => {
-                    is_page(&response, 401);
-                    self.site.clear_failures().await;
-                }
+                Some(_) => self.is_wrong(at, &response).await,
             },
             Act::Password {
                 is_right: false, ..
-            } => {
-                is_page(&response, 401);
-                // guesses are another test's concern
-                self.site.clear_failures().await;
-            }
+            } => self.is_wrong(at, &response).await,
             Act::Password { user, .. } => {
-                let proof = Proof::Password;
-                let factor = None;
-                self.proves(
-                    at,
-                    &response,
-                    Known {
-                        user,
-                        proof,
-                        factor,
-                    },
-                );
+                let known = Known {
+                    user,
+                    proof: Proof::Password,
+                    at: self.now(),
+                    factor: None,
+                };
+                self.proves(at, &response, known);
             }
             Act::Continue { .. } => {
-                let current = self.model.browsers[browser];
-                let current =
-                    current.filter(|_| flow.prompt != Prompt::Login && flow.subject.is_none());
-                match current {
-                    Some(one) => {
-                        let known = Known {
-                            user: one.user,
-                            proof: Proof::Session(one.session),
-                            factor: one.factor,
-                        };
-                        self.proves(at, &response, known);
-                    }
+                let current = self.usable_session(flow);
+                match current.filter(|_| flow.subject.is_none()) {
+                    Some(one) => self.proves(at, &response, one.known()),
                     None => leads_to_page(&response, &id),
                 }
             }
@@ -540,10 +635,23 @@ impl<'a> World<'a> {
                 self.model.flows[at].has_ended = true;
             }
             Act::Decide { .. } => self.allows(at, &response),
-            Act::Begin { .. } | Act::Redeem { .. } | Act::Factor { .. } => {
-                unreachable!("no acts in a flow")
-            }
+            Act::Begin { .. }
+            | Act::Redeem { .. }
+            | Act::Factor { .. }
+            | Act::Guesses { .. }
+            | Act::Wait => unreachable!("no forms of a flow"),
         }
+    }
+
+    /// Expects that a password or code is refused, and that the last one ends the flow.
+    async fn is_wrong(&mut self, at: usize, response: &Response) {
+        if self.model.count_wrong(at) {
+            has_ended(response);
+        } else {
+            is_page(response, 401);
+        }
+        // the limits of the account are another test's concern
+        self.site.clear_failures().await;
     }
 
     /// Adds the first factor of the user of a flow on its page, and goes on.
@@ -659,9 +767,11 @@ impl<'a> World<'a> {
                 let decision = if allows { "allow" } else { "deny" };
                 ("/consent", vec![("decision", decision)])
             }
-            Act::Begin { .. } | Act::Redeem { .. } | Act::Factor { .. } => {
-                unreachable!("no acts in a flow")
-            }
+            Act::Begin { .. }
+            | Act::Redeem { .. }
+            | Act::Factor { .. }
+            | Act::Guesses { .. }
+            | Act::Wait => unreachable!("no forms of a flow"),
         };
         form.push(("flow", flow));
         form.extend(evil);
@@ -673,33 +783,33 @@ impl<'a> World<'a> {
         let flow = &self.model.flows[at];
         let is_due = self.model.is_second_due(known.user, known.factor)
             || self.model.is_enrolment_due(flow, known)
-            || self.model.is_consent_due(known.user, flow.first_party);
-        self.model.flows[at].subject = Some(known);
+            || self.model.is_consent_due(known.user, flow);
         if is_due {
-            leads_to_page(response, &self.model.flows[at].id);
+            leads_to_page(response, &flow.id);
+            self.model.flows[at].subject = Some(known);
         } else {
-            self.ends_with_code(at, response, known);
+            self.ends(at, response, known);
         }
     }
 
     fn allows(&mut self, at: usize, response: &Response) {
         let flow = &self.model.flows[at];
-        let current = self.model.browsers[flow.browser];
-        let holds = flow.subject.filter(|known| match known.proof {
-            Proof::Password => true,
-            Proof::Session(session) => {
-                current.is_some_and(|one| one.user == known.user && one.session == session)
-            }
-        });
-        let Some(known) = holds else {
+        let (client, known) = (flow.client, flow.subject.unwrap());
+        if self.ends(at, response, known) && client != FIRST_PARTY {
+            self.model.allowed.insert((known.user, client));
+        }
+    }
+
+    /// Expects the code, or the first page again if what was proven holds no longer. Returns true if there is a code.
+    fn ends(&mut self, at: usize, response: &Response, known: Known) -> bool {
+        let flow = &self.model.flows[at];
+        if !self.model.holds(flow, known, self.now()) {
             leads_to_page(response, &flow.id);
             self.model.flows[at].subject = None;
-            return;
-        };
-        if !flow.first_party {
-            self.model.allowed.insert(known.user);
+            return false;
         }
         self.ends_with_code(at, response, known);
+        true
     }
 
     fn ends_with_code(&mut self, at: usize, response: &Response, known: Known) {
@@ -709,13 +819,10 @@ impl<'a> World<'a> {
         self.model.flows.insert(at, flow);
     }
 
-    async fn redeem(&mut self, at: usize, node: &Node, by_first_party: bool, is_proven: bool) {
+    async fn redeem(&mut self, at: usize, node: &Node, by: Option<usize>, is_proven: bool) {
         let code = &self.model.codes[at];
-        let client = if by_first_party {
-            &self.site.first
-        } else {
-            &self.site.other
-        };
+        let by = by.unwrap_or(code.client);
+        let client = self.client(by);
         let value = code.value.as_str();
         let verifier = if is_proven {
             crate::support::VERIFIER
@@ -732,9 +839,9 @@ impl<'a> World<'a> {
         let response = node.send_as(client, &form).await;
         let is_good = !code.is_spent
             && !code.is_gone
-            && self.site.app.clock.now() < code.expires_at
+            && self.now() < code.expires_at
             && is_proven
-            && by_first_party == code.first_party
+            && by == code.client
             && self.model.lives(code.session);
         if !is_good {
             response.oauth_error(400, "invalid_grant");
@@ -748,6 +855,7 @@ impl<'a> World<'a> {
         assert_eq!(id_token["nonce"], code.mark.as_str());
         assert_eq!(id_token["sub"], self.ids[code.user].as_str());
         assert_eq!(id_token["aud"], client.id.as_str());
+        assert_eq!(id_token["auth_time"], code.auth_time.seconds());
         let access = response.text("access_token");
         let session = code.session;
         let amr = &id_token["amr"];
@@ -807,7 +915,8 @@ fn run_all(steps: Vec<Step>, is_postgres: bool) {
         let Some(db) = db else { return };
         let site = Site::on(db).await;
         let second = site.second_node().await;
-        let mut world = World::new(&site, &second).await;
+        let third = create_client(&site, "third", json!({})).await;
+        let mut world = World::new(&site, &second, &third).await;
         for step in steps {
             world.take(step).await;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{REDIRECT, Site, create_client, is_page};
+use super::{REDIRECT, Site, code_of, create_client, is_page};
 use crate::support::{Browser, NEW_PASSWORD, PASSWORD, Response, SignInAnswer, WRONG, on_both};
 
 on_both![
@@ -14,6 +14,7 @@ on_both![
     pages_are_in_the_language_of_the_browser_or_the_request,
     a_language_that_a_client_asked_for_stays_for_pages_without_a_request,
     a_sign_in_that_has_ended_begins_again_at_its_client,
+    y554_a_sign_in_that_has_ended_names_its_own_client_or_none,
     links_of_pages_begin_with_the_path_of_the_server,
 ];
 
@@ -252,6 +253,41 @@ async fn a_sign_in_that_has_ended_begins_again_at_its_client(site: Site) {
     }
     let mut stranger = Browser::new(&site);
     for (browser, flow) in [(&mut browser, &without), (&mut stranger, &late)] {
+        let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 400);
+        assert!(page.contains("This sign-in has ended"), "{page}");
+        assert!(!page.contains("Begin again at"), "{page}");
+    }
+}
+
+async fn y554_a_sign_in_that_has_ended_names_its_own_client_or_none(site: Site) {
+    let client = async |name: &str| {
+        let start = format!("https://app.example/{name}");
+        let members = json!({ "consent": "skip", "initiate_login_uri": start });
+        create_client(&site, name, members).await
+    };
+    let mut browser = Browser::new(&site);
+    let mut flows = Vec::new();
+    for name in ["wiki", "blog"] {
+        let client = client(name).await;
+        let login = [("prompt", "login")];
+        let flow = browser.begin(&client, REDIRECT, &login).await;
+        let code = code_of(&browser.log_in(&flow, "alice", PASSWORD).await);
+        site.redeem(&client, &code, REDIRECT, &[]).await.is(200);
+        flows.push((name, flow));
+    }
+    for (name, flow) in &flows {
+        let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 400);
+        assert!(page.contains(&format!("Begin again at {name}")), "{page}");
+        assert!(page.contains(&format!("app.example/{name}?iss=")), "{page}");
+    }
+    // one that a client was refused in, one of another browser, and what is none at all
+    let shop = client("shop").await;
+    let consent = [("prompt", "consent")];
+    let denied = browser.begin(&shop, REDIRECT, &consent).await;
+    browser.decide(&denied, "deny").await.is(303);
+    let foreign = Browser::new(&site).begin(&shop, REDIRECT, &[]).await;
+    let forged = format!("{}{}", &foreign[..20], &flows[0].1[20..]);
+    for flow in [denied.as_str(), &foreign, &forged, "x", ""] {
         let page = is_page(&browser.open(&format!("/login?flow={flow}")).await, 400);
         assert!(page.contains("This sign-in has ended"), "{page}");
         assert!(!page.contains("Begin again at"), "{page}");

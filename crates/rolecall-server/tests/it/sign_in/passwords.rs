@@ -6,14 +6,18 @@ use http::Method;
 use serde_json::json;
 
 use super::{REDIRECT, Site, code_of, guess, has_ended, is_page, leads_to_page};
-use crate::support::{
-    Browser, NEW_PASSWORD, PASSWORD, Response, WRONG, on_both, without_challenge,
+use crate::{
+    support::{Browser, NEW_PASSWORD, PASSWORD, Response, WRONG, on_both, without_challenge},
+    throttle::join_all,
 };
 
 on_both![
     i041_the_answer_does_not_say_which_names_exist,
     guesses_on_the_page_slow_the_token_endpoint_and_the_other_way_round,
     guesses_at_one_node_slow_the_page_of_the_other,
+    y553_ten_wrong_passwords_end_the_sign_in,
+    y553_wrong_passwords_at_once_and_for_any_name_count,
+    y553_a_right_password_forgives_no_wrong_one_of_the_same_sign_in,
     a_password_that_must_change_signs_in_after_the_change,
     a_reset_code_is_used_on_the_page_once,
     a_page_for_a_new_password_needs_a_flow,
@@ -76,14 +80,15 @@ async fn i041_the_answer_does_not_say_which_names_exist(site: Site) {
 async fn guesses_on_the_page_slow_the_token_endpoint_and_the_other_way_round(site: Site) {
     let mut browser = Browser::new(&site);
     let flow = browser.begin(&site.other, REDIRECT, &[]).await;
-    for name in ["alice", "nobody"] {
+    let another = browser.begin(&site.other, REDIRECT, &[]).await;
+    for (name, flow) in [("alice", &flow), ("nobody", &another)] {
         for number in 0..6 {
-            let answer = browser.log_in(&flow, name, &guess(number)).await;
+            let answer = browser.log_in(flow, name, &guess(number)).await;
             is_page(&answer, 401);
         }
         let slowed = site.password_grant(name, PASSWORD).await;
         slowed.oauth_error(429, "temporarily_unavailable");
-        let page = is_page(&browser.log_in(&flow, name, PASSWORD).await, 429);
+        let page = is_page(&browser.log_in(flow, name, PASSWORD).await, 429);
         assert!(page.contains("Too many tries"), "{page}");
         let form = [
             ("flow", flow.as_str()),
@@ -121,6 +126,73 @@ async fn guesses_at_one_node_slow_the_page_of_the_other(site: Site) {
         browser.go_to(node);
         is_page(&browser.log_in(&flow, "alice", PASSWORD).await, 429);
     }
+}
+
+/// Sends a wrong password to a page of a sign-in, and forgets what it counts elsewhere.
+async fn send_wrong(site: &Site, browser: &mut Browser<'_>, path: &str, flow: &str) -> Response {
+    let form = [
+        ("flow", flow),
+        ("username", "alice"),
+        ("password", WRONG),
+        ("current", WRONG),
+        ("new", NEW_PASSWORD),
+        ("again", NEW_PASSWORD),
+    ];
+    let answer = browser.submit(path, &form).await;
+    site.clear_failures().await;
+    answer
+}
+
+async fn y553_ten_wrong_passwords_end_the_sign_in(site: Site) {
+    for path in ["/login", "/login/password"] {
+        let mut browser = Browser::new(&site);
+        let flow = browser.begin(&site.first, REDIRECT, &[]).await;
+        let open = browser.begin(&site.first, REDIRECT, &[]).await;
+        for number in 0..9 {
+            // both pages are of one sign-in, and the same password counts each time
+            let path = if number == 4 { "/login" } else { path };
+            is_page(&send_wrong(&site, &mut browser, path, &flow).await, 401);
+        }
+        has_ended(&send_wrong(&site, &mut browser, path, &flow).await);
+        has_ended(&browser.open(&format!("/login?flow={flow}")).await);
+        has_ended(&browser.log_in(&flow, "alice", PASSWORD).await);
+        assert_eq!(browser.cookie("session"), None);
+        // another one of the same browser goes on
+        code_of(&browser.log_in(&open, "alice", PASSWORD).await);
+    }
+}
+
+async fn y553_wrong_passwords_at_once_and_for_any_name_count(site: Site) {
+    let mut browser = Browser::new(&site);
+    let flow = browser.begin(&site.first, REDIRECT, &[]).await;
+    let guesses = ["alice", "bob", "nobody", "not a name"].map(|name| {
+        let (mut browser, flow) = (browser.clone(), flow.clone());
+        Box::pin(async move { browser.log_in(&flow, name, WRONG).await })
+    });
+    for answer in join_all(Vec::from(guesses)).await {
+        is_page(&answer, 401);
+    }
+    let counted = "SELECT failures FROM sign_in_flows";
+    assert_eq!(site.db.number(counted).await, 4);
+    for _ in 4..9 {
+        is_page(&send_wrong(&site, &mut browser, "/login", &flow).await, 401);
+    }
+    has_ended(&send_wrong(&site, &mut browser, "/login", &flow).await);
+}
+
+async fn y553_a_right_password_forgives_no_wrong_one_of_the_same_sign_in(site: Site) {
+    let mut browser = Browser::new(&site);
+    let flow = browser.begin(&site.other, REDIRECT, &[]).await;
+    let form = [("flow", flow.as_str())];
+    for round in 0..9 {
+        is_page(&send_wrong(&site, &mut browser, "/login", &flow).await, 401);
+        if round % 4 == 0 {
+            // somebody who has an account of their own begins again as another user
+            leads_to_page(&browser.log_in(&flow, "bob", PASSWORD).await, &flow);
+            leads_to_page(&browser.submit("/login/other", &form).await, &flow);
+        }
+    }
+    has_ended(&send_wrong(&site, &mut browser, "/login", &flow).await);
 }
 
 async fn a_password_that_must_change_signs_in_after_the_change(site: Site) {

@@ -57,6 +57,7 @@ pub(in super::super) fn samples() -> Vec<Value> {
         "global_only",
         "unassigned",
         "narrowed",
+        "sign_in_too_old",
         "token_is_older",
     ];
     let lost = causes.map(|cause| {
