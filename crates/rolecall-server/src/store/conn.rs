@@ -196,6 +196,8 @@ pub(crate) struct Remote {
     options: Arc<PgConnectOptions>,
     failures: Arc<Failures>,
     schema: Option<SchemaName>,
+    /// Shared by the connections of a pool that are in use.
+    _in_use: Arc<()>,
     /// The time limit for one statement, and for returning the connection to the pool. The PostgreSQL server has the
     /// same limit, so that it does not continue a statement that this process has given up.
     limit: Duration,
@@ -206,18 +208,21 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Takes a connection from a pool, whose statements end after `limit` and concern the tables of `schema`.
+    /// Takes a connection from a pool, whose statements end after `limit` and concern the tables of `schema`. Shares
+    /// `in_use` while it lives.
     pub(super) async fn take(
         pool: &PgPool,
+        in_use: &Arc<()>,
         failures: &Arc<Failures>,
         schema: Option<&SchemaName>,
         limit: Duration,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, sqlx::Error> {
         Ok(Self {
             conn: pool.acquire().await?,
             options: pool.connect_options(),
             failures: Arc::clone(failures),
             schema: schema.cloned(),
+            _in_use: Arc::clone(in_use),
             limit,
             in_transaction: false,
             used: false,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
-    Conn, Store, StoreError, chain, change, floors, gate, head, known_time, leases, open, outbox,
+    Conn, Store, StoreError, chain, change, floors, gate, head, known_time, leases, outbox, probe,
     query, role_losses, testing::postgres,
 };
 use crate::{
@@ -79,7 +79,7 @@ const MODULES: &[Module] = &[
     ("store/head.rs", head::ALL),
     ("store/known_time.rs", known_time::ALL),
     ("store/leases.rs", leases::ALL),
-    ("store/open.rs", open::ALL),
+    ("store/probe.rs", probe::ALL),
     ("store/role_losses.rs", role_losses::ALL),
     ("store/outbox.rs", outbox::ALL),
 ];
