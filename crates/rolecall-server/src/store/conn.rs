@@ -86,8 +86,12 @@ impl Local {
         if let Some(file) = file {
             file.check_idle().await?;
         }
+        let conn = pool.acquire().await.map_err(StoreError::from);
+        if let (Some(file), Err(error)) = (file, &conn) {
+            file.note(error);
+        }
         Ok(Self {
-            conn: pool.acquire().await?,
+            conn: conn?,
             options: pool.connect_options(),
             file: file.cloned(),
             in_transaction: false,
@@ -169,8 +173,8 @@ impl Local {
             Ok(_) => self.used = true,
             Err(error) => {
                 self.broken |= error.class() == Class::Broken;
-                if let Some(file) = self.file.as_ref().filter(|_| error.is_full()) {
-                    file.failures.note_full();
+                if let Some(file) = &self.file {
+                    file.note(error);
                 }
             }
         }

@@ -27,6 +27,9 @@ pub enum StoreError {
     /// The database ended the transaction, since it and another waited for each other.
     #[error("other changes were in the way: try again")]
     Deadlock(#[source] sqlx::Error),
+    /// This process has found damaged pages in the file of the database.
+    #[error("the database is damaged")]
+    Damaged,
     /// A row violates an invariant of the program.
     #[error("the database holds a row that should not exist: {0}")]
     Inconsistent(String),
@@ -104,7 +107,9 @@ impl StoreError {
         match self {
             Self::Database(error) | Self::Full(error) => class_of(error),
             Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
-            Self::NoConnection(_) | Self::Contended | Self::Deadlock(_) => Class::Outage,
+            Self::NoConnection(_) | Self::Contended | Self::Deadlock(_) | Self::Damaged => {
+                Class::Outage
+            }
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -123,6 +128,7 @@ impl StoreError {
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Database(error) => is_damage(error),
+            Self::Damaged => true,
             _ => false,
         }
     }
@@ -149,6 +155,7 @@ impl StoreError {
             | Self::NoConnection(_)
             | Self::Contended
             | Self::Deadlock(_)
+            | Self::Damaged
             | Self::Inconsistent(_) => false,
         }
     }

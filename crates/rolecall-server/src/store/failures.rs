@@ -15,6 +15,8 @@ pub(super) struct Failures {
     broken: AtomicU64,
     /// A write failed since the disk was full. A small write, such as that of a health check, may succeed all the same.
     full: AtomicU64,
+    /// SQLite found damaged pages, or another kind of file.
+    damaged: AtomicBool,
     /// The connections that are held were opened again.
     refilled: AtomicU64,
     /// The database gave fewer connections than are held.
@@ -28,6 +30,7 @@ impl Default for Failures {
             demoted: AtomicU64::new(0),
             broken: AtomicU64::new(0),
             full: AtomicU64::new(0),
+            damaged: AtomicBool::new(false),
             refilled: AtomicU64::new(0),
             lacking: AtomicBool::new(false),
         }
@@ -45,6 +48,16 @@ impl Failures {
 
     pub(super) fn note_full(&self) {
         self.full.fetch_max(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// Notes that the file is damaged. Returns true if that is news.
+    pub(super) fn note_damaged(&self) -> bool {
+        !self.damaged.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns true if the file was ever found damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// Notes that the connections that are held are being opened again.

@@ -303,10 +303,13 @@ impl Store {
     /// Copies a SQLite database as it is at this moment into a new file; false for PostgreSQL, which has its own tools.
     pub(crate) async fn copy_to(&self, path: &str) -> Result<bool, StoreError> {
         match &self.pools {
-            Pools::Sqlite { write, .. } => {
+            Pools::Sqlite { write, file, .. } => {
                 let copy = sqlx::query("VACUUM INTO $1").bind(path);
-                copy.execute(write).await?;
-                Ok(true)
+                let copied = copy.execute(write).await.map_err(StoreError::from);
+                if let (Some(file), Err(error)) = (file, &copied) {
+                    file.note(error);
+                }
+                copied.map(|_| true)
             }
             Pools::Postgres(_) => Ok(false),
         }

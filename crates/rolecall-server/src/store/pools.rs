@@ -300,6 +300,17 @@ impl Pools {
         }
     }
 
+    /// Returns true if this process has found damaged pages in the file of SQLite.
+    pub(super) fn is_damaged(&self) -> bool {
+        match self {
+            Self::Sqlite { file, .. } => {
+                let file = file.as_ref();
+                file.is_some_and(|file| file.failures.is_damaged())
+            }
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Returns the state of each connection pool.
     pub(super) fn connections(&self) -> Vec<Connections> {
         match self {

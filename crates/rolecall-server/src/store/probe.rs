@@ -55,6 +55,10 @@ impl Store {
     }
 
     async fn probe(&self) -> Result<Head, StoreError> {
+        // its own write may meet none of the damaged pages
+        if self.pools.is_damaged() {
+            return Err(StoreError::Damaged);
+        }
         // its own write takes no room that is not there already
         if self.pools.was_full_within(FULL_KEPT) {
             return Err(StoreError::full());

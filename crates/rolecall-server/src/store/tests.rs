@@ -185,6 +185,40 @@ fn a_transaction_that_others_were_in_the_way_of_is_no_database_that_does_not_ans
     );
 }
 
+/// The pages that a health check writes may be whole.
+#[tokio::test]
+async fn y550_a_database_that_was_found_damaged_is_not_ready_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    let store = Store::open(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    store.ping().await.unwrap();
+    let damaged = store.write(async |conn: &mut Conn| {
+        // as if the page of the table held something else
+        query("PRAGMA writable_schema = ON").execute(conn).await?;
+        query("UPDATE sqlite_master SET rootpage = 1000000 WHERE name = 'consents'")
+            .execute(conn)
+            .await?;
+        query("PRAGMA writable_schema = RESET")
+            .execute(conn)
+            .await?;
+        let all: Vec<i64> = query("SELECT COUNT(*) FROM consents")
+            .fetch_all(conn)
+            .await?;
+        Ok::<_, StoreError>(all)
+    });
+    let damaged = damaged.await.unwrap_err();
+    assert!(damaged.is_damage(), "{damaged:?}");
+    // although the transaction was rolled back
+    let refused = store.ping().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Damaged), "{refused:?}");
+    let error = crate::error::ApiError::from(refused).into_unready();
+    assert_eq!(error.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    let detail = error.outage_detail();
+    assert_eq!(detail.as_deref(), Some("the database is damaged"));
+}
+
 /// What a health check writes finds room on a disk that has none for anything else.
 #[tokio::test]
 async fn y385_a_database_without_room_is_not_ready_for_a_while() {

@@ -23,6 +23,9 @@ const OUTAGE: &str = "the database does not answer";
 const NO_CONNECTION: &str =
     "the database gives no connection: it has too many already, or cannot be reached";
 
+/// The message once pages of the database were found damaged.
+const DAMAGED: &str = "the database is damaged";
+
 /// The message while no write has room.
 const FULL: &str = "the disk of the database is full";
 
@@ -112,6 +115,7 @@ impl ApiError {
             _ if self.is_contention() => Some(StoreError::Contended.to_string()),
             _ if self.is_without_connection() => Some(NO_CONNECTION.to_owned()),
             _ if self.is_full() => Some(FULL.to_owned()),
+            _ if self.is_damage() => Some(DAMAGED.to_owned()),
             _ => self.is_outage().then(|| OUTAGE.to_owned()),
         }
     }

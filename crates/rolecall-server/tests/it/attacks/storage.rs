@@ -306,6 +306,18 @@ async fn y075_a_damaged_database_answers_503() {
     expect_unavailable(&app.get("/api/users", &admin).await);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y550_a_node_that_met_damaged_pages_is_not_ready() {
+    let app = TestApp::sqlite().await;
+    app.get("/health/ready", "").await.is(200);
+    damage(&app).await;
+    let log_in = app.password_grant("admin", PASSWORD).await;
+    log_in.oauth_error(503, "temporarily_unavailable");
+    let ready = app.get("/health/ready", "").await;
+    expect_unavailable(&ready);
+    ready.problem(503, "the database is damaged");
+}
+
 fn move_file(from: &Path, to: &Path) {
     fs::rename(from, to).unwrap();
 }
