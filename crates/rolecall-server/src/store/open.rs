@@ -108,9 +108,12 @@ impl Store {
         target: Target<'_>,
         tuning: Tuning,
     ) -> Result<Self, OpenError> {
+        let begun = Instant::now();
         let options = options.application_name("rolecall");
         match target.opening {
-            Opening::Create => migrate::postgres(&options, target.schema).await?,
+            Opening::Create => {
+                migrate::postgres(&options, target.schema, tuning.connect()).await?;
+            }
             Opening::Existing => {
                 let state = migrate::inspect_postgres(&options, target.schema).await?;
                 target.opening.check(state, &describe_server(&options))?;
@@ -158,8 +161,9 @@ impl Store {
             schema: target.schema.cloned(),
             limit: tuning.statement,
         };
-        for lane in [Lane::Poll, Lane::Watch, Lane::Changes, Lane::Requests] {
-            pools.fill(lane).await?;
+        match tuning.in_time(begun, Box::pin(pools.fill_all())).await {
+            Ok(filled) => filled?,
+            Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
         }
         Ok(Self::on(Pools::Postgres(Arc::new(pools))))
     }

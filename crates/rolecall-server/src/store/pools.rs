@@ -114,7 +114,7 @@ impl RemotePools {
 
     /// Opens the connections of a lane that are held, and replaces those of them that are idle and have died. Those in use
     /// are left alone.
-    pub(super) async fn fill(&self, lane: Lane) -> Result<(), sqlx::Error> {
+    async fn fill(&self, lane: Lane) -> Result<(), sqlx::Error> {
         let pool = self.pool(lane);
         let mut taken = Vec::new();
         for _ in 0..pool.held {
@@ -123,6 +123,14 @@ impl RemotePools {
             }
             // kept, so that the next one is another
             taken.push(self.acquire(lane).await?);
+        }
+        Ok(())
+    }
+
+    /// Opens the connections of all lanes that are held.
+    pub(super) async fn fill_all(&self) -> Result<(), sqlx::Error> {
+        for lane in [Lane::Poll, Lane::Watch, Lane::Changes, Lane::Requests] {
+            self.fill(lane).await?;
         }
         Ok(())
     }
