@@ -38,7 +38,7 @@ pub enum OpenError {
         /// The file that shows it.
         trace: PathBuf,
     },
-    /// The index of the write-ahead log is gone, although another process has the database open.
+    /// The write-ahead log or its index is gone, although another process has the database open.
     #[error(
         "`{path}` is missing although another rolecall has the database open, and changes would be lost if it was opened now: put it back, or stop every rolecall that has the database open and start it again",
         path = .0.display()

@@ -266,6 +266,33 @@ async fn y545_a_deleted_index_of_the_log_is_noticed_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn y552_a_deleted_log_keeps_others_out_while_it_is_open() {
+    for removed in [["-wal"].as_slice(), &["-wal", "-shm"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rolecall.db");
+        let url = format!("sqlite:{}", path.display());
+        let store = Store::open(&url).await.unwrap();
+        change(&store).await.unwrap();
+        for suffix in removed {
+            fs::remove_file(file::beside(&path, suffix)).unwrap();
+        }
+        // whoever opened it now would begin a log of its own
+        for refused in [
+            Store::open(&url).await.err().unwrap(),
+            integrity::check(&path, Depth::Quick).await.unwrap_err(),
+        ] {
+            assert!(matches!(refused, OpenError::IndexLost(_)), "{refused:?}");
+        }
+        assert!(!file::beside(&path, "-wal").exists());
+        store.close().await;
+        let store = Store::open(&url).await.unwrap();
+        change(&store).await.unwrap();
+        let mut conn = store.read().await.unwrap();
+        assert_eq!(value(&mut conn).await.unwrap(), Some(2));
+    }
+}
+
+#[tokio::test]
 async fn y545_an_index_that_is_put_back_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rolecall.db");

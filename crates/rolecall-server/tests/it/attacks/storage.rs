@@ -433,6 +433,25 @@ async fn y545_no_other_process_opens_a_database_whose_index_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y552_no_other_process_opens_a_database_whose_log_is_gone_with_its_index() {
+    let server = Server::start(Database::sqlite()).await;
+    let companions = ["-wal", "-shm"].map(|suffix| beside(&path_of(&server.db), suffix));
+    server.log_in("root", PASSWORD).await.is(200);
+    for companion in &companions {
+        fs::remove_file(companion).unwrap();
+    }
+    for command in [["role", "list"].as_slice(), &["migrate"], &["doctor"]] {
+        let (done, text) = server.run(command);
+        assert!(
+            !done && text.contains("-wal` is missing"),
+            "{command:?}: {text}"
+        );
+    }
+    assert!(!companions.iter().any(|companion| companion.exists()));
+    expect_unavailable_reply(&server.log_in("root", PASSWORD).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn y077_too_little_memory_for_a_hash_answers_503() {
     // other arenas of glibc would have reserved enough
     let settings = [("MALLOC_ARENA_MAX", "1")];
