@@ -21,8 +21,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const FILL_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time after which held connections are looked at in any case, which also keeps them from idling.
 const REFILL_INTERVAL: Duration = Duration::from_mins(1);
-/// The pause before the next attempt if connections are missing.
+/// The pause before the next attempt if connections are missing, as on a server that is full.
 const REFILL_PAUSE: Duration = Duration::from_secs(5);
+/// The pause before connections are looked at again after one was found dead, as on a server where each write fails.
+const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// The time in which a check of readiness gets a connection for changes.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -139,9 +141,9 @@ impl RemotePools {
         let since = self.failures.since_refill();
         let held = [&self.changes, &self.watch, &self.requests];
         let is_lacking = held.into_iter().any(RemotePool::is_lacking);
-        self.failures.is_broken_since_refill()
-            || since >= REFILL_INTERVAL
+        since >= REFILL_INTERVAL
             || is_lacking && since >= REFILL_PAUSE
+            || self.failures.is_broken_since_refill() && since >= BROKEN_PAUSE
     }
 
     async fn refill(&self) {
