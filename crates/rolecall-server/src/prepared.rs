@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,6 +30,8 @@ use crate::{
 
 /// The pause between two attempts to use a database that cannot do its work yet.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The time that a database has to close that could not be prepared.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The options of a start.
 pub(crate) struct Options {
@@ -90,17 +95,13 @@ async fn open_prepared(
     let target = Target::new(&options.database_url, schema, options.opening);
     let (current, previous) = (&options.master_key, &options.previous_master_key);
     let (store, masters) = open_store(target, tuning, current.clone(), previous.clone()).await?;
-    // boxed, since it is large
-    let prepared = Box::pin(prepare(options, &store, &masters));
-    match tuning.in_time(begun, prepared).await {
-        Ok(Ok(ready)) => Ok((store, masters, ready)),
-        Ok(Err(error)) => {
-            // close the files, so that the fault can be fixed
-            store.close().await;
+    match prepare(options, &store, &masters, (tuning, begun)).await {
+        Ok(ready) => Ok((store, masters, ready)),
+        Err(error) => {
+            // close the files, so that the fault can be fixed; a statement that waits for a lock keeps them open for longer
+            let _ = tokio::time::timeout(CLOSE_LIMIT, store.close()).await;
             Err(refusal(error, target.url))
         }
-        // not closed: that would wait for the statement that waits
-        Err(_) => Err(about(target.url, &StoreError::timed_out().into())),
     }
 }
 
@@ -108,6 +109,7 @@ async fn prepare(
     options: &Options,
     store: &Store,
     masters: &MasterKeys,
+    (tuning, begun): (Tuning, Instant),
 ) -> Result<Ready, BootstrapError> {
     if options.opening == Opening::Existing && bootstrap::is_prepared(store).await? {
         return bootstrap::load(store, masters).await;
@@ -124,8 +126,16 @@ async fn prepare(
         access_ttl: options.settings.access_ttl,
         now: read_now(options, store).await?,
         origin: options.origin,
+        has_begun: AtomicBool::default(),
     };
-    bootstrap::prepare(&start).await
+    // boxed, since it is large
+    let mut prepared = Box::pin(bootstrap::prepare(&start));
+    match tuning.in_time(begun, &mut prepared).await {
+        Ok(prepared) => prepared,
+        // the first start after an upgrade may have much to do
+        Err(_) if start.has_begun.load(Ordering::Relaxed) => prepared.await,
+        Err(_) => Err(StoreError::timed_out().into()),
+    }
 }
 
 /// Reads the database's time. The clock of this node may be behind, and a key that it publishes would sign too early.

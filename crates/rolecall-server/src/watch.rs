@@ -359,7 +359,7 @@ mod tests {
         let (_, at) = killed.first().unwrap();
         let all_again = async {
             loop {
-                let new = sqlx::query_scalar(NEW).bind(at);
+                let new = sqlx::query_scalar(NEW).bind(at.as_str());
                 let new: i64 = new.fetch_one(&mut other).await.unwrap();
                 // one to poll, two to watch, four for changes, one for requests
                 if new >= 8 {

@@ -33,8 +33,8 @@ impl Tuning {
         }
     }
 
-    /// Takes a step of a start that began at `begun`, for no longer than the start may last. Once that time has passed, a
-    /// migration took it, which nothing cuts off; what follows has the time limits of its own statements.
+    /// Takes a step of a start that began at `begun`, for no longer than the start may last. If that time has passed already,
+    /// a migration took it, which nothing cuts off; what follows has the time limits of its own statements.
     pub(crate) async fn in_time<T>(
         &self,
         begun: Instant,
