@@ -1,5 +1,7 @@
 //! Prepares the database at each start: the head row, secrets, built-in roles and a signing key.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rolecall_core::Timestamp;
 use serde_json::json;
 
@@ -121,6 +123,8 @@ pub(crate) struct Start<'a> {
     pub(crate) access_ttl: std::time::Duration,
     pub(crate) now: Timestamp,
     pub(crate) origin: Origin,
+    /// Set once the start has waited for all others, and does its work.
+    pub(crate) has_begun: AtomicBool,
 }
 
 /// The state that a start needs, as found or created.
@@ -242,6 +246,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     let fresh = service::prepare(&mut conn, start.masters, start.keys, &needed).await?;
     drop(conn);
     let work = async |change: &mut Change<'_>| {
+        start.has_begun.store(true, Ordering::Relaxed);
         create_builtins(change).await?;
         audit::baseline::record(change).await?;
         service::reconcile(change, start.masters, start.keys, &needed, fresh).await
@@ -390,6 +395,7 @@ mod tests {
             access_ttl: std::time::Duration::from_mins(30),
             origin: Origin::NotDev,
             now: Timestamp::from_seconds(1_900_000_000),
+            has_begun: AtomicBool::default(),
         };
         let missing = async || match load(&store, &masters).await {
             Err(BootstrapError::Missing(missing)) => Some(missing),
@@ -430,6 +436,7 @@ mod tests {
                 access_ttl: std::time::Duration::from_mins(30),
                 origin: Origin::NotDev,
                 now: Timestamp::from_seconds(1_900_000_000),
+                has_begun: AtomicBool::default(),
             };
             prepare(&start).await.unwrap().keys
         };

@@ -240,6 +240,12 @@ impl ApiError {
         self.store_error().is_some_and(StoreError::is_full)
     }
 
+    /// Returns `true` if the database gave no connection to a change.
+    pub(crate) fn is_without_connection(&self) -> bool {
+        self.store_error()
+            .is_some_and(StoreError::is_without_connection)
+    }
+
     /// Returns `true` if the database answers, but another change kept this one waiting for too long.
     pub(crate) fn is_contention(&self) -> bool {
         self.store_error().is_some_and(StoreError::is_contention)

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,6 +30,8 @@ use crate::{
 
 /// The pause between two attempts to use a database that cannot do its work yet.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The time that a database has to close that could not be prepared.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The options of a start.
 pub(crate) struct Options {
@@ -61,29 +66,40 @@ pub(crate) struct Options {
 pub(crate) async fn open_patiently(
     options: &Options,
 ) -> Result<(Store, MasterKeys, Ready), StartError> {
-    let started = Instant::now();
+    let (started, limit) = (Instant::now(), options.tuning.start);
+    let mut left = limit;
     loop {
-        let left = options.tuning.start.saturating_sub(started.elapsed());
-        let error = match open_prepared(options).await {
-            Err(error) if error.is_temporary() && !left.is_zero() => error,
+        let tuning = Tuning {
+            start: left,
+            ..options.tuning
+        };
+        let error = match open_prepared(options, tuning).await {
+            Err(error) if error.is_temporary() => error,
             outcome => return outcome,
         };
+        left = limit.saturating_sub(started.elapsed() + RETRY_PAUSE);
+        if left.is_zero() {
+            return Err(error);
+        }
         tracing::warn!(%error, "the database cannot be used yet: trying again");
         tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
 
-async fn open_prepared(options: &Options) -> Result<(Store, MasterKeys, Ready), StartError> {
+async fn open_prepared(
+    options: &Options,
+    tuning: Tuning,
+) -> Result<(Store, MasterKeys, Ready), StartError> {
+    let begun = Instant::now();
     let schema = options.schema.as_ref();
     let target = Target::new(&options.database_url, schema, options.opening);
     let (current, previous) = (&options.master_key, &options.previous_master_key);
-    let tuning = options.tuning;
     let (store, masters) = open_store(target, tuning, current.clone(), previous.clone()).await?;
-    match prepare(options, &store, &masters).await {
+    match prepare(options, &store, &masters, (tuning, begun)).await {
         Ok(ready) => Ok((store, masters, ready)),
         Err(error) => {
-            // close the files, so that the fault can be fixed
-            store.close().await;
+            // close the files, so that the fault can be fixed; a statement that waits for a lock keeps them open for longer
+            let _ = tokio::time::timeout(CLOSE_LIMIT, store.close()).await;
             Err(refusal(error, target.url))
         }
     }
@@ -93,6 +109,7 @@ async fn prepare(
     options: &Options,
     store: &Store,
     masters: &MasterKeys,
+    (tuning, begun): (Tuning, Instant),
 ) -> Result<Ready, BootstrapError> {
     if options.opening == Opening::Existing && bootstrap::is_prepared(store).await? {
         return bootstrap::load(store, masters).await;
@@ -109,8 +126,16 @@ async fn prepare(
         access_ttl: options.settings.access_ttl,
         now: read_now(options, store).await?,
         origin: options.origin,
+        has_begun: AtomicBool::default(),
     };
-    bootstrap::prepare(&start).await
+    // boxed, since it is large
+    let mut prepared = Box::pin(bootstrap::prepare(&start));
+    match tuning.in_time(begun, &mut prepared).await {
+        Ok(prepared) => prepared,
+        // the first start after an upgrade may have much to do
+        Err(_) if start.has_begun.load(Ordering::Relaxed) => prepared.await,
+        Err(_) => Err(StoreError::timed_out().into()),
+    }
 }
 
 /// Reads the database's time. The clock of this node may be behind, and a key that it publishes would sign too early.
@@ -239,7 +264,7 @@ pub(crate) fn key_file(database: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Connection as _, PgConnection};
+    use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
     use super::*;
     use crate::{
@@ -258,6 +283,55 @@ mod tests {
             .with_flag("master_key", MASTER_KEY);
         let config = Config::load(&sources).unwrap();
         configured::options(&config, Some(([127, 0, 0, 1], 8000).into()))
+    }
+
+    /// Starts with `database.start_timeout = "2s"` on a database that cannot do its work.
+    async fn expect_end_in_time(url: &str) {
+        let sources = Sources::default()
+            .with_flag("database.url", url)
+            .with_flag("database.start_timeout", "2s")
+            .with_flag("master_key", MASTER_KEY);
+        let config = Config::load(&sources).unwrap();
+        let options = configured::options(&config, Some(([127, 0, 0, 1], 8000).into()));
+        // the limits of connections and statements are 5 s
+        let opening = tokio::time::timeout(Duration::from_millis(4500), open_patiently(&options));
+        let refused = Box::pin(opening).await.expect("it ends").err().unwrap();
+        assert!(refused.is_temporary(), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn y551_a_start_does_not_outlast_its_limit_by_much() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        expect_end_in_time(&format!("postgres://nobody@{address}/none")).await;
+        // from here on nobody listens
+        drop(silent);
+        expect_end_in_time(&format!("postgres://nobody@{address}/none")).await;
+    }
+
+    #[tokio::test]
+    async fn y551_a_start_does_not_wait_for_a_locked_file_beyond_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        let (store, ..) = open_patiently(&options(&url)).await.unwrap();
+        store.close().await;
+        let mut locker = SqliteConnection::connect(&url).await.unwrap();
+        let lock = sqlx::raw_sql("BEGIN IMMEDIATE");
+        lock.execute(&mut locker).await.unwrap();
+        expect_end_in_time(&url).await;
+    }
+
+    #[tokio::test]
+    async fn y551_a_start_does_not_wait_for_a_locked_row_beyond_its_limit() {
+        let Some(url) = postgres_database("y551").await else {
+            return;
+        };
+        let (store, ..) = open_patiently(&options(&url)).await.unwrap();
+        store.close().await;
+        let mut locker = PgConnection::connect(&url).await.unwrap();
+        let lock = sqlx::raw_sql("BEGIN; UPDATE head SET revision = revision");
+        lock.execute(&mut locker).await.unwrap();
+        expect_end_in_time(&url).await;
     }
 
     async fn number(conn: &mut PgConnection, sql: &'static str) -> i64 {

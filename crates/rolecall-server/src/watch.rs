@@ -143,6 +143,10 @@ async fn wait_for_poll(
     Some(())
 }
 
+fn is_idle(task: Option<&JoinHandle<()>>) -> bool {
+    task.is_none_or(JoinHandle::is_finished)
+}
+
 /// Runs until the application is dropped. `node` is the name of this process among the nodes of its database, and `started`
 /// the monotonic time at which it opened it.
 pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen, started: Duration) {
@@ -153,6 +157,7 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen, started:
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut chores: Option<JoinHandle<()>> = None;
+    let mut refill: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {
         if wait_for_poll(&app, &mut poll, &mut questions)
@@ -187,9 +192,13 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen, started:
             }
             _ => {}
         }
+        if !failing && is_idle(refill.as_ref()) && app.store().needs_refill() {
+            let store = app.store().clone();
+            refill = Some(tokio::spawn(async move { store.refill().await }));
+        }
         let now = app.parts().clock.monotonic();
-        let idle = chores.as_ref().is_none_or(JoinHandle::is_finished);
-        if idle && !failing && now.saturating_sub(cleaned) >= clean_up::INTERVAL {
+        if is_idle(chores.as_ref()) && !failing && now.saturating_sub(cleaned) >= clean_up::INTERVAL
+        {
             cleaned = now;
             // in a task of its own: it can wait for other transactions, and the poll must go on meanwhile
             chores = Some(tokio::spawn(do_chores(app, node.clone())));
@@ -242,6 +251,7 @@ mod tests {
     };
     use rolecall::{ManualClock, Timestamp};
     use rolecall_core::FloorKind;
+    use sqlx::{Connection as _, PgConnection};
     use std::{
         future::poll_fn,
         pin::Pin,
@@ -330,6 +340,36 @@ mod tests {
         if let Some(url) = postgres_database("y026_starved").await {
             check_with_all_connections_taken(&url).await;
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn y549_a_node_holds_all_its_connections_again_after_a_restart_of_the_database() {
+        const KILL: &str = "SELECT pg_terminate_backend(pid), CAST(clock_timestamp() AS TEXT) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name = 'rolecall'";
+        const NEW: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+            AND application_name = 'rolecall' AND backend_start > CAST($1 AS TIMESTAMPTZ)";
+        let Some(url) = postgres_database("y549_watch").await else {
+            return;
+        };
+        let builder = crate::Embedded::builder(&url)
+            .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+        let _server = builder.open().await.unwrap();
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        let killed: Vec<(bool, String)> = sqlx::query_as(KILL).fetch_all(&mut other).await.unwrap();
+        let (_, at) = killed.first().unwrap();
+        let all_again = async {
+            loop {
+                let new = sqlx::query_scalar(NEW).bind(at.as_str());
+                let new: i64 = new.fetch_one(&mut other).await.unwrap();
+                // one to poll, two to watch, four for changes, one for requests
+                if new >= 8 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), all_again).await;
+        assert!(in_time.is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

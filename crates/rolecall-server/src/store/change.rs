@@ -15,8 +15,9 @@ use super::{
     error::StoreError,
     floors::{OwnedFloor, write_floors},
     head::{Head, read_head},
-    open::{PING_TIMEOUT, Store},
+    open::Store,
     pools::Lane,
+    probe::PING_TIMEOUT,
     query::{queries, query},
     role_losses::clients_reached,
 };

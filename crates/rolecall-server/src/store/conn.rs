@@ -86,8 +86,12 @@ impl Local {
         if let Some(file) = file {
             file.check_idle().await?;
         }
+        let conn = pool.acquire().await.map_err(StoreError::from);
+        if let (Some(file), Err(error)) = (file, &conn) {
+            file.note(error);
+        }
         Ok(Self {
-            conn: pool.acquire().await?,
+            conn: conn?,
             options: pool.connect_options(),
             file: file.cloned(),
             in_transaction: false,
@@ -169,8 +173,8 @@ impl Local {
             Ok(_) => self.used = true,
             Err(error) => {
                 self.broken |= error.class() == Class::Broken;
-                if let Some(file) = self.file.as_ref().filter(|_| error.is_full()) {
-                    file.failures.note_full();
+                if let Some(file) = &self.file {
+                    file.note(error);
                 }
             }
         }
@@ -196,6 +200,8 @@ pub(crate) struct Remote {
     options: Arc<PgConnectOptions>,
     failures: Arc<Failures>,
     schema: Option<SchemaName>,
+    /// Shared by the connections of a pool that are in use.
+    _in_use: Arc<()>,
     /// The time limit for one statement, and for returning the connection to the pool. The PostgreSQL server has the
     /// same limit, so that it does not continue a statement that this process has given up.
     limit: Duration,
@@ -206,18 +212,21 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Takes a connection from a pool, whose statements end after `limit` and concern the tables of `schema`.
+    /// Takes a connection from a pool, whose statements end after `limit` and concern the tables of `schema`. Shares
+    /// `in_use` while it lives.
     pub(super) async fn take(
         pool: &PgPool,
+        in_use: &Arc<()>,
         failures: &Arc<Failures>,
         schema: Option<&SchemaName>,
         limit: Duration,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, sqlx::Error> {
         Ok(Self {
             conn: pool.acquire().await?,
             options: pool.connect_options(),
             failures: Arc::clone(failures),
             schema: schema.cloned(),
+            _in_use: Arc::clone(in_use),
             limit,
             in_transaction: false,
             used: false,

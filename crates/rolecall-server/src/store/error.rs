@@ -1,12 +1,13 @@
 //! Errors of the database.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::codes::{
     Class, class_of, is_damage, is_deadlock, is_full, is_misconfigured, is_outage, is_read_only,
     is_wait,
 };
 use super::counts::count;
+pub use super::open_error::OpenError;
 
 /// The error of a statement or a connection.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +18,18 @@ pub enum StoreError {
     /// There is no room left on the disk of the database.
     #[error("the disk of the database is full")]
     Full(#[source] sqlx::Error),
+    /// The database gave no connection in time to a change that found none open.
+    #[error("the database gives no connection: it has too many already, or cannot be reached")]
+    NoConnection(#[source] sqlx::Error),
     /// The database answers, but another change kept this one waiting for too long.
     #[error("another change is being made: try again")]
     Contended,
     /// The database ended the transaction, since it and another waited for each other.
     #[error("other changes were in the way: try again")]
     Deadlock(#[source] sqlx::Error),
+    /// This process has found damaged pages in the file of the database.
+    #[error("the database is damaged")]
+    Damaged,
     /// A row violates an invariant of the program.
     #[error("the database holds a row that should not exist: {0}")]
     Inconsistent(String),
@@ -67,6 +74,18 @@ impl StoreError {
         sqlx::Error::PoolTimedOut.into()
     }
 
+    /// Reports that the database gave no connection in time.
+    pub(super) fn no_connection() -> Self {
+        let error = sqlx::Error::PoolTimedOut;
+        count(&error);
+        Self::NoConnection(error)
+    }
+
+    /// Returns true if the database gave no connection in time.
+    pub(crate) fn is_without_connection(&self) -> bool {
+        matches!(self, Self::NoConnection(_))
+    }
+
     /// Returns true if there is no room left on the disk of the database.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
@@ -83,244 +102,14 @@ impl StoreError {
     }
 }
 
-/// The error of opening a database.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The URL has neither scheme.
-    #[error(
-        "`database.url` must begin with `sqlite:` or `postgres:`, without a driver such as `+asyncpg`"
-    )]
-    UnknownKind,
-    /// The URL has a known scheme, but cannot be used.
-    #[error("`database.url`: {0}")]
-    Url(String),
-    /// The name of the schema cannot be used.
-    #[error("`database.schema`: {0}")]
-    Schema(String),
-    /// The database file, its folder or a file beside it could not be opened or created.
-    #[error("cannot use `{path}`: {source}{hint}", path = path.display(), hint = owner_hint(path, source))]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
-    /// The database file is missing, although it was there before.
-    #[error(
-        "the database `{path}` is missing or empty, but `{trace}` shows that it was in use: put it back, restore a backup with `rolecall restore`, or move `{trace}` away to start with an empty database",
-        path = path.display(),
-        trace = trace.display()
-    )]
-    Lost {
-        /// The database.
-        path: PathBuf,
-        /// The file that shows it.
-        trace: PathBuf,
-    },
-    /// The index of the write-ahead log is gone, although another process has the database open.
-    #[error(
-        "`{path}` is missing although another rolecall has the database open, and changes would be lost if it was opened now: put it back, or stop every rolecall that has the database open and start it again",
-        path = .0.display()
-    )]
-    IndexLost(PathBuf),
-    /// The file is damaged.
-    #[error(
-        "the database `{path}` is damaged ({fault}): restore a backup with `rolecall restore FILE --force`",
-        path = path.display()
-    )]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// The first fault found.
-        fault: String,
-    },
-    /// The database could not be reached or opened.
-    #[error("cannot open the database{place}: {reason}{hint}", hint = pooler_hint(reason))]
-    Database {
-        /// The database, with a space before it; empty where it is not known.
-        place: String,
-        /// The error of the connection or of the statement.
-        reason: sqlx::Error,
-    },
-    /// The schema could not be migrated.
-    #[error("cannot migrate the database{place}: {reason}")]
-    Migrate {
-        /// The database, with a space before it; empty where it is not known.
-        place: String,
-        /// The error of the migration.
-        reason: sqlx::migrate::MigrateError,
-    },
-    /// The database does not store UTF-8.
-    #[error(
-        "the database {place} has the encoding {encoding}, which cannot store every name: create one with `CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0`"
-    )]
-    Encoding {
-        /// The database.
-        place: String,
-        /// Its encoding, as PostgreSQL calls it.
-        encoding: String,
-    },
-    /// The database contains tables of an application where rolecall needs its own.
-    #[error(
-        "the database {place} has {objects}, which rolecall did not create, so nothing was changed: set `database.schema` to a schema of rolecall's own on PostgreSQL, or `database.url` to a database of its own"
-    )]
-    Occupied {
-        /// The database.
-        place: String,
-        /// The tables, indexes and types whose names rolecall needs.
-        objects: String,
-    },
-    /// The tables are of an earlier version of rolecall, and beside them are those of a later one.
-    #[error(
-        "the database {place} has tables of two versions of rolecall: the later one left {objects}, and a backup from before it was restored over the others, so nothing was changed: restore the backup into an empty database, as deploy/README.md shows"
-    )]
-    Mixture {
-        /// The database.
-        place: String,
-        /// Some of what only the later version has.
-        objects: String,
-    },
-    /// The database does not exist, and only `serve`, `dev` and `migrate` create one.
-    #[error(
-        "the database {0} does not exist: `rolecall serve` or `rolecall migrate` creates it; if it should exist, check `database.url`"
-    )]
-    Missing(String),
-    /// The database has no tables of rolecall, and only `serve`, `dev` and `migrate` create them.
-    #[error(
-        "the database {0} has no tables of rolecall: `rolecall serve` or `rolecall migrate` creates them; if it should have them, check `database.url` and `database.schema`"
-    )]
-    Empty(String),
-    /// The schema is older than this version of rolecall, and only `serve`, `dev` and `migrate` update it.
-    #[error(
-        "the database {database} has version {found} of the schema, and this rolecall needs version {known}: make a backup, and update it with `rolecall migrate` or the next start of `rolecall serve`"
-    )]
-    Outdated {
-        /// The database.
-        database: String,
-        /// The schema version found.
-        found: i64,
-        /// The schema version that this program needs.
-        known: i64,
-    },
-    /// The schema is newer than this version of rolecall.
-    #[error(
-        "the database was last used by a newer rolecall (schema {found}, this version knows {known}): install the newer version again"
-    )]
-    Newer {
-        /// The schema version found.
-        found: i64,
-        /// The newest schema version known.
-        known: i64,
-    },
-}
-
-/// Names the remedy if a pooler such as `PgBouncer` refused the connection.
-fn pooler_hint(error: &sqlx::Error) -> &'static str {
-    if error.to_string().contains("unsupported startup parameter") {
-        "; a pooler refused it: connect to PostgreSQL directly, or set `ignore_startup_parameters = extra_float_digits` \
-         and `pool_mode = session` in PgBouncer"
-    } else {
-        ""
-    }
-}
-
-impl From<sqlx::Error> for OpenError {
-    fn from(reason: sqlx::Error) -> Self {
-        let place = String::new();
-        Self::Database { place, reason }
-    }
-}
-
-impl From<sqlx::migrate::MigrateError> for OpenError {
-    fn from(reason: sqlx::migrate::MigrateError) -> Self {
-        match reason {
-            // a statement about the table of migrations, not one of a migration
-            sqlx::migrate::MigrateError::Execute(reason) => reason.into(),
-            reason => Self::Migrate {
-                place: String::new(),
-                reason,
-            },
-        }
-    }
-}
-
-impl OpenError {
-    /// Returns true if the database may recover by itself, so that a start can wait for it.
-    pub(crate) fn is_temporary(&self) -> bool {
-        use sqlx::migrate::MigrateError;
-        match self {
-            Self::Database { reason, .. }
-            | Self::Migrate {
-                reason: MigrateError::Execute(reason) | MigrateError::ExecuteMigration(reason, _),
-                ..
-            } => is_outage(reason) && !is_misconfigured(reason),
-            _ => false,
-        }
-    }
-
-    /// Returns true if SQLite must undo what a killed process was writing, and may not, since it only reads
-    /// (`SQLITE_READONLY_ROLLBACK`).
-    pub(super) fn is_hot_journal(&self) -> bool {
-        let Self::Database {
-            reason: sqlx::Error::Database(error),
-            ..
-        } = self
-        else {
-            return false;
-        };
-        error.code().is_some_and(|code| code == "776")
-    }
-
-    /// Names the damaged file in an error that comes from damage.
-    pub(super) fn of_file(self, path: &Path) -> Self {
-        use sqlx::migrate::MigrateError;
-        match self {
-            Self::Database { reason, .. }
-            | Self::Migrate {
-                reason: MigrateError::Execute(reason) | MigrateError::ExecuteMigration(reason, _),
-                ..
-            } if is_damage(&reason) => Self::Damaged {
-                path: path.to_owned(),
-                fault: reason.to_string(),
-            },
-            error => error,
-        }
-    }
-
-    /// Adds the name of the database, unless the error has it.
-    pub(super) fn at(mut self, database: &str) -> Self {
-        if let Self::Database { place, .. } | Self::Migrate { place, .. } = &mut self
-            && place.is_empty()
-        {
-            *place = format!(" {database}");
-        }
-        self
-    }
-}
-
-/// Names the owner of a file that this process may not use.
-fn owner_hint(path: &Path, error: &std::io::Error) -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    if error.kind() != std::io::ErrorKind::PermissionDenied {
-        return String::new();
-    }
-    let owner = std::fs::metadata(path).map(|found| found.uid());
-    let own = std::fs::metadata("/proc/self").map(|found| found.uid());
-    match (owner, own) {
-        (Ok(owner), Ok(own)) if owner != own => format!(
-            "; it belongs to the user with the id {owner}, and rolecall runs with the id {own}: run `chown {own} {}`",
-            path.display()
-        ),
-        _ => String::new(),
-    }
-}
-
 impl StoreError {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Database(error) | Self::Full(error) => class_of(error),
             Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
-            Self::Contended | Self::Deadlock(_) => Class::Outage,
+            Self::NoConnection(_) | Self::Contended | Self::Deadlock(_) | Self::Damaged => {
+                Class::Outage
+            }
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -339,6 +128,7 @@ impl StoreError {
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Database(error) => is_damage(error),
+            Self::Damaged => true,
             _ => false,
         }
     }
@@ -347,7 +137,7 @@ impl StoreError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Database(error) => is_outage(error) && !is_misconfigured(error),
-            Self::Full(_) => true,
+            Self::Full(_) | Self::NoConnection(_) => true,
             _ => false,
         }
     }
@@ -362,8 +152,10 @@ impl StoreError {
             | Self::LogMoved(_)
             | Self::Hidden { .. }
             | Self::Full(_)
+            | Self::NoConnection(_)
             | Self::Contended
             | Self::Deadlock(_)
+            | Self::Damaged
             | Self::Inconsistent(_) => false,
         }
     }
@@ -416,14 +208,5 @@ mod tests {
             StoreError::from(sqlx::Error::RowNotFound).class(),
             Class::Statement
         );
-    }
-
-    #[test]
-    fn a_pooler_that_refuses_the_connection_is_named_with_the_remedy() {
-        let shown =
-            |text: &str| OpenError::from(sqlx::Error::Protocol(text.to_owned())).to_string();
-        let refused = shown("unsupported startup parameter: extra_float_digits");
-        assert!(refused.contains("`pool_mode = session`"), "{refused}");
-        assert!(!shown("unexpected message").contains("pool"));
     }
 }

@@ -1,7 +1,7 @@
 //! Failures of the database, and what they mean for other connections and for readiness.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,12 @@ pub(super) struct Failures {
     broken: AtomicU64,
     /// A write failed since the disk was full. A small write, such as that of a health check, may succeed all the same.
     full: AtomicU64,
+    /// SQLite found damaged pages, or another kind of file.
+    damaged: AtomicBool,
+    /// The connections that are held were opened again.
+    refilled: AtomicU64,
+    /// The database gave fewer connections than are held.
+    lacking: AtomicBool,
 }
 
 impl Default for Failures {
@@ -24,6 +30,9 @@ impl Default for Failures {
             demoted: AtomicU64::new(0),
             broken: AtomicU64::new(0),
             full: AtomicU64::new(0),
+            damaged: AtomicBool::new(false),
+            refilled: AtomicU64::new(0),
+            lacking: AtomicBool::new(false),
         }
     }
 }
@@ -39,6 +48,38 @@ impl Failures {
 
     pub(super) fn note_full(&self) {
         self.full.fetch_max(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// Notes that the file is damaged. Returns true if that is news.
+    pub(super) fn note_damaged(&self) -> bool {
+        !self.damaged.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns true if the file was ever found damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the connections that are held are being opened again.
+    pub(super) fn note_refill(&self) {
+        self.refilled.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Returns the time since the connections that are held were last opened.
+    pub(super) fn since_refill(&self) -> Duration {
+        let refilled = self.refilled.load(Ordering::Relaxed);
+        Duration::from_millis(self.now().saturating_sub(refilled))
+    }
+
+    /// Returns true if a connection was found dead since then.
+    pub(super) fn is_broken_since_refill(&self) -> bool {
+        let broken = self.broken.load(Ordering::Relaxed);
+        broken > 0 && broken >= self.refilled.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the database gives fewer connections than are held. Returns true if that is news.
+    pub(super) fn note_lacking(&self, is_lacking: bool) -> bool {
+        self.lacking.swap(is_lacking, Ordering::Relaxed) != is_lacking
     }
 
     /// Returns true if the disk was full at most this long ago.
@@ -89,6 +130,26 @@ mod tests {
         assert!(failures.is_demoted(Duration::from_secs(15)));
         failures.note_broken();
         assert!(failures.is_suspect(Duration::ZERO));
+    }
+
+    #[test]
+    fn y549_a_dead_connection_is_news_until_the_next_refill() {
+        let failures = Failures {
+            base: Instant::now().checked_sub(Duration::from_mins(1)).unwrap(),
+            ..Failures::default()
+        };
+        assert!(!failures.is_broken_since_refill());
+        assert!(failures.since_refill() >= Duration::from_mins(1));
+        failures.broken.store(30_000, Ordering::Relaxed);
+        assert!(failures.is_broken_since_refill());
+        failures.note_refill();
+        assert!(!failures.is_broken_since_refill());
+        assert!(failures.since_refill() < Duration::from_mins(1));
+        failures.note_broken();
+        assert!(failures.is_broken_since_refill());
+        assert!(!failures.note_lacking(false));
+        assert!(failures.note_lacking(true) && !failures.note_lacking(true));
+        assert!(failures.note_lacking(false));
     }
 
     #[test]

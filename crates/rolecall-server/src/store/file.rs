@@ -248,29 +248,55 @@ pub(super) async fn lock_opening(path: &Path) -> Result<File, OpenError> {
         .map_err(failed(&mark))
 }
 
-/// Refuses a database that is open elsewhere if the index of its log (`-shm`) is gone. SQLite's locks are in that file:
-/// a process that created another one would not see the locks of those who have the first one open, and each would
-/// overwrite the changes of the other in the log.
+/// Refuses a database that is open elsewhere if its log (`-wal`) or the index of its log (`-shm`) is gone. SQLite's locks
+/// are in the index: a process that created another one would not see the locks of those who have the first one open, and
+/// each would overwrite the changes of the other in the log. Changes in a log that is gone are in no other place: those who
+/// have it open write them into the database when they close it, also over what others have written meanwhile.
 ///
 /// # Errors
 ///
 /// [`OpenError::IndexLost`], or [`OpenError::File`] if that cannot be known.
 pub(super) async fn require_index(path: &Path) -> Result<(), OpenError> {
     let target = resolved(path);
+    let mut lost = None;
     for _ in 0..INDEX_LOOKS {
-        if !is_index_lost(path, &target)? {
+        lost = find_lost(path, &target)?;
+        if lost.is_none() {
             return Ok(());
         }
         tokio::time::sleep(INDEX_PAUSE).await;
     }
-    Err(OpenError::IndexLost(beside(&target, "-shm")))
+    lost.map_or(Ok(()), |lost| Err(OpenError::IndexLost(lost)))
 }
 
-/// Returns true if there is a log without its index although another process has the database open. One that was killed,
-/// or a copy of the files, leaves a log without an index too, but nobody has it open.
-fn is_index_lost(path: &Path, target: &Path) -> Result<bool, OpenError> {
+/// Returns the log or its index if it is gone although another process has the database open. One that was killed, or a
+/// copy of the files, leaves a log without an index too, but nobody has it open.
+fn find_lost(path: &Path, target: &Path) -> Result<Option<PathBuf>, OpenError> {
+    let (log, index) = (beside(target, "-wal"), beside(target, "-shm"));
     // an empty log can be open too
-    Ok(exists(&beside(target, "-wal"))? && !exists(&beside(target, "-shm"))? && is_in_use(path)?)
+    if exists(&log)? {
+        let is_lost = !exists(&index)? && is_in_use(path)?;
+        return Ok(is_lost.then_some(index));
+    }
+    // a process without a connection at this moment has no log either
+    let is_lost = is_in_use(path)? && is_open_anywhere(&log, &index);
+    Ok(is_lost.then_some(log))
+}
+
+/// Returns true if a process has one of these files open after it was removed. Those of other users are seen by root alone,
+/// and those in other containers may have other paths.
+fn is_open_anywhere(log: &Path, index: &Path) -> bool {
+    // so does Linux show a file without a name
+    let removed = [log, index].map(|path| beside(path, " (deleted)"));
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return false;
+    };
+    processes
+        .flatten()
+        .filter_map(|process| fs::read_dir(process.path().join("fd")).ok())
+        .flat_map(Iterator::flatten)
+        .filter_map(|open| fs::read_link(open.path()).ok())
+        .any(|open| removed.contains(&open))
 }
 
 /// Returns true if a process has the database open, also this one. Creates nothing.

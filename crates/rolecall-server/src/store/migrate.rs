@@ -21,14 +21,13 @@ use super::{
     error::OpenError,
     file,
     integrity::{self, Depth},
+    tuning::CONNECT_TIMEOUT,
     url::{DatabaseUrl, SchemaName, describe_file, describe_server},
 };
 
 mod found;
 mod steps;
 
-/// The time limit of connecting, for which a server that is still starting is asked again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time limit of reading what a database contains.
 const INSPECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit of waiting for another node that migrates, and of migrating. Large tables take minutes.
@@ -149,7 +148,7 @@ pub(super) async fn inspect_postgres(
     schema: Option<&SchemaName>,
 ) -> Result<SchemaState, OpenError> {
     let read = async {
-        let mut conn = connect(options, schema).await?;
+        let mut conn = connect(options, schema, CONNECT_TIMEOUT).await?;
         let found = found::in_postgres(&mut conn, &migrator(MIGRATIONS)).await?;
         conn.close().await?;
         Ok::<_, OpenError>(found)
@@ -172,7 +171,7 @@ pub(crate) async fn find_denied(
         return Ok(Vec::new());
     };
     let find = async {
-        let mut conn = connect(&options, schema).await?;
+        let mut conn = connect(&options, schema, CONNECT_TIMEOUT).await?;
         let denied: Vec<String> = sqlx::query_scalar(DENIED).fetch_all(&mut conn).await?;
         conn.close().await?;
         Ok::<_, OpenError>(denied)
@@ -196,14 +195,15 @@ async fn in_time<T>(
     }
 }
 
-/// Connects to PostgreSQL, and tries again while the server is starting.
+/// Connects to PostgreSQL within `limit`, and tries again while the server is starting.
 async fn connect(
     options: &PgConnectOptions,
     schema: Option<&SchemaName>,
+    limit: Duration,
 ) -> Result<PgConnection, sqlx::Error> {
     let started = Instant::now();
     loop {
-        let left = CONNECT_TIMEOUT.saturating_sub(started.elapsed());
+        let left = limit.saturating_sub(started.elapsed());
         let attempt = async {
             let mut conn = PgConnection::connect_with(options).await?;
             set_schema(&mut conn, schema).await?;
@@ -214,7 +214,7 @@ async fn connect(
             Ok(Err(error)) => error,
             Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
         };
-        if !is_starting(&error) || started.elapsed() + CONNECT_PAUSE >= CONNECT_TIMEOUT {
+        if !is_starting(&error) || started.elapsed() + CONNECT_PAUSE >= limit {
             return Err(error);
         }
         tokio::time::sleep(CONNECT_PAUSE).await;
@@ -244,22 +244,25 @@ pub(super) async fn set_schema(
     Ok(())
 }
 
-/// Migrates PostgreSQL under an advisory lock, because several nodes may start at once.
+/// Migrates PostgreSQL under an advisory lock, because several nodes may start at once. `limit` is that of connecting:
+/// a migration takes as long as it needs.
 ///
 /// Uses a connection of its own, because a migration may take longer than the time limit of a statement.
 pub(super) async fn postgres(
     options: &PgConnectOptions,
     schema: Option<&SchemaName>,
+    limit: Duration,
 ) -> Result<(), OpenError> {
-    postgres_by(options, schema, MIGRATIONS).await
+    let conn = connect(options, schema, limit).await?;
+    postgres_on(conn, options, schema, MIGRATIONS).await
 }
 
-async fn postgres_by(
+async fn postgres_on(
+    mut conn: PgConnection,
     options: &PgConnectOptions,
     schema: Option<&SchemaName>,
     steps: &'static [Step],
 ) -> Result<(), OpenError> {
-    let mut conn = connect(options, schema).await?;
     let outcome = async {
         conn.execute(LOCK_LIMITS).await?;
         conn.lock().await?;

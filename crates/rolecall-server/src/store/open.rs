@@ -19,30 +19,17 @@ use super::{
     error::{OpenError, StoreError},
     failures::Failures,
     file,
-    head::{Head, read_head},
+    head::Head,
     migrate,
     open_file::OpenFile,
-    pools::{Connections, Lane, Pools, RemotePools, Turns},
-    query::{queries, query},
+    pools::{Connections, Lane, Pools, RemotePool, RemotePools, Turns},
     target::{Opening, Target},
     tuning::Tuning,
     url::{DatabaseUrl, describe_file, describe_server},
 };
 
-queries! {
-    PROBE = "INSERT INTO leases (name, holder, ends_at) VALUES ('readiness', '', 1) \
-        ON CONFLICT (name) DO UPDATE SET ends_at = leases.ends_at + 1";
-    PROBE_HEAD = "UPDATE head SET revision = revision WHERE id < 0";
-}
-
 /// The time that a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a node counts as not ready after a write failed since the disk was full.
-const FULL_KEPT: Duration = Duration::from_secs(5);
-/// The time that a check of readiness waits for the database.
-pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// The time for which a successful check is repeated without another write: anybody may ask, as often as they like.
-const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
 /// Changes wait for each other at one row, so that few connections are enough.
 const CHANGE_CONNECTIONS: u32 = 4;
@@ -59,7 +46,7 @@ const IDLE_PING_TIMEOUT: Duration = Duration::from_millis(500);
 pub struct Store {
     pub(super) pools: Pools,
     /// When the database last took a write of [`Store::ping`], and the head that was read then.
-    probed: Arc<Mutex<Option<(Instant, Head)>>>,
+    pub(super) probed: Arc<Mutex<Option<(Instant, Head)>>>,
 }
 
 /// Pings a connection that was idle for some time, or since before another one was dead: its server may have gone, and
@@ -121,22 +108,22 @@ impl Store {
         target: Target<'_>,
         tuning: Tuning,
     ) -> Result<Self, OpenError> {
+        let begun = Instant::now();
         let options = options.application_name("rolecall");
         match target.opening {
-            Opening::Create => migrate::postgres(&options, target.schema).await?,
+            Opening::Create => {
+                migrate::postgres(&options, target.schema, tuning.connect()).await?;
+            }
             Opening::Existing => {
                 let state = migrate::inspect_postgres(&options, target.schema).await?;
                 target.opening.check(state, &describe_server(&options))?;
             }
         }
         let failures = Arc::new(Failures::default());
-        // `held` are open all the time: where the server gives no more, a pool that grows waits for a new connection even
-        // if one of its own is free again
-        let pool = |connections, held| {
+        let pool = |connections: u32, held: u32| {
             let failures = Arc::clone(&failures);
             let schema = target.schema.cloned();
-            PgPoolOptions::new()
-                .min_connections(held)
+            let pool = PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(tuning.acquire)
                 .test_before_acquire(false)
@@ -149,8 +136,14 @@ impl Store {
                 .after_connect(move |conn, _| {
                     let schema = schema.clone();
                     Box::pin(async move { prepare(conn, schema.as_ref(), tuning.statement).await })
-                })
-                .connect_with(options.clone())
+                });
+            // one that was closed might not be given again
+            let pool = if held == connections {
+                pool.idle_timeout(None).max_lifetime(None)
+            } else {
+                pool
+            };
+            RemotePool::new(pool.connect_lazy_with(options.clone()), held)
         };
         let held = |connections| {
             if tuning.holds_connections {
@@ -159,15 +152,20 @@ impl Store {
                 1
             }
         };
-        Ok(Self::on(Pools::Postgres(RemotePools {
-            poll: pool(POLL_CONNECTIONS, POLL_CONNECTIONS).await?,
-            watch: pool(WATCH_CONNECTIONS, held(WATCH_CONNECTIONS)).await?,
-            changes: pool(CHANGE_CONNECTIONS, held(CHANGE_CONNECTIONS)).await?,
-            requests: pool(tuning.max_connections, 1).await?,
+        let pools = RemotePools {
+            poll: pool(POLL_CONNECTIONS, POLL_CONNECTIONS),
+            watch: pool(WATCH_CONNECTIONS, held(WATCH_CONNECTIONS)),
+            changes: pool(CHANGE_CONNECTIONS, held(CHANGE_CONNECTIONS)),
+            requests: pool(tuning.max_connections, 1),
             failures,
             schema: target.schema.cloned(),
             limit: tuning.statement,
-        })))
+        };
+        match tuning.in_time(begun, Box::pin(pools.fill_all())).await {
+            Ok(filled) => filled?,
+            Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
+        }
+        Ok(Self::on(Pools::Postgres(Arc::new(pools))))
     }
 
     /// Opens a database that ends with the process. It lives in one connection, which must never be closed.
@@ -280,7 +278,7 @@ impl Store {
         self.write_on(Lane::Requests, work).await
     }
 
-    async fn write_on<T, E>(
+    pub(super) async fn write_on<T, E>(
         &self,
         lane: Lane,
         work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>,
@@ -309,10 +307,13 @@ impl Store {
     /// Copies a SQLite database as it is at this moment into a new file; false for PostgreSQL, which has its own tools.
     pub(crate) async fn copy_to(&self, path: &str) -> Result<bool, StoreError> {
         match &self.pools {
-            Pools::Sqlite { write, .. } => {
+            Pools::Sqlite { write, file, .. } => {
                 let copy = sqlx::query("VACUUM INTO $1").bind(path);
-                copy.execute(write).await?;
-                Ok(true)
+                let copied = copy.execute(write).await.map_err(StoreError::from);
+                if let (Some(file), Err(error)) = (file, &copied) {
+                    file.note(error);
+                }
+                copied.map(|_| true)
             }
             Pools::Postgres(_) => Ok(false),
         }
@@ -329,50 +330,6 @@ impl Store {
     /// Returns the state of each connection pool.
     pub(crate) fn connections(&self) -> Vec<Connections> {
         self.pools.connections()
-    }
-
-    /// Checks that the database takes a write within two seconds: one that only answers can be full, read-only, or
-    /// without the standby that must confirm each commit.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.probe_head().await.map(drop)
-    }
-
-    /// Does what [`ping`](Self::ping) does, and returns the head, which is at most a second old.
-    pub(crate) async fn probe_head(&self) -> Result<Head, StoreError> {
-        // health checks have short timeouts of their own
-        match tokio::time::timeout(PING_TIMEOUT, self.probe()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(StoreError::timed_out()),
-        }
-    }
-
-    async fn probe(&self) -> Result<Head, StoreError> {
-        // its own write takes no room that is not there already
-        if self.pools.was_full_within(FULL_KEPT) {
-            return Err(StoreError::full());
-        }
-        // one check at a time: the others wait for its result
-        let mut probed = self.probed.lock().await;
-        if let Some((at, head)) = probed.take()
-            && at.elapsed() < PING_KEPT
-        {
-            *probed = Some((at, head.clone()));
-            return Ok(head);
-        }
-        let work = async |conn: &mut Conn| {
-            // it matches no row, so that it does not wait for a change; but it needs the table and the right to write
-            query(PROBE_HEAD).execute(conn).await?;
-            let head = read_head(conn).await?;
-            query(PROBE).execute(conn).await?;
-            Ok::<_, StoreError>(head)
-        };
-        let head = self.write_on(Lane::Watch, work).await?;
-        *probed = Some((Instant::now(), head.clone()));
-        Ok(head)
     }
 
     /// Closes all connections; SQLite merges its write-ahead log into the database.

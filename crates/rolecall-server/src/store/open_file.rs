@@ -1,6 +1,7 @@
 //! The file of an open database, and whether it and the files beside it are still those that were opened.
 
 use std::{
+    error::Error as _,
     fs::{self, File},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -53,6 +54,23 @@ impl OpenFile {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Notes an error that says something about the whole database.
+    pub(super) fn note(&self, error: &StoreError) {
+        if error.is_full() {
+            self.failures.note_full();
+        }
+        if error.is_damage() && self.failures.note_damaged() {
+            let reason = error.source().map(ToString::to_string);
+            let reason = reason.unwrap_or_default();
+            tracing::error!(
+                database = %self.path.display(),
+                %reason,
+                "the database is damaged, so that this server is not ready: see what is damaged with `rolecall doctor`, then \
+                 stop the server and restore a backup with `rolecall restore FILE --force`"
+            );
+        }
     }
 
     /// Does what [`check`](Self::check) does while no connection is held. SQLite removes the index of the log a moment

@@ -17,6 +17,16 @@ use super::{
 
 /// The time that connections to PostgreSQL have to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time that a refill waits for the connections of one lane, some of which it keeps from others meanwhile.
+const FILL_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time after which held connections are looked at in any case, which also keeps them from idling.
+const REFILL_INTERVAL: Duration = Duration::from_mins(1);
+/// The pause before the next attempt if connections are missing, as on a server that is full.
+const REFILL_PAUSE: Duration = Duration::from_secs(5);
+/// The pause before connections are looked at again after one was found dead, as on a server where each write fails.
+const BROKEN_PAUSE: Duration = Duration::from_secs(1);
+/// The time in which a check of readiness gets a connection for changes.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub(super) enum Pools {
@@ -29,15 +39,49 @@ pub(super) enum Pools {
         /// `None` in memory.
         file: Option<Arc<OpenFile>>,
     },
-    Postgres(RemotePools),
+    Postgres(Arc<RemotePools>),
 }
 
-#[derive(Clone)]
+/// A pool of connections to PostgreSQL.
+pub(super) struct RemotePool {
+    pool: PgPool,
+    /// The number of connections that are open all the time: where the server gives no more, a pool that grows waits for a
+    /// new connection even if one of its own is free again.
+    ///
+    /// sqlx could keep them open too, but after an outage it waits for as long as that lasted before it connects again, and
+    /// lets nobody else connect meanwhile.
+    held: u32,
+    /// Shared by the connections that are in use. Those that are being opened count as used for sqlx, but not here.
+    in_use: Arc<()>,
+}
+
+impl RemotePool {
+    pub(super) fn new(pool: PgPool, held: u32) -> Self {
+        Self {
+            pool,
+            held,
+            in_use: Arc::default(),
+        }
+    }
+
+    /// Returns true if some of the connections that are held are not open.
+    fn is_lacking(&self) -> bool {
+        self.pool.size() < self.held
+    }
+
+    /// Returns true if there are as many open connections as there may be, and all of them are in use.
+    fn is_used_up(&self) -> bool {
+        // the first is that of this pool
+        let shared = u32::try_from(Arc::strong_count(&self.in_use));
+        shared.is_ok_and(|shared| shared > self.pool.options().get_max_connections())
+    }
+}
+
 pub(super) struct RemotePools {
-    pub(super) requests: PgPool,
-    pub(super) changes: PgPool,
-    pub(super) watch: PgPool,
-    pub(super) poll: PgPool,
+    pub(super) requests: RemotePool,
+    pub(super) changes: RemotePool,
+    pub(super) watch: RemotePool,
+    pub(super) poll: RemotePool,
     pub(super) failures: Arc<Failures>,
     /// The schema of the tables; `None` for the usual one.
     pub(super) schema: Option<SchemaName>,
@@ -46,14 +90,97 @@ pub(super) struct RemotePools {
 }
 
 impl RemotePools {
-    async fn take(&self, lane: Lane) -> Result<Remote, StoreError> {
-        let pool = match lane {
+    fn pool(&self, lane: Lane) -> &RemotePool {
+        match lane {
             Lane::Requests => &self.requests,
             Lane::Changes => &self.changes,
             Lane::Watch => &self.watch,
             Lane::Poll => &self.poll,
-        };
-        Remote::take(pool, &self.failures, self.schema.as_ref(), self.limit).await
+        }
+    }
+
+    async fn acquire(&self, lane: Lane) -> Result<Remote, sqlx::Error> {
+        let RemotePool { pool, in_use, .. } = self.pool(lane);
+        let schema = self.schema.as_ref();
+        Remote::take(pool, in_use, &self.failures, schema, self.limit).await
+    }
+
+    async fn take(&self, lane: Lane) -> Result<Remote, StoreError> {
+        let taken = self.acquire(lane).await;
+        if lane == Lane::Changes && matches!(taken, Err(sqlx::Error::PoolTimedOut)) {
+            // otherwise other changes have them all
+            self.check_changes().await?;
+        }
+        taken.map_err(StoreError::from)
+    }
+
+    /// Opens the connections of a lane that are held, and replaces those of them that are idle and have died. Those in use
+    /// are left alone.
+    async fn fill(&self, lane: Lane) -> Result<(), sqlx::Error> {
+        let pool = self.pool(lane);
+        let mut taken = Vec::new();
+        for _ in 0..pool.held {
+            if pool.pool.num_idle() == 0 && !pool.is_lacking() {
+                break;
+            }
+            // kept, so that the next one is another
+            taken.push(self.acquire(lane).await?);
+        }
+        Ok(())
+    }
+
+    /// Opens the connections of all lanes that are held.
+    pub(super) async fn fill_all(&self) -> Result<(), sqlx::Error> {
+        for lane in [Lane::Poll, Lane::Watch, Lane::Changes, Lane::Requests] {
+            self.fill(lane).await?;
+        }
+        Ok(())
+    }
+
+    fn needs_refill(&self) -> bool {
+        let since = self.failures.since_refill();
+        let held = [&self.changes, &self.watch, &self.requests];
+        let is_lacking = held.into_iter().any(RemotePool::is_lacking);
+        since >= REFILL_INTERVAL
+            || is_lacking && since >= REFILL_PAUSE
+            || self.failures.is_broken_since_refill() && since >= BROKEN_PAUSE
+    }
+
+    async fn refill(&self) {
+        self.failures.note_refill();
+        let mut is_lacking = false;
+        // the poll uses its only connection all the time
+        for lane in [Lane::Changes, Lane::Watch, Lane::Requests] {
+            match tokio::time::timeout(FILL_TIMEOUT, self.fill(lane)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(sqlx::Error::PoolClosed)) => return,
+                _ => {
+                    is_lacking = true;
+                    break;
+                }
+            }
+        }
+        match (is_lacking, self.failures.note_lacking(is_lacking)) {
+            (true, true) => tracing::warn!(
+                "the database gives fewer connections than this server holds, so that changes may fail: close connections of \
+                 other programs, or raise `max_connections` of PostgreSQL"
+            ),
+            (false, true) => tracing::info!("the database gives all connections again"),
+            (_, false) => {}
+        }
+    }
+
+    /// Checks that a change gets a connection, or that other changes have them all.
+    async fn check_changes(&self) -> Result<(), StoreError> {
+        if self.changes.is_used_up() {
+            return Ok(());
+        }
+        match tokio::time::timeout(CHECK_TIMEOUT, self.acquire(Lane::Changes)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ if self.changes.is_used_up() => Ok(()),
+            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => Err(StoreError::no_connection()),
+            Ok(Err(error)) => Err(error.into()),
+        }
     }
 }
 
@@ -149,6 +276,29 @@ impl Pools {
         })
     }
 
+    /// Returns true if connections that are held may be missing or dead, or were not looked at for some time.
+    pub(super) fn needs_refill(&self) -> bool {
+        match self {
+            Self::Sqlite { .. } => false,
+            Self::Postgres(remote) => remote.needs_refill(),
+        }
+    }
+
+    /// Opens the connections again that are held, and replaces those that have died.
+    pub(super) async fn refill(&self) {
+        if let Self::Postgres(remote) = self {
+            remote.refill().await;
+        }
+    }
+
+    /// Checks that a change gets a connection, or that other changes have them all. On SQLite there is one for all who write.
+    pub(super) async fn check_changes(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { .. } => Ok(()),
+            Self::Postgres(remote) => remote.check_changes().await,
+        }
+    }
+
     /// Returns true if a write failed at most this long ago since the disk was full.
     pub(super) fn was_full_within(&self, ago: Duration) -> bool {
         match self {
@@ -157,6 +307,17 @@ impl Pools {
                 file.is_some_and(|file| file.failures.was_full_within(ago))
             }
             Self::Postgres(remote) => remote.failures.was_full_within(ago),
+        }
+    }
+
+    /// Returns true if this process has found damaged pages in the file of SQLite.
+    pub(super) fn is_damaged(&self) -> bool {
+        match self {
+            Self::Sqlite { file, .. } => {
+                let file = file.as_ref();
+                file.is_some_and(|file| file.failures.is_damaged())
+            }
+            Self::Postgres(_) => false,
         }
     }
 
@@ -171,10 +332,10 @@ impl Pools {
                 Connections::of("watch", watch),
             ],
             Self::Postgres(remote) => vec![
-                Connections::of("requests", &remote.requests),
-                Connections::of("changes", &remote.changes),
-                Connections::of("watch", &remote.watch),
-                Connections::of("poll", &remote.poll),
+                Connections::of("requests", &remote.requests.pool),
+                Connections::of("changes", &remote.changes.pool),
+                Connections::of("watch", &remote.watch.pool),
+                Connections::of("poll", &remote.poll.pool),
             ],
         }
     }
@@ -199,7 +360,7 @@ impl Pools {
                 ];
                 let closed = async {
                     for pool in pools {
-                        pool.close().await;
+                        pool.pool.close().await;
                     }
                 };
                 if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
-    Conn, Store, StoreError, chain, change, floors, gate, head, known_time, leases, open, outbox,
+    Conn, Store, StoreError, chain, change, floors, gate, head, known_time, leases, outbox, probe,
     query, role_losses, testing::postgres,
 };
 use crate::{
@@ -79,7 +79,7 @@ const MODULES: &[Module] = &[
     ("store/head.rs", head::ALL),
     ("store/known_time.rs", known_time::ALL),
     ("store/leases.rs", leases::ALL),
-    ("store/open.rs", open::ALL),
+    ("store/probe.rs", probe::ALL),
     ("store/role_losses.rs", role_losses::ALL),
     ("store/outbox.rs", outbox::ALL),
 ];
@@ -183,6 +183,40 @@ fn a_transaction_that_others_were_in_the_way_of_is_no_database_that_does_not_ans
         error.to_string(),
         "other changes were in the way: try again"
     );
+}
+
+/// The pages that a health check writes may be whole.
+#[tokio::test]
+async fn y550_a_database_that_was_found_damaged_is_not_ready_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    let store = Store::open(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    store.ping().await.unwrap();
+    let damaged = store.write(async |conn: &mut Conn| {
+        // as if the page of the table held something else
+        query("PRAGMA writable_schema = ON").execute(conn).await?;
+        query("UPDATE sqlite_master SET rootpage = 1000000 WHERE name = 'consents'")
+            .execute(conn)
+            .await?;
+        query("PRAGMA writable_schema = RESET")
+            .execute(conn)
+            .await?;
+        let all: Vec<i64> = query("SELECT COUNT(*) FROM consents")
+            .fetch_all(conn)
+            .await?;
+        Ok::<_, StoreError>(all)
+    });
+    let damaged = damaged.await.unwrap_err();
+    assert!(damaged.is_damage(), "{damaged:?}");
+    // although the transaction was rolled back
+    let refused = store.ping().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Damaged), "{refused:?}");
+    let error = crate::error::ApiError::from(refused).into_unready();
+    assert_eq!(error.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    let detail = error.outage_detail();
+    assert_eq!(detail.as_deref(), Some("the database is damaged"));
 }
 
 /// What a health check writes finds room on a disk that has none for anything else.

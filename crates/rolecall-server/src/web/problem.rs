@@ -19,6 +19,13 @@ pub(crate) struct Refused(pub(crate) &'static str);
 /// The message while the database does not answer.
 const OUTAGE: &str = "the database does not answer";
 
+/// The message while the database gives no connection to a change.
+const NO_CONNECTION: &str =
+    "the database gives no connection: it has too many already, or cannot be reached";
+
+/// The message once pages of the database were found damaged.
+const DAMAGED: &str = "the database is damaged";
+
 /// The message while no write has room.
 const FULL: &str = "the disk of the database is full";
 
@@ -106,7 +113,9 @@ impl ApiError {
         match self {
             Self::Unready(_) => Some(self.to_string()),
             _ if self.is_contention() => Some(StoreError::Contended.to_string()),
+            _ if self.is_without_connection() => Some(NO_CONNECTION.to_owned()),
             _ if self.is_full() => Some(FULL.to_owned()),
+            _ if self.is_damage() => Some(DAMAGED.to_owned()),
             _ => self.is_outage().then(|| OUTAGE.to_owned()),
         }
     }

@@ -85,6 +85,15 @@ async fn x086_a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a
     assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
 }
 
+async fn postgres_by(
+    options: &PgConnectOptions,
+    schema: Option<&SchemaName>,
+    steps: &'static [Step],
+) -> Result<(), OpenError> {
+    let conn = connect(options, schema, CONNECT_TIMEOUT).await?;
+    postgres_on(conn, options, schema, steps).await
+}
+
 /// Creates an empty PostgreSQL database.
 async fn postgres_database(name: &str) -> Option<PgConnectOptions> {
     let mut admin = PgConnection::connect(&postgres::url("postgres")?)
@@ -592,7 +601,10 @@ async fn y243_a_database_that_does_not_store_every_character_gets_no_tables() {
     let create = "CREATE DATABASE test_y243_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
     admin.execute(create).await.unwrap();
     let latin = options.clone().database("test_y243_latin");
-    let refused = super::postgres(&latin, None).await.unwrap_err().to_string();
+    let refused = super::postgres(&latin, None, CONNECT_TIMEOUT)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.contains("LATIN1") && refused.contains("ENCODING 'UTF8'"),
         "{refused}"
@@ -604,7 +616,9 @@ async fn y243_a_database_that_does_not_store_every_character_gets_no_tables() {
             .await
             .unwrap();
     assert_eq!(tables, 0);
-    super::postgres(&options, None).await.unwrap();
+    super::postgres(&options, None, CONNECT_TIMEOUT)
+        .await
+        .unwrap();
 }
 
 /// Writes a file of which a process was killed while it wrote: part of a transaction is in the file, and the pages of

@@ -266,6 +266,33 @@ async fn y545_a_deleted_index_of_the_log_is_noticed_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn y552_a_deleted_log_keeps_others_out_while_it_is_open() {
+    for removed in [["-wal"].as_slice(), &["-wal", "-shm"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rolecall.db");
+        let url = format!("sqlite:{}", path.display());
+        let store = Store::open(&url).await.unwrap();
+        change(&store).await.unwrap();
+        for suffix in removed {
+            fs::remove_file(file::beside(&path, suffix)).unwrap();
+        }
+        // whoever opened it now would begin a log of its own
+        for refused in [
+            Store::open(&url).await.err().unwrap(),
+            integrity::check(&path, Depth::Quick).await.unwrap_err(),
+        ] {
+            assert!(matches!(refused, OpenError::IndexLost(_)), "{refused:?}");
+        }
+        assert!(!file::beside(&path, "-wal").exists());
+        store.close().await;
+        let store = Store::open(&url).await.unwrap();
+        change(&store).await.unwrap();
+        let mut conn = store.read().await.unwrap();
+        assert_eq!(value(&mut conn).await.unwrap(), Some(2));
+    }
+}
+
+#[tokio::test]
 async fn y545_an_index_that_is_put_back_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rolecall.db");
@@ -323,6 +350,163 @@ async fn y214_connections_that_a_loss_needs_are_open_from_the_start() {
         }
     }
     store.close().await;
+}
+
+/// The connections that a store on PostgreSQL holds: one to poll, two to watch, four for changes, one for requests.
+const HELD: i64 = 8;
+
+/// A store whose database gives no more connections than it holds.
+struct Limited {
+    store: Store,
+    /// The URL of an administrator, who is not limited.
+    url: String,
+    limited: String,
+}
+
+impl Limited {
+    async fn open(name: &str) -> Option<Self> {
+        let url = postgres_database(name).await?;
+        let mut admin = PgConnection::connect(&url).await.unwrap();
+        let limit = format!(
+            "CREATE ROLE {name} LOGIN CONNECTION LIMIT {HELD}; ALTER DATABASE test_{name} OWNER TO {name}"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(limit))
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        admin.close().await.unwrap();
+        let limited = url.replace("postgres@", &format!("{name}@"));
+        let target = Target {
+            url: &limited,
+            schema: None,
+            opening: Opening::Create,
+        };
+        let tuning = Tuning {
+            acquire: Duration::from_secs(1),
+            ..Tuning::default()
+        };
+        let store = Store::open_with(target, tuning).await.unwrap();
+        Some(Self {
+            store,
+            url,
+            limited,
+        })
+    }
+
+    /// Takes all connections that the database still gives.
+    async fn take_rest(&self) -> Vec<PgConnection> {
+        let mut rest = Vec::new();
+        while let Ok(conn) = PgConnection::connect(&self.limited).await {
+            rest.push(conn);
+        }
+        rest
+    }
+
+    /// Counts the connections of the store as the database does.
+    async fn count(&self) -> i64 {
+        const OPEN: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name = 'rolecall'";
+        let mut admin = PgConnection::connect(&self.url).await.unwrap();
+        let count = sqlx::query_scalar(OPEN)
+            .fetch_one(&mut admin)
+            .await
+            .unwrap();
+        admin.close().await.unwrap();
+        count
+    }
+}
+
+#[tokio::test]
+async fn y549_connections_that_are_held_are_opened_again_after_a_restart() {
+    let Some(limited) = Limited::open("y549_held").await else {
+        return;
+    };
+    let store = &limited.store;
+    kill_all(store, &limited.url).await;
+    // as the poll finds out
+    value(&mut store.read_for_poll().await.unwrap())
+        .await
+        .unwrap();
+    // one is enough, unless the machine is busy
+    for _ in 0..10 {
+        store.refill().await;
+        if limited.count().await == HELD {
+            break;
+        }
+    }
+    assert_eq!(limited.count().await, HELD);
+    // others that come later are not in the way
+    let rest = limited.take_rest().await;
+    change(store).await.unwrap();
+    store.ping().await.unwrap();
+    drop(rest);
+}
+
+#[tokio::test]
+async fn y549_a_change_without_a_connection_says_so_and_the_node_is_not_ready() {
+    let Some(limited) = Limited::open("y549_full").await else {
+        return;
+    };
+    let store = &limited.store;
+    store.ping().await.unwrap();
+    // the first check is repeated for a second
+    *store.probed.lock().await = None;
+    kill_all(store, &limited.url).await;
+    // all connections but those for changes are renewed
+    let mut others = [
+        store.read_for_poll().await.unwrap(),
+        store.read_for_watch().await.unwrap(),
+        store.read_for_watch().await.unwrap(),
+        store.read().await.unwrap(),
+    ];
+    for conn in &mut others {
+        value(conn).await.unwrap();
+    }
+    drop(others);
+    let rest = limited.take_rest().await;
+    assert!(!rest.is_empty());
+    for refused in [
+        change(store).await.unwrap_err(),
+        store.ping().await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(refused, StoreError::NoConnection(_)) && refused.is_outage(),
+            "{refused:?}"
+        );
+        let text = refused.to_string();
+        let detail = crate::error::ApiError::from(refused).outage_detail();
+        assert_eq!(detail, Some(text));
+    }
+    for one in rest {
+        one.close().await.unwrap();
+    }
+    change(store).await.unwrap();
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn y549_a_change_that_waits_for_others_is_not_said_to_lack_a_connection() {
+    let Some(url) = postgres_database("y549_others").await else {
+        return;
+    };
+    let target = Target {
+        url: &url,
+        schema: None,
+        opening: Opening::Create,
+    };
+    let tuning = Tuning {
+        acquire: Duration::from_secs(1),
+        ..Tuning::default()
+    };
+    let store = Store::open_with(target, tuning).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(store.begin(Lane::Changes).await.unwrap());
+    }
+    let refused = change(&store).await.unwrap_err();
+    assert!(refused.is_wait(), "{refused:?}");
+    store.ping().await.unwrap();
+    drop(held);
 }
 
 #[tokio::test]

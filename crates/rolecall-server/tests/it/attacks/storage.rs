@@ -306,6 +306,18 @@ async fn y075_a_damaged_database_answers_503() {
     expect_unavailable(&app.get("/api/users", &admin).await);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y550_a_node_that_met_damaged_pages_is_not_ready() {
+    let app = TestApp::sqlite().await;
+    app.get("/health/ready", "").await.is(200);
+    damage(&app).await;
+    let log_in = app.password_grant("admin", PASSWORD).await;
+    log_in.oauth_error(503, "temporarily_unavailable");
+    let ready = app.get("/health/ready", "").await;
+    expect_unavailable(&ready);
+    ready.problem(503, "the database is damaged");
+}
+
 fn move_file(from: &Path, to: &Path) {
     fs::rename(from, to).unwrap();
 }
@@ -418,6 +430,25 @@ async fn y545_no_other_process_opens_a_database_whose_index_is_gone() {
     }
     let (done, text) = server.run(&["role", "add", "after"]);
     assert!(done, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y552_no_other_process_opens_a_database_whose_log_is_gone_with_its_index() {
+    let server = Server::start(Database::sqlite()).await;
+    let companions = ["-wal", "-shm"].map(|suffix| beside(&path_of(&server.db), suffix));
+    server.log_in("root", PASSWORD).await.is(200);
+    for companion in &companions {
+        fs::remove_file(companion).unwrap();
+    }
+    for command in [["role", "list"].as_slice(), &["migrate"], &["doctor"]] {
+        let (done, text) = server.run(command);
+        assert!(
+            !done && text.contains("-wal` is missing"),
+            "{command:?}: {text}"
+        );
+    }
+    assert!(!companions.iter().any(|companion| companion.exists()));
+    expect_unavailable_reply(&server.log_in("root", PASSWORD).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
