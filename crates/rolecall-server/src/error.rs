@@ -6,7 +6,7 @@ use rolecall::Denial;
 use rolecall_core::{Acr, Excess, Permission, RoleName, document::DocumentErrors};
 use serde::Serialize;
 
-use crate::{refusals::Separation, store::StoreError};
+use crate::{reasons::Reason, refusals::Separation, store::StoreError};
 
 /// A member of a body, path or query that cannot be taken, written as `FastAPI` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(crate) enum ApiError {
     Compressed,
     /// A policy exceeds a limit of the configuration.
     #[error("{0}")]
-    PolicyTooLarge(String),
+    PolicyTooLarge(Box<Reason>),
     #[error("the body is too large")]
     TooLarge,
     /// Something named does not exist.
@@ -95,7 +95,7 @@ pub(crate) enum ApiError {
     InUse {
         kind: &'static str,
         name: String,
-        by: String,
+        by: Box<Reason>,
     },
     /// A rule of the model refuses the request.
     #[error("{detail}")]
@@ -104,6 +104,8 @@ pub(crate) enum ApiError {
         detail: String,
         roles: Vec<RoleName>,
         path: Vec<RoleName>,
+        /// `None` where no administrator meets it on a page.
+        reason: Option<Box<Reason>>,
     },
     /// Somebody would have, or has active, what a constraint keeps apart.
     #[error("{0}")]
@@ -180,6 +182,7 @@ impl ApiError {
         }
     }
 
+    /// Returns the refusal by a rule that no administrator meets on a page; those have a [reason](Self::because).
     pub(crate) fn rule(
         rule: &'static str,
         detail: impl Into<String>,
@@ -190,6 +193,31 @@ impl ApiError {
             detail: detail.into(),
             roles,
             path: Vec::new(),
+            reason: None,
+        }
+    }
+
+    /// Returns the refusal by a rule that concerns these roles.
+    pub(crate) fn because(reason: Reason, roles: Vec<RoleName>) -> Self {
+        Self::because_along(reason, roles, Vec::new())
+    }
+
+    /// As [`because`](Self::because), with the path down the hierarchy to the last of the roles.
+    pub(crate) fn because_along(reason: Reason, roles: Vec<RoleName>, path: Vec<RoleName>) -> Self {
+        Self::Rule {
+            rule: reason.rule(),
+            detail: reason.to_string(),
+            roles,
+            path,
+            reason: Some(Box::new(reason)),
+        }
+    }
+
+    pub(crate) fn in_use(kind: &'static str, name: &impl ToString, by: Reason) -> Self {
+        Self::InUse {
+            kind,
+            name: name.to_string(),
+            by: Box::new(by),
         }
     }
 

@@ -101,6 +101,7 @@ mod policy_limits;
 mod prepared;
 mod profile;
 mod quota;
+mod reasons;
 mod recovery;
 mod refusals;
 mod resources;

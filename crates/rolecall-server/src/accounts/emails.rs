@@ -10,6 +10,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
+    reasons::Reason,
     store::{Change, Conn},
 };
 
@@ -35,8 +36,7 @@ pub(crate) async fn refuse_used(
         return Ok(());
     };
     if store::is_email_used(conn, email, own).await? {
-        let detail = "another user has this e-mail address: use another one";
-        return Err(ApiError::rule("email_taken", detail, Vec::new()));
+        return Err(ApiError::because(Reason::EmailUsed, Vec::new()));
     }
     Ok(())
 }
@@ -53,15 +53,12 @@ pub(crate) async fn refuse_verified(
         return Ok(());
     };
     if store::is_email_verified(change.conn(), email, own).await? {
-        let detail = "this is the verified e-mail address of another user: remove it there first";
-        return Err(ApiError::rule("email_taken", detail, Vec::new()));
+        return Err(ApiError::because(Reason::EmailVerified, Vec::new()));
     }
     // names are looked up first: the owner of the address could not sign in with it
     let named = find_alike(change.conn(), email).await?;
     if named.is_some_and(|named| named != own) {
-        let detail =
-            "this is the name of another user: an administrator has to rename that one first";
-        return Err(ApiError::rule("email_taken", detail, Vec::new()));
+        return Err(ApiError::because(Reason::EmailIsName, Vec::new()));
     }
     Ok(())
 }

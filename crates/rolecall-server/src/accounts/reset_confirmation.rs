@@ -16,6 +16,7 @@ use crate::{
     clients::store as clients,
     error::ApiError,
     login::password::Proven,
+    reasons::Reason,
 };
 
 /// The ways in which the owner of an account confirms a code.
@@ -82,29 +83,25 @@ pub(crate) async fn confirm(
         let origin = store::find_origin(change.conn(), id).await?;
         let waits = |origin: &ResetOrigin| origin.is_unconfirmed;
         let Some(origin) = origin.filter(waits) else {
-            let detail = "no reset code of this user waits for a confirmation";
-            return Err(ApiError::rule("nothing_to_confirm", detail, Vec::new()));
+            return Err(ApiError::because(Reason::NothingToConfirm, Vec::new()));
         };
         if origin.id.as_deref() != Some(reset) {
-            let detail = "another reset of this user has replaced this one: read `reset` of the user, and ask the owner \
-                          of the account again";
-            return Err(ApiError::rule("another_reset", detail, Vec::new()));
+            return Err(ApiError::because(Reason::AnotherReset, Vec::new()));
         }
         let by = caller.actor().to_string();
         if origin.by.as_deref() == Some(by.as_str()) {
-            let detail = "you made this reset code: another person has to confirm it";
-            return Err(ApiError::rule("second_person", detail, Vec::new()));
+            return Err(ApiError::because(Reason::ResetIsOwn, Vec::new()));
         }
         if let Some(client) = origin.by.as_deref().and_then(|by| by.strip_prefix("client:")) {
             let controllers = clients::all_controllers(change.conn(), client).await?;
-            let detail = if controllers.is_empty() {
-                Some("it is not known who controls the client that made this reset code: reset the password again as a person")
+            let reason = if controllers.is_empty() {
+                Some(Reason::ResetOfUnknownClient)
             } else {
                 let is_own = controllers.contains(&by);
-                is_own.then_some("you control the client that made this reset code: another person has to confirm it")
+                is_own.then_some(Reason::ResetOfOwnClient)
             };
-            if let Some(detail) = detail {
-                return Err(ApiError::rule("second_person", detail, Vec::new()));
+            if let Some(reason) = reason {
+                return Err(ApiError::because(reason, Vec::new()));
             }
         }
         store::confirm(change, id, reset, &by).await?;

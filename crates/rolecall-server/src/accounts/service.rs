@@ -27,6 +27,7 @@ use crate::{
         input::ProfileInput,
         rules::{Party, ProfileChanges},
     },
+    reasons::Reason,
     roles::{assigning, request_ending},
     sessions,
     store::{Change, StoreError, outbox::Notice},
@@ -251,12 +252,11 @@ async fn check_activation(
     if origin.is_none_or(|origin| origin.by.is_none()) {
         return Ok(());
     }
-    let detail = format!(
-        "an administrator knows the password or reset code of `{}`: the owner of the account must change it first \
-         (`POST /password`)",
-        before.username
-    );
-    Err(ApiError::rule("change_by_owner", detail, Vec::new()))
+    let user = before.username.clone();
+    Err(ApiError::because(
+        Reason::ChangeByOwner { user },
+        Vec::new(),
+    ))
 }
 
 /// Deletes a user with assignments and sessions.
@@ -301,11 +301,7 @@ pub(super) fn name_references(error: ApiError, id: &str) -> ApiError {
                 .downcast_ref::<StoreError>()
                 .is_some_and(StoreError::is_referenced) =>
         {
-            ApiError::InUse {
-                kind: "user",
-                name: id.to_owned(),
-                by: "rows of the application's own tables refer to it; delete them first, or give their foreign key ON DELETE CASCADE or ON DELETE SET NULL".to_owned(),
-            }
+            ApiError::in_use("user", &id, Reason::ReferredTo)
         }
         other => other,
     }

@@ -2,7 +2,7 @@
 
 use rolecall_core::{Policy, PolicySize};
 
-use crate::{error::ApiError, settings::PolicyLimits};
+use crate::{error::ApiError, reasons::Reason, settings::PolicyLimits};
 
 /// Refuses rules that exceed a limit, before anything is computed from them. A policy that exceeds it already may
 /// shrink.
@@ -11,38 +11,24 @@ pub(crate) fn check_size(
     before: PolicySize,
     after: PolicySize,
 ) -> Result<(), ApiError> {
-    for (what, key, limit, before, after) in [
+    let roles = |wanted, limit| Reason::TooManyRoles { wanted, limit };
+    let permissions = |wanted, limit| Reason::TooManyPermissions { wanted, limit };
+    let grants = |wanted, limit| Reason::TooManyGrants { wanted, limit };
+    let edges = |wanted, limit| Reason::TooManyEdges { wanted, limit };
+    let sizes: [(TooMany, usize, usize, usize); 4] = [
+        (roles, limits.roles, before.roles, after.roles),
         (
-            "roles",
-            "max_roles",
-            limits.roles,
-            before.roles,
-            after.roles,
-        ),
-        (
-            "permissions",
-            "max_permissions",
+            permissions,
             limits.permissions,
             before.permissions,
             after.permissions,
         ),
-        (
-            "permissions and wildcards held by roles",
-            "max_grants",
-            limits.grants,
-            before.grants,
-            after.grants,
-        ),
-        (
-            "roles inherited by roles",
-            "max_edges",
-            limits.edges,
-            before.edges,
-            after.edges,
-        ),
-    ] {
+        (grants, limits.grants, before.grants, after.grants),
+        (edges, limits.edges, before.edges, after.edges),
+    ];
+    for (reason, limit, before, after) in sizes {
         if after > limit && after > before {
-            return Err(too_large(what, key, limit, after));
+            return Err(too_large(reason, limit, after));
         }
     }
     Ok(())
@@ -58,14 +44,16 @@ pub(crate) fn check_policy(
     check_size(limits, before.size(), after.size())?;
     let effects = after.effects();
     if effects > limits.effects && effects > before.effects() {
-        let what = "permissions and inherited roles, counted for each role that gives them";
-        return Err(too_large(what, "max_effects", limits.effects, effects));
+        let reason = |wanted, limit| Reason::TooManyEffects { wanted, limit };
+        return Err(too_large(reason, limits.effects, effects));
     }
     Ok(())
 }
 
-fn too_large(what: &str, key: &str, limit: usize, wanted: usize) -> ApiError {
-    ApiError::PolicyTooLarge(format!(
-        "the policy would have {wanted} {what}; `policy.{key}` allows {limit}"
-    ))
+/// Makes the reason from how many are wanted and how many are allowed.
+type TooMany = fn(String, String) -> Reason;
+
+fn too_large(reason: TooMany, limit: usize, wanted: usize) -> ApiError {
+    let reason = reason(wanted.to_string(), limit.to_string());
+    ApiError::PolicyTooLarge(Box::new(reason))
 }

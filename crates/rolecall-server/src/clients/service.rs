@@ -24,6 +24,7 @@ use crate::{
     error::ApiError,
     ids,
     keys::{fresh::Fresh, id_tokens},
+    reasons::Reason,
     roles::{
         assigning::{self, Assignee, Validity},
         assignments, request_ending,
@@ -249,8 +250,9 @@ pub(crate) async fn rotate_secret(
         let (rights, client) = require_authority_over(app, change, caller, id).await?;
         cover_secret(&rights, &client)?;
         let Some(previous) = client.secret_hash.filter(|_| !client.public) else {
-            let detail = format!("client `{}` is public: it has no secret", client.name);
-            return Err(ApiError::rule("public_client", detail, Vec::new()));
+            let client = client.name;
+            let reason = Reason::PublicClient { client };
+            return Err(ApiError::because(reason, Vec::new()));
         };
         let ends_at = change.now().plus(overlap);
         let previous = (!overlap.is_zero()).then_some((previous.as_str(), ends_at));
@@ -319,8 +321,8 @@ async fn refuse_taken(change: &mut Change<'_>, client: &Client) -> Result<(), Ap
 async fn refuse_used_id(change: &mut Change<'_>, client: &Client) -> Result<(), ApiError> {
     let id = &client.id;
     if accounts::is_id_used(change.conn(), id).await? {
-        let detail = format!("id `{id}` belongs to a user or client, or did: use another one");
-        return Err(ApiError::rule("id_used", detail, Vec::new()));
+        let id = id.clone();
+        return Err(ApiError::because(Reason::IdUsed { id }, Vec::new()));
     }
     match store::find_by_name(change.conn(), id).await? {
         Some(_) => Err(ApiError::already_there("client", id)),

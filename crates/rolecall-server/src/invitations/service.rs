@@ -20,6 +20,7 @@ use crate::{
         outbox::{self, NewMail, Values},
         recipients,
     },
+    reasons::Reason,
     store::Change,
     usernames::folded,
 };
@@ -106,8 +107,7 @@ pub(crate) async fn create(
         delivery.require(&rights, wanted.shows_link)?;
         let address = invitation.address.as_str();
         if email_store::is_email_verified(change.conn(), address, "").await? {
-            let detail = "a user has this verified e-mail address: assign the roles to that user";
-            return Err(ApiError::rule("email_taken", detail, Vec::new()));
+            return Err(ApiError::because(Reason::EmailOfUser, Vec::new()));
         }
         // nobody could accept it
         if delivery == Delivery::Shown {

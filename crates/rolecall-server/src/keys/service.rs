@@ -20,6 +20,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
+    reasons::Reason,
     store::{Change, Conn},
     times::rfc3339,
     vault::{MasterKey, MasterKeys},
@@ -211,25 +212,14 @@ pub(super) fn nexts(listed: &Listed, slots: &[Slot]) -> Vec<(Slot, Algorithm)> {
 }
 
 fn refusal(obstacle: Obstacle) -> ApiError {
-    let (rule, detail) = match obstacle {
-        Obstacle::NoNext => (
-            "configured_secret",
-            "the signing key is the configured `tokens.secret`: change it in the configuration".to_owned(),
-        ),
-        Obstacle::TooSoon(until) => (
-            "too_soon",
-            format!(
-                "the next key may sign from {} on, because some services load the keys again only every 15 minutes: \
-                 wait until then, or use `force`, and they refuse new tokens for that long",
-                rfc3339(until)
-            ),
-        ),
-        Obstacle::TooMany => (
-            "too_many_keys",
-            "too many keys are in use: wait until the tokens of old keys have expired, or retire some keys".to_owned(),
-        ),
+    let reason = match obstacle {
+        Obstacle::NoNext => Reason::KeyIsConfigured,
+        Obstacle::TooSoon(until) => Reason::KeyTooSoon {
+            until: rfc3339(until),
+        },
+        Obstacle::TooMany => Reason::TooManyKeys,
     };
-    ApiError::rule(rule, detail, Vec::new())
+    ApiError::because(reason, Vec::new())
 }
 
 /// Activates the next key of a slot at `now`, the time of the database.

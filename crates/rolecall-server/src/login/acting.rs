@@ -14,6 +14,7 @@ use crate::{
     error::ApiError,
     login::browser::store::BrowserSession,
     oauth::client_auth::FIRST_PARTY,
+    reasons::Reason,
     roles::{assignment_store, hierarchy::is_own},
     sessions::active,
     store::Conn,
@@ -170,11 +171,9 @@ fn tenants_of(roles: impl Iterator<Item = (RoleName, Option<TenantName>)>) -> Ve
 
 fn refusal(error: TokenError) -> ApiError {
     match error {
-        TokenError::ChooseRoles(breach) => ApiError::rule(
-            crate::refusals::SEPARATION_OF_DUTIES,
-            breach.to_string(),
-            breach.roles,
-        ),
+        TokenError::ChooseRoles(breach) => {
+            ApiError::because(Reason::active_together(&breach), breach.roles)
+        }
         TokenError::TooLong => ApiError::Forbidden(
             "the account has too many roles for the pages; use the command line",
         ),

@@ -21,6 +21,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
             include_str!("../../assets/locales/admin/rules.en.ftl"),
             include_str!("../../assets/locales/admin/clients.en.ftl"),
             include_str!("../../assets/locales/admin/operate.en.ftl"),
+            include_str!("../../assets/locales/admin/refusals.en.ftl"),
         ),
     ),
     (
@@ -31,6 +32,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
             include_str!("../../assets/locales/admin/rules.de.ftl"),
             include_str!("../../assets/locales/admin/clients.de.ftl"),
             include_str!("../../assets/locales/admin/operate.de.ftl"),
+            include_str!("../../assets/locales/admin/refusals.de.ftl"),
         ),
     ),
 ];

@@ -31,6 +31,7 @@ mod markup;
 pub(crate) mod own;
 pub(crate) mod owner;
 pub(crate) mod passkeys;
+mod reasons;
 mod refusals;
 mod render;
 pub(crate) mod reset;

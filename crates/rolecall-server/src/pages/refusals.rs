@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Returns the sentence for a refusal in the language of the page. What only administrators and programs meet has no text
-/// there, and stays as the service says it.
+/// here, and stays as the service says it; the pages for administrators have [their own](super::reasons).
 pub(super) fn sentence(app: &App, language: Language, error: &ApiError) -> String {
     let key = match error {
         ApiError::Invalid(fault) => key_of_fault(fault),
@@ -154,6 +154,7 @@ pub(super) fn of_field(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reasons::Reason;
 
     const FAULTS: [&str; 21] = [
         "password_too_short",
@@ -194,11 +195,7 @@ mod tests {
         let name = FieldError::body("name", "value_error", "as programs read it");
         let rules = RULES.map(|rule| ApiError::rule(rule, "as programs read it", Vec::new()));
         let faults = faults.into_iter().chain([name]).map(ApiError::Invalid);
-        let in_use = ApiError::InUse {
-            kind: "user",
-            name: "x".to_owned(),
-            by: "as programs read it".to_owned(),
-        };
+        let in_use = ApiError::in_use("user", &"x", Reason::ReferredTo);
         let others = [in_use, ApiError::Forbidden("as programs read it")];
         faults.chain(rules).chain(others).collect()
     }

@@ -22,6 +22,7 @@ use crate::{
     },
     error::ApiError,
     heavy::Purpose,
+    reasons::Reason,
     roles::{checks, holder_store::each_holder, open_roles, transition::Transition},
     settings::PolicyLimits,
 };
@@ -243,11 +244,7 @@ pub(super) fn check_rules(
         if let PolicyChange::RoleDeleted { role } = change
             && app.settings().registration_roles.contains(role)
         {
-            return Err(ApiError::InUse {
-                kind: "role",
-                name: role.to_string(),
-                by: "`registration.roles` names it".into(),
-            });
+            return Err(ApiError::in_use("role", role, Reason::NamedByRegistration));
         }
     }
     open_roles::check(app, before, &difference.policy)

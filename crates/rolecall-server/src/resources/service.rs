@@ -14,6 +14,7 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     patch::Patch,
+    reasons::Reason,
     settings::Settings,
     store::Change,
     tokens::requested::RequestedScope,
@@ -157,11 +158,9 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         };
         let users = clients::with_audience(change.conn(), &resource.uri).await?;
         if let Some((_, name)) = users.first() {
-            return Err(ApiError::InUse {
-                kind: "resource",
-                name: resource.uri,
-                by: format!("client `{name}` has it among its audiences"),
-            });
+            let client = name.clone();
+            let by = Reason::AmongAudiences { client };
+            return Err(ApiError::in_use("resource", &resource.uri, by));
         }
         store::delete(change, id).await?;
         end_tokens(change, &resource).await?;

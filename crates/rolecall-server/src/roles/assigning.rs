@@ -9,6 +9,7 @@ use crate::{
     authority::{builtin, rights::Rights},
     clients::store as clients,
     error::ApiError,
+    reasons::Reason,
     store::{Change, Conn},
     times::rfc3339,
 };
@@ -144,11 +145,10 @@ pub(crate) async fn count_lasting_admins(change: &mut Change<'_>) -> Result<i64,
 /// Refuses the change if no active user has `rolecall.admin` globally and without an end any more, and `before` did.
 pub(crate) async fn check_last_admin(change: &mut Change<'_>, before: i64) -> Result<(), ApiError> {
     if before > 0 && count_lasting_admins(change).await? == 0 {
-        let role = builtin::ADMIN_ROLE.clone();
-        return Err(ApiError::rule(
-            "last_administrator",
-            format!("the last active holder of `{role}` stays"),
-            vec![role],
+        let role = builtin::ADMIN_ROLE.to_string();
+        return Err(ApiError::because(
+            Reason::LastAdministrator { role },
+            vec![builtin::ADMIN_ROLE.clone()],
         ));
     }
     Ok(())

@@ -18,6 +18,7 @@ use crate::{
     authority::{builtin, caller::Caller, may, reads, rights::Rights},
     boxed::Boxed,
     error::{ApiError, FieldError},
+    reasons::Reason,
     sessions::losses::end_unadmitted,
     store::{Change, outbox::Notice},
 };
@@ -152,8 +153,9 @@ async fn require_role(
     let found = store::find_role(change.conn(), role).await?;
     found.ok_or_else(|| ApiError::unknown("role", role))?;
     if role.as_str() == builtin::RESOURCE_SERVER && matches!(assignee, Assignee::User(_)) {
-        let detail = format!("role `{role}` is for clients only");
-        return Err(ApiError::rule("clients_only", detail, vec![role.clone()]));
+        let name = role.to_string();
+        let reason = Reason::ClientsOnly { role: name };
+        return Err(ApiError::because(reason, vec![role.clone()]));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
     error::{ApiError, FieldError},
-    refusals::SEPARATION_OF_DUTIES,
+    reasons::Reason,
     store::Change,
 };
 
@@ -111,9 +111,9 @@ pub(crate) async fn create(
                 return Err(ApiError::already_there("constraint", name));
             }
             if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
-                let detail =
-                    format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
-                return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
+                let most = MAX_CONSTRAINTS.to_string();
+                let reason = Reason::TooManyConstraints { most };
+                return Err(ApiError::because(reason, Vec::new()));
             }
             put(app, change, &rights, (name, &constraint), &checks).await?;
             change.record(audit_entry("constraint.created", name, &constraint));
@@ -249,6 +249,20 @@ pub(crate) async fn edit_all(
     }
 }
 
+/// Returns the refusal to remove a role without which the constraint would say nothing.
+fn needs_role(name: &ConstraintName, role: &RoleName, error: &ConstraintError) -> ApiError {
+    let constraint = name.to_string();
+    let reason = match error {
+        ConstraintError::TooFewRoles => Reason::ConstraintTooFewRoles { constraint },
+        ConstraintError::AtMost { roles } => Reason::ConstraintTooHigh {
+            constraint,
+            roles: roles.to_string(),
+        },
+        ConstraintError::StaticScope | ConstraintError::UnknownRole(_) => return invalid(error),
+    };
+    ApiError::because(reason, vec![role.clone()])
+}
+
 fn apply_edit(
     before: Constraint,
     name: &ConstraintName,
@@ -256,10 +270,9 @@ fn apply_edit(
 ) -> Result<Constraint, ApiError> {
     match edit {
         ConstraintEdit::AddRole(role) => Ok(before.with_role(role.clone())),
-        ConstraintEdit::RemoveRole(role) => before.without_role(role).map_err(|error| {
-            let detail = format!("constraint `{name}`: {error}");
-            ApiError::rule(SEPARATION_OF_DUTIES, detail, vec![role.clone()])
-        }),
+        ConstraintEdit::RemoveRole(role) => before
+            .without_role(role)
+            .map_err(|error| needs_role(name, role, &error)),
         ConstraintEdit::AtMost(at_most) => before
             .with_at_most(*at_most)
             .map_err(|error| invalid(&error)),

@@ -15,6 +15,7 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller, may, policy_limits::check_size, rights::Rights},
     error::ApiError,
+    reasons::Reason,
     store::Change,
 };
 
@@ -224,9 +225,9 @@ pub(super) async fn require_authority_over(
     let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
     let role = get_role(change, name).await?;
     if builtin::is_fixed(name) {
-        return Err(ApiError::rule(
-            "builtin_role",
-            format!("role `{name}` is rolecall's own and cannot be changed"),
+        let role = name.to_string();
+        return Err(ApiError::because(
+            Reason::RoleFixed { role },
             vec![name.clone()],
         ));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{PermissionPattern, Policy, RoleName};
 
-use crate::{app::App, error::ApiError};
+use crate::{app::App, error::ApiError, reasons::Reason};
 
 /// Refuses a change of the policy through which registration would come to give a permission of rolecall's own.
 ///
@@ -30,12 +30,8 @@ pub(super) fn check_grant(
     if !pattern.is_reserved() || !policy.closure(open).contains(role) {
         return Ok(());
     }
-    Err(ApiError::Rule {
-        rule: RULE,
-        detail: detail(role, pattern),
-        roles: vec![role.clone()],
-        path: Vec::new(),
-    })
+    let reason = reason(Some(role), pattern);
+    Err(ApiError::because(reason, vec![role.clone()]))
 }
 
 /// Returns the refusal of roles that registration cannot give under the policy in force, or `None` if it can.
@@ -46,8 +42,6 @@ pub(crate) async fn violation(app: &App) -> Result<Option<ApiError>, ApiError> {
     let reserved = reserved_patterns(open, &policy);
     Ok(reserved.first().map(|one| refusal(open, &policy, one)))
 }
-
-const RULE: &str = "registration_roles";
 
 fn reserved_patterns(open: &BTreeSet<RoleName>, policy: &Policy) -> BTreeSet<PermissionPattern> {
     let mut patterns = policy.patterns_of(open);
@@ -65,18 +59,14 @@ fn refusal(open: &BTreeSet<RoleName>, policy: &Policy, pattern: &PermissionPatte
     let holders = closure.iter().filter(holds);
     let paths = holders.flat_map(|holder| open.iter().filter_map(|from| policy.path(from, holder)));
     let path = paths.min_by_key(Vec::len).unwrap_or_default();
-    let detail = path.last().map(|role| detail(role, pattern));
-    ApiError::Rule {
-        rule: RULE,
-        detail: detail.unwrap_or_default(),
-        roles: path.first().into_iter().cloned().collect(),
-        path,
-    }
+    let reason = reason(path.last(), pattern);
+    let roles = path.first().into_iter().cloned().collect();
+    ApiError::because_along(reason, roles, path)
 }
 
-fn detail(role: &RoleName, pattern: &PermissionPattern) -> String {
-    format!(
-        "role `{role}` cannot hold `{pattern}`: `registration.roles` gives it to everyone who registers, so it may \
-         hold no permission of rolecall's own; use another role"
-    )
+fn reason(role: Option<&RoleName>, pattern: &PermissionPattern) -> Reason {
+    Reason::RegistrationGives {
+        role: role.map(ToString::to_string).unwrap_or_default(),
+        permission: pattern.to_string(),
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, policy_limits::check_policy, reads, rights::Rights},
     error::ApiError,
+    reasons::Reason,
     store::Change,
 };
 
@@ -96,11 +97,9 @@ pub(crate) async fn delete(
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if name.is_reserved() {
-            return Err(ApiError::rule(
-                "builtin_permission",
-                format!("permission `{name}` is rolecall's own and stays"),
-                Vec::new(),
-            ));
+            let permission = name.to_string();
+            let reason = Reason::PermissionStays { permission };
+            return Err(ApiError::because(reason, Vec::new()));
         }
         let policy = &rights.policy;
         let pattern = PermissionPattern::from(name.clone());
@@ -110,11 +109,9 @@ pub(crate) async fn delete(
         let mut roles = policy.roles();
         let holder = roles.find(|(_, rules)| rules.permissions.contains(&pattern));
         if let Some((holder, _)) = holder {
-            return Err(ApiError::InUse {
-                kind: "permission",
-                name: name.to_string(),
-                by: format!("role `{holder}` holds it"),
-            });
+            let role = holder.to_string();
+            let by = Reason::HeldByRole { role };
+            return Err(ApiError::in_use("permission", name, by));
         }
         rights
             .authority

@@ -21,6 +21,7 @@ use crate::{
     clients::store as clients,
     error::ApiError,
     ids,
+    reasons::Reason,
     store::{Actor, Change, Conn},
     times::rfc3339,
 };
@@ -131,8 +132,8 @@ pub(crate) async fn confirm(
         check_second_person(change, caller, &request).await?;
         check_requester(app, change, &request).await?;
         if requested.expires_at.is_some_and(|end| end <= now) {
-            let why = "the requested time has passed; make a new request";
-            return Err(refusal(why, &requested.role));
+            let refuse = |role| Reason::RequestTooLate { role };
+            return Err(refusal(refuse, &requested.role));
         }
         let given = RoleAssignment {
             assigned_by: caller.actor().to_string(),
@@ -199,13 +200,11 @@ pub(super) fn check_may_request(
         (Caller::Token(principal), Assignee::User(_))
             if principal.kind() == SubjectKind::Client =>
         {
-            Err(refusal(NOT_FOR_PEOPLE, role))
+            Err(refusal(|role| Reason::RequestedByClient { role }, role))
         }
         _ => Ok(()),
     }
 }
-
-const NOT_FOR_PEOPLE: &str = "a client cannot request it for a user; a person must request it";
 
 /// Requests an assignment. An earlier request of the same person is replaced under another id, so that nobody confirms
 /// a request that they did not see.
@@ -223,8 +222,8 @@ pub(super) async fn request(
                 return Ok(Outcome::Requested(Box::new(earlier.clone())));
             }
         } else if earlier.assignment.expires_at.is_none_or(|end| end > now) {
-            let why = "another person has requested it already; confirm or end that request";
-            return Err(refusal(why, &requested.role));
+            let refuse = |role| Reason::RequestedByOther { role };
+            return Err(refusal(refuse, &requested.role));
         }
         store::delete(change, &earlier.id).await?;
     }
@@ -240,9 +239,8 @@ pub(super) async fn request(
     Ok(Outcome::Requested(Box::new(request)))
 }
 
-fn refusal(why: &str, role: &RoleName) -> ApiError {
-    let detail = format!("role `{role}` needs a second person: {why}");
-    ApiError::rule("approval", detail, vec![role.clone()])
+fn refusal(reason: impl FnOnce(String) -> Reason, role: &RoleName) -> ApiError {
+    ApiError::because(reason(role.to_string()), vec![role.clone()])
 }
 
 /// Refuses to let the requester confirm, through whatever token or shell, to let a client confirm, and to let a person
@@ -255,27 +253,26 @@ async fn check_second_person(
     let role = &request.assignment.role;
     let actor = caller.actor().to_string();
     if actor == request.requested_by() {
-        return Err(refusal("another person must confirm", role));
+        return Err(refusal(|role| Reason::RequestIsOwn { role }, role));
     }
     if let Caller::Token(principal) = caller
         && principal.kind() == SubjectKind::Client
     {
-        return Err(refusal("a client cannot confirm", role));
+        return Err(refusal(|role| Reason::ConfirmedByClient { role }, role));
     }
     let Some(client) = request.requested_by().strip_prefix("client:") else {
         return Ok(());
     };
     if request.kind == SubjectKind::User {
-        return Err(refusal(NOT_FOR_PEOPLE, role));
+        return Err(refusal(|role| Reason::RequestedByClient { role }, role));
     }
     let controllers = clients::all_controllers(change.conn(), client).await?;
     if controllers.is_empty() {
-        let why = "it is not known who controls the client that requested it; rotate its secret and request it again";
-        return Err(refusal(why, role));
+        let refuse = |role| Reason::RequestOfUnknownClient { role };
+        return Err(refusal(refuse, role));
     }
     if controllers.contains(&actor) {
-        let why = "another person must confirm: you control the client that requested it";
-        return Err(refusal(why, role));
+        return Err(refusal(|role| Reason::RequestOfOwnClient { role }, role));
     }
     Ok(())
 }
@@ -299,7 +296,7 @@ async fn check_requester(
         };
     checked.map_err(|error| match error {
         ApiError::Internal(_) => error,
-        _ => refusal("the requester may no longer assign it", &requested.role),
+        _ => refusal(|role| Reason::RequesterLost { role }, &requested.role),
     })
 }
 
@@ -332,17 +329,12 @@ pub(crate) async fn check_approval_bypass(
     let Some(gain) = gain else {
         return Ok(());
     };
-    let detail = format!(
-        "role `{}` needs a second person: a subject with role `{}` would have it without one",
-        gain.role,
-        gain.path.first().unwrap_or(&gain.role)
-    );
-    Err(ApiError::Rule {
-        rule: "approval",
-        detail,
-        roles: vec![gain.role],
-        path: gain.path,
-    })
+    let reason = Reason::ApprovalBypassed {
+        role: gain.role.to_string(),
+        senior: gain.path.first().unwrap_or(&gain.role).to_string(),
+    };
+    let roles = vec![gain.role];
+    Err(ApiError::because_along(reason, roles, gain.path))
 }
 
 /// Returns the reason why an import cannot assign a role that needs approval: an import has no second person.

@@ -19,7 +19,8 @@ use crate::{
     boxed::Boxed,
     clients::store as clients,
     error::ApiError,
-    refusals::{SEPARATION_OF_DUTIES, Separation, ViolatingSubject},
+    reasons::Reason,
+    refusals::{Separation, ViolatingSubject},
     sessions::active::{self, Active},
     store::{Change, Conn, StoreError},
 };
@@ -118,14 +119,9 @@ pub(crate) fn check_registration(
 ) -> Result<(), ApiError> {
     match registration_breach(app, transition.after, now) {
         Some(breach) if registration_breach(app, transition.before, now).is_none() => {
-            let detail =
-                format!("{breach}, and `registration.roles` assigns them to every new user");
-            Err(ApiError::Rule {
-                rule: SEPARATION_OF_DUTIES,
-                detail,
-                roles: breach.roles,
-                path: breach.path,
-            })
+            let reason = Reason::given_together(&breach);
+            let Breach { roles, path, .. } = breach;
+            Err(ApiError::because_along(reason, roles, path))
         }
         _ => Ok(()),
     }

@@ -19,6 +19,7 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller, may, policy_limits::check_policy, reads, rights::Rights},
     error::ApiError,
+    reasons::Reason,
     store::Change,
 };
 
@@ -78,25 +79,19 @@ pub(crate) async fn delete(
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if builtin::is_builtin(name) {
-            return Err(ApiError::rule(
-                "builtin_role",
-                format!("role `{name}` is rolecall's own and stays"),
+            let role = name.to_string();
+            return Err(ApiError::because(
+                Reason::RoleStays { role },
                 vec![name.clone()],
             ));
         }
         if app.settings().registration_roles.contains(name) {
-            return Err(ApiError::InUse {
-                kind: "role",
-                name: name.to_string(),
-                by: "`registration.roles` names it".into(),
-            });
+            return Err(ApiError::in_use("role", name, Reason::NamedByRegistration));
         }
         if let Some(constraint) = constraint_with(&rights.policy, name) {
-            return Err(ApiError::InUse {
-                kind: "role",
-                name: name.to_string(),
-                by: format!("constraint `{constraint}` lists it"),
-            });
+            let constraint = constraint.to_string();
+            let by = Reason::ListedByConstraint { constraint };
+            return Err(ApiError::in_use("role", name, by));
         }
         if store::find_role(change.conn(), name).await?.is_none() {
             return Ok(false);
@@ -251,12 +246,11 @@ pub(crate) async fn inherit(
                     .map(RoleName::as_str)
                     .collect::<Vec<_>>()
                     .join(" -> ");
-                return Err(ApiError::Rule {
-                    rule: "role_hierarchy_cycle",
-                    detail: format!("roles may not inherit each other: {shown}"),
-                    roles: vec![senior.clone(), junior.clone()],
+                return Err(ApiError::because_along(
+                    Reason::HierarchyCycle { path: shown },
+                    vec![senior.clone(), junior.clone()],
                     path,
-                });
+                ));
             }
             if store::insert_junior(change, senior, junior).await? {
                 let mut rules = PolicyBuilder::from(&**rights.policy);

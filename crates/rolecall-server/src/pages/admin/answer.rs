@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     super::{
         answers::{failed, see_other},
+        reasons::Refusal,
         refusals,
         render::Page,
     },
@@ -70,19 +71,21 @@ impl Visit {
 
     /// Returns faults with their texts in the language of the page, where those of all pages have one.
     fn worded(&self, faults: &Faults) -> Vec<Fault> {
-        let worded = faults.list.iter().map(|fault| {
-            let text = refusals::by_key(&self.app, self.language, fault.key);
-            text.map_or_else(
-                || fault.clone(),
-                |text| Fault {
-                    field: fault.field.clone(),
-                    key: "",
-                    text,
-                    kind: "",
-                },
-            )
-        });
-        worded.collect()
+        faults.list.iter().map(|fault| self.word(fault)).collect()
+    }
+
+    /// The same for one fault.
+    pub(super) fn word(&self, fault: &Fault) -> Fault {
+        let refusal = fault.refusal.as_ref();
+        let text = refusal
+            .and_then(|refusal| self.refusal(refusal))
+            .or_else(|| refusals::by_key(&self.app, self.language, fault.key));
+        text.map_or_else(|| fault.clone(), |text| Fault::written(&fault.field, text))
+    }
+
+    fn refusal(&self, refusal: &Refusal) -> Option<String> {
+        let languages = &self.app.parts().look.languages;
+        refusal.text(languages, self.language)
     }
 
     /// Answers an action that is done: goes to `path`, where the text of `done` says so.
@@ -131,12 +134,17 @@ impl Visit {
             ApiError::Unknown { kind, name } => (*kind, name.as_str()),
             _ => ("", ""),
         };
+        let detail = match Refusal::of(&error) {
+            _ if heading == "admin-forbidden" => String::new(),
+            Some(refusal) => self.refusal(&refusal).unwrap_or_else(|| error.to_string()),
+            None => error.to_string(),
+        };
         let view = context! {
             heading => heading,
             kind => kind,
             name => name,
             lacking => error.lacking_scope().unwrap_or_default(),
-            detail => if heading == "admin-forbidden" { String::new() } else { error.to_string() },
+            detail => detail,
             receipt => receipt,
         };
         self.show_message(&view, error.status())

@@ -159,7 +159,8 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
         {
             Ok(effect) => rows.push(row(user, effect, None)),
             Err(Ok(faults)) => {
-                rows.push(row(user, "admin-did-not", faults.list.into_iter().next()));
+                let fault = faults.list.first().map(|fault| visit.word(fault));
+                rows.push(row(user, "admin-did-not", fault));
             }
             Err(Err(error)) if rows.is_empty() => return Err(error),
             // who has lost their own rights by it sees how far it came

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::super::refusals;
+use super::super::{reasons::Refusal, refusals};
 use crate::{
     error::{ApiError, Place},
     invitations::delivery::NO_MAIL,
@@ -23,6 +23,22 @@ pub(crate) struct Fault {
     pub(crate) text: String,
     /// The kind of what is named, such as `role`; empty for other texts.
     pub(crate) kind: &'static str,
+    /// What a rule has refused, whose text comes with the page.
+    #[serde(skip)]
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl Fault {
+    /// Returns the fault of a field with its text.
+    pub(crate) fn written(field: &str, text: String) -> Self {
+        Self {
+            field: field.to_owned(),
+            key: "",
+            text,
+            kind: "",
+            refusal: None,
+        }
+    }
 }
 
 /// The faults of a form, with the status of the answer.
@@ -41,10 +57,8 @@ impl Faults {
     /// Returns the fault of one field, whose text names something; without a key, the text itself.
     pub(crate) fn about(field: &str, key: &'static str, text: &str) -> Self {
         let fault = Fault {
-            field: field.to_owned(),
             key,
-            text: text.to_owned(),
-            kind: "",
+            ..Fault::written(field, text.to_owned())
         };
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -76,12 +90,8 @@ impl Faults {
     pub(crate) fn read(error: ApiError) -> Result<Self, ApiError> {
         let status = error.status();
         if let ApiError::Document(errors) = &error {
-            let faults = errors.0.iter().take(MOST_FAULTS).map(|one| Fault {
-                field: "document".to_owned(),
-                key: "",
-                text: one.to_string(),
-                kind: "",
-            });
+            let faults = errors.0.iter().take(MOST_FAULTS);
+            let faults = faults.map(|one| Fault::written("document", one.to_string()));
             return Ok(Self {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 list: faults.collect(),
@@ -120,16 +130,15 @@ impl Faults {
             other => ("", other.to_string()),
         };
         let receipt = receipt.map(|receipt| Fault {
-            field: String::new(),
             key: "admin-fault-receipt",
-            text: receipt,
-            kind: "",
+            ..Fault::written("", receipt)
         });
         let fault = Fault {
             field,
             key,
             text,
             kind,
+            refusal: Refusal::of(&error),
         };
         Ok(Self {
             status,
@@ -145,7 +154,7 @@ mod tests {
     use rolecall_core::document::Document;
 
     use super::*;
-    use crate::error::FieldError;
+    use crate::{error::FieldError, reasons::Reason};
 
     #[test]
     fn a_fault_names_its_field_and_failures_are_no_faults() {
@@ -179,6 +188,12 @@ mod tests {
         let literal = FieldError::body("email", "email_literal", "as programs read it");
         let literal = Faults::read(ApiError::Invalid(literal)).unwrap();
         assert_eq!(literal.list[0].key, "refused-address-literal");
+        let role = "rolecall.admin".to_owned();
+        let fixed = ApiError::because(Reason::RoleFixed { role }, Vec::new());
+        let text = fixed.to_string();
+        let fixed = Faults::read(fixed).unwrap();
+        assert!(fixed.list[0].refusal.is_some());
+        assert_eq!(fixed.list[0].text, text);
     }
 
     #[test]

@@ -123,6 +123,7 @@ mod tests {
             key,
             text: TEXT.to_owned(),
             kind: "role",
+            refusal: None,
         };
         let faults = [
             Vec::new(),

@@ -34,7 +34,13 @@ async fn a_permission_is_created_shown_and_deleted(app: TestApp) {
     assert!(!text.contains("name=\"confirm\""), "{text}");
     // a role holds it by its name
     let refused = browser.submit(ITEM, &[("confirm", "yes")]).await;
-    page(&refused, 409);
+    let text = page(&refused, 409);
+    let why = "permission `items:read` is still in use: role `reader` holds it";
+    assert!(text.contains(why), "{text}");
+    let mut german = signed_in(&app, "admin").await.preferring("de");
+    let text = page(&german.submit(ITEM, &[("confirm", "yes")]).await, 409);
+    let why = "Das Recht `items:read` wird noch gebraucht: Die Rolle `reader` enthält es.";
+    assert!(text.contains(why), "{text}");
     app.delete("/api/roles/reader", app.admin().await)
         .await
         .no_content();
