@@ -15,6 +15,8 @@ pub(crate) struct FieldError {
     pub(crate) loc: Vec<Place>,
     pub(crate) msg: String,
     pub(crate) kind: &'static str,
+    /// `None` where the message has no text on the pages for administrators.
+    pub(crate) reason: Option<Box<Reason>>,
 }
 
 /// A step on the way to a member: its name, or a place in a list.
@@ -46,6 +48,16 @@ impl FieldError {
             loc: vec!["body".into(), member.into()],
             msg: msg.into(),
             kind,
+            reason: None,
+        }
+    }
+
+    /// Returns the fault of a member of a body, which has a text on the pages for administrators.
+    pub(crate) fn because(member: &str, kind: &'static str, reason: Reason) -> Self {
+        Self {
+            msg: reason.to_string(),
+            reason: Some(Box::new(reason)),
+            ..Self::body(member, kind, "")
         }
     }
 
@@ -54,6 +66,7 @@ impl FieldError {
             loc: vec!["query".into(), member.into()],
             msg: msg.into(),
             kind,
+            reason: None,
         }
     }
 }

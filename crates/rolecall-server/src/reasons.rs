@@ -13,7 +13,7 @@ const APPROVAL: &str = "approval";
 const SECOND_PERSON: &str = "second_person";
 /// The `rule` of a refusal because an address belongs to another account.
 const EMAIL_TAKEN: &str = "email_taken";
-/// These are parts of refusals that have a code of their own, and no `rule`.
+/// These are faults of fields and parts of refusals, which have a code of their own and no `rule`.
 const NONE: &str = "";
 
 macro_rules! reasons {
@@ -156,10 +156,81 @@ reasons! {
         "the policy would have {wanted} roles inherited by roles; `policy.max_edges` allows {limit}";
     TooManyEffects { wanted, limit }, NONE, "admin-rule-too-many-effects",
         "the policy would have {wanted} permissions and inherited roles, counted for each role that gives them; `policy.max_effects` allows {limit}";
+
+    NameReserved { name }, NONE, "admin-rule-name-reserved",
+        "`{name}` is reserved: names that begin with `rolecall.` belong to rolecall; choose another name";
+    DescriptionTooLong { most }, NONE, "admin-rule-description-too-long",
+        "description is at most {most} characters, none of them a control or format character";
+    ReasonTooLong { most }, NONE, "admin-rule-reason-too-long",
+        "reason is at most {most} characters, none of them a control or format character";
+    EndHasPassed, NONE, "admin-rule-end-has-passed",
+        "expires_at has already passed";
+    EndBeforeBeginning, NONE, "admin-rule-end-before-beginning",
+        "expires_at must come after valid_from";
+    RoleTwice { role }, NONE, "admin-rule-role-twice",
+        "role `{role}` is listed twice; list each role once";
+    TooFewRoles, NONE, "admin-rule-too-few-roles",
+        "a constraint needs at least two roles";
+    AtMostTooHigh { roles }, NONE, "admin-rule-at-most-too-high",
+        "at_most must be at least 1 and less than the number of roles, which is {roles}";
+    ScopeOfStatic, NONE, "admin-rule-scope-of-static",
+        "per is only for dynamic constraints: a static one counts all roles of a subject";
+    NothingToVerify, NONE, "admin-rule-nothing-to-verify",
+        "email_verified: the user has no e-mail address to verify; set `email` too";
+    NotTheFirstCode, NONE, "admin-rule-not-the-first-code",
+        "this is not the code that the server has printed at its last start";
+    ResourceIsOwn, NONE, "admin-rule-resource-is-own",
+        "uri: tokens for this server's own address and audience are not limited to a resource; use the address of one of your APIs";
+    ResourceUri { most }, NONE, "admin-rule-resource-uri",
+        "uri is an absolute URI such as https://items.example, without a fragment, of at most {most} characters";
+    ShownName { most }, NONE, "admin-rule-shown-name",
+        "name is 1 to {most} characters, none of them a control or format character, with no space around them";
+    TooManyObjects { most }, NONE, "admin-rule-too-many-objects",
+        "objects has 1 to {most} items";
+    NoObject, NONE, "admin-rule-no-object",
+        "objects: each is the object of permissions, such as `items` in `items:read`";
+    ObjectReserved, NONE, "admin-rule-object-reserved",
+        "objects: rolecall's own permissions are never for another audience";
+    ObjectTwice { object }, NONE, "admin-rule-object-twice",
+        "objects: `{object}` is listed twice";
+    DefaultScope, NONE, "admin-rule-default-scope",
+        "default_scope is a list of role:NAME and object:operation with single spaces between";
+    ScopeOfOther { permission }, NONE, "admin-rule-scope-of-other",
+        "default_scope: `{permission}` is of none of the objects";
+    KindWithoutSignIn, NONE, "admin-rule-kind-without-sign-in",
+        "kind is for clients that sign people in: add the grant `authorization_code`";
+    NoRedirectUri, NONE, "admin-rule-no-redirect-uri",
+        "redirect_uris: a client with `authorization_code` needs at least one, where answers are sent";
+    KindKeepsNoSecret { kind }, NONE, "admin-rule-kind-keeps-no-secret",
+        "kind: a client of kind `{kind}` cannot keep a secret: set `public` to true";
+    PublicNeedsPkce, NONE, "admin-rule-public-needs-pkce",
+        "pkce: a client without a secret needs a code challenge in each request";
+    TooManyItems { member, most }, NONE, "admin-rule-too-many-items",
+        "{member} has at most {most} items";
+    InitiateLoginUri, NONE, "admin-rule-initiate-login-uri",
+        "initiate_login_uri is an absolute https address without user info and fragment";
+    ClientNameIsId, NONE, "admin-rule-client-name-is-id",
+        "name must not have the form of an id, such as that of a client: choose another name";
+    PublicActsForNobody, NONE, "admin-rule-public-acts-for-nobody",
+        "grants: a public client has no secret and cannot act for itself";
+    ClientScope, NONE, "admin-rule-client-scope",
+        "scope is a list of role:NAME and object:operation with single spaces between";
+    NoAudience { member, index }, NONE, "admin-rule-no-audience",
+        "{member}: item {index} is twice there, or not an audience: printable ASCII without spaces, quotes and backslashes";
+    WrongRedirectUri { member, index }, NONE, "admin-rule-wrong-redirect-uri",
+        "{member}: item {index} is twice there, or not a redirect URI: https, or for kind `native` also http on a loopback address or a scheme of its own such as com.example.app; absolute, without user info, fragment, wildcard, `..` and the parameters code, state, iss and error";
+    NoRoleToAdmit { role }, NONE, "admin-rule-no-role-to-admit",
+        "who: no role `{role}`";
+    LogoutWithoutSignIn, NONE, "admin-rule-logout-without-sign-in",
+        "backchannel_logout_uri is for clients that sign people in: add the grant `authorization_code`";
+    LogoutUriTooLong { most }, NONE, "admin-rule-logout-uri-too-long",
+        "backchannel_logout_uri has at most {most} characters";
+    LogoutNeedsHttps, NONE, "admin-rule-logout-needs-https",
+        "backchannel_logout_uri must begin with https for a client without a secret";
 }
 
 impl Reason {
-    /// Returns the `rule` member of the problem; empty for a part of a refusal that has a code of its own.
+    /// Returns the `rule` member of the problem; empty for what has a code of its own.
     pub(crate) const fn rule(&self) -> &'static str {
         self.codes().0
     }

@@ -113,10 +113,10 @@ pub(super) fn verified(
         (before.email_verified_at, before.email_verified_by.clone())
     });
     match (wanted, email) {
-        (Some(true), None) => Err(ApiError::Invalid(FieldError::body(
+        (Some(true), None) => Err(ApiError::Invalid(FieldError::because(
             "email_verified",
             "value_error",
-            "email_verified: the user has no e-mail address to verify; set `email` too",
+            Reason::NothingToVerify,
         ))),
         // above the limit, the word of the caller makes a proven one of it
         (Some(true), Some(_)) => Ok(Verified {

@@ -14,6 +14,7 @@ use crate::{
         input::ProfileInput,
         rules::{Party, ProfileChanges},
     },
+    reasons::Reason,
     roles::assignments,
 };
 
@@ -65,11 +66,10 @@ pub(crate) async fn create(app: &App, wanted: &FirstAccount<'_>) -> Result<Shown
     }
     let hash = hash_of(wanted.code).unwrap_or_default();
     if !app.parts().first_run.take(&hash) {
-        let detail = "this is not the code that the server has printed at its last start";
-        return Err(ApiError::Invalid(FieldError::body(
+        return Err(ApiError::Invalid(FieldError::because(
             "code",
             "value_error",
-            detail,
+            Reason::NotTheFirstCode,
         )));
     }
     let account = NewAccount {

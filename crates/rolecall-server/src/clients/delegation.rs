@@ -2,10 +2,11 @@
 
 use rolecall_core::{PermissionPattern, RoleName};
 
-use super::{registration::refused, sign_in::Consent, store::Client};
+use super::{registration::refused_because, sign_in::Consent, store::Client};
 use crate::{
     authority::{builtin, rights::Rights},
     error::ApiError,
+    reasons::Reason,
     tokens::requested::RequestedScope,
 };
 
@@ -23,7 +24,8 @@ pub(super) fn cover_sign_in(
     if *who != after.sign_in.who {
         let unknown = |role: &&RoleName| rights.policy.role(role.as_str()).is_none();
         if let Some(unknown) = after.sign_in.who.iter().find(unknown) {
-            return Err(refused("who", format!("who: no role `{unknown}`")));
+            let role = unknown.to_string();
+            return Err(refused_because("who", Reason::NoRoleToAdmit { role }));
         }
         rights.cover(who.iter().chain(&after.sign_in.who))?;
     }

@@ -1,9 +1,13 @@
 //! Addresses that logout tokens are posted to (`OpenID` Connect Back-Channel Logout 1.0 section 2.2).
 
-use super::{registration::refused, store::Client};
+use super::{
+    registration::{refused, refused_because},
+    store::Client,
+};
 use crate::{
     error::ApiError,
     outgoing::{allow::Allowed, target::Target},
+    reasons::Reason,
 };
 
 const MEMBER: &str = "backchannel_logout_uri";
@@ -19,18 +23,18 @@ pub(super) fn check(client: &Client, allowed: &Allowed) -> Result<(), ApiError> 
     let Some(uri) = client.sign_in.backchannel_logout_uri.as_deref() else {
         return Ok(());
     };
-    let refuse = |why: &str| Err(refused(MEMBER, format!("{MEMBER} {why}")));
     if client.application.is_none() {
-        return refuse("is for clients that sign people in: add the grant `authorization_code`");
+        return Err(refused_because(MEMBER, Reason::LogoutWithoutSignIn));
     }
     if uri.len() > MAX_LENGTH {
-        return refuse(&format!("has at most {MAX_LENGTH} characters"));
+        let most = MAX_LENGTH.to_string();
+        return Err(refused_because(MEMBER, Reason::LogoutUriTooLong { most }));
     }
     if let Err(error) = Target::check(uri, allowed) {
-        return refuse(&error.to_string());
+        return Err(refused(MEMBER, format!("{MEMBER} {error}")));
     }
     if client.public && !uri.starts_with("https:") {
-        return refuse("must begin with https for a client without a secret");
+        return Err(refused_because(MEMBER, Reason::LogoutNeedsHttps));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{ApiError, FieldError},
     ids,
+    reasons::Reason,
     tokens::requested::RequestedScope,
 };
 
@@ -74,16 +75,12 @@ impl ClientRegistration {
         let by_code = GrantType::AuthorizationCode.as_str();
         if !self.grants.iter().any(|grant| grant == by_code) {
             return match self.application {
-                Some(_) => Err(refused(
-                    "kind",
-                    "kind is for clients that sign people in: add the grant `authorization_code`",
-                )),
+                Some(_) => Err(refused_because("kind", Reason::KindWithoutSignIn)),
                 None => Ok(None),
             };
         }
         if self.redirect_uris.is_empty() {
-            let msg = "redirect_uris: a client with `authorization_code` needs at least one, where answers are sent";
-            return Err(refused("redirect_uris", msg));
+            return Err(refused_because("redirect_uris", Reason::NoRedirectUri));
         }
         let is_shared = |uri: &String| redirect::is_shared(uri);
         let kind = self.application.unwrap_or_else(|| {
@@ -97,11 +94,9 @@ impl ClientRegistration {
         });
         // everybody who has the program has its secret (RFC 8252 section 8.5)
         if kind != Application::Web && !self.public {
-            let msg = format!(
-                "kind: a client of kind `{}` cannot keep a secret: set `public` to true",
-                kind.as_str()
-            );
-            return Err(refused("kind", msg));
+            let kind = kind.as_str().to_owned();
+            let reason = Reason::KindKeepsNoSecret { kind };
+            return Err(refused_because("kind", reason));
         }
         Ok(Some(kind))
     }
@@ -114,12 +109,10 @@ impl ClientRegistration {
             check_initiate_login_uri(uri)?;
         }
         if sign_in.pkce == Pkce::Optional && self.public {
-            let msg = "pkce: a client without a secret needs a code challenge in each request";
-            return Err(refused("pkce", msg));
+            return Err(refused_because("pkce", Reason::PublicNeedsPkce));
         }
         if sign_in.who.len() > MAX_LIST {
-            let msg = format!("who has at most {MAX_LIST} items");
-            return Err(refused("who", msg));
+            return Err(too_many("who"));
         }
         Ok(sign_in)
     }
@@ -130,13 +123,25 @@ fn check_initiate_login_uri(uri: &str) -> Result<(), ApiError> {
     if uri.len() <= MAX_ITEM && redirect::is_https(uri) {
         return Ok(());
     }
-    let member = "initiate_login_uri";
-    let msg = format!("{member} is an absolute https address without user info and fragment");
-    Err(refused(member, msg))
+    let reason = Reason::InitiateLoginUri;
+    Err(refused_because("initiate_login_uri", reason))
 }
 
 pub(super) fn refused(member: &str, msg: impl Into<String>) -> ApiError {
     ApiError::Invalid(FieldError::body(member, "value_error", msg))
+}
+
+/// As [`refused`], with a text on the pages.
+pub(super) fn refused_because(member: &str, reason: Reason) -> ApiError {
+    ApiError::Invalid(FieldError::because(member, "value_error", reason))
+}
+
+fn too_many(member: &str) -> ApiError {
+    let reason = Reason::TooManyItems {
+        member: member.to_owned(),
+        most: MAX_LIST.to_string(),
+    };
+    refused_because(member, reason)
 }
 
 /// Checks a name, which is shown to people.
@@ -146,18 +151,12 @@ fn name(text: &str) -> Result<String, ApiError> {
         && text.chars().count() <= MAX_NAME
         && !text.contains(is_unprintable);
     if !fits {
-        return Err(refused(
-            "name",
-            format!(
-                "name is 1 to {MAX_NAME} characters, none of them a control or format character, with no space around them"
-            ),
-        ));
+        let most = MAX_NAME.to_string();
+        return Err(refused_because("name", Reason::ShownName { most }));
     }
     // commands accept names and ids: the name of one client must not be the id of another
     if ids::is_id(text) {
-        let msg =
-            "name must not have the form of an id, such as that of a client: choose another name";
-        return Err(refused("name", msg));
+        return Err(refused_because("name", Reason::ClientNameIsId));
     }
     Ok(text.to_owned())
 }
@@ -169,8 +168,7 @@ fn grants(names: &[String], public: bool) -> Result<BTreeSet<GrantType>, ApiErro
             .parse()
             .map_err(|problem| refused("grants", format!("grants: {problem}")))?;
         if grant == GrantType::ClientCredentials && public {
-            let msg = "grants: a public client has no secret and cannot act for itself";
-            return Err(refused("grants", msg));
+            return Err(refused_because("grants", Reason::PublicActsForNobody));
         }
         grants.insert(grant);
     }
@@ -180,10 +178,7 @@ fn grants(names: &[String], public: bool) -> Result<BTreeSet<GrantType>, ApiErro
 fn scope(text: &str) -> Result<String, ApiError> {
     match RequestedScope::parse(text) {
         Ok(asked) => Ok(asked.text),
-        Err(_) => Err(refused(
-            "scope",
-            "scope is a list of role:NAME and object:operation with single spaces between",
-        )),
+        Err(_) => Err(refused_because("scope", Reason::ClientScope)),
     }
 }
 
@@ -193,22 +188,22 @@ fn list(
     fits: impl Fn(&str) -> bool,
 ) -> Result<Vec<String>, ApiError> {
     if items.len() > MAX_LIST {
-        return Err(refused(
-            member,
-            format!("{member} has at most {MAX_LIST} items"),
-        ));
+        return Err(too_many(member));
     }
     for (index, item) in items.iter().enumerate() {
         if item.len() > MAX_ITEM || !fits(item) || items.iter().take(index).any(|one| one == item) {
-            let what = match member {
-                "audiences" => {
-                    "is twice there, or not an audience: printable ASCII without spaces, quotes and backslashes"
-                }
-                _ => {
-                    "is twice there, or not a redirect URI: https, or for kind `native` also http on a loopback address or a scheme of its own such as com.example.app; absolute, without user info, fragment, wildcard, `..` and the parameters code, state, iss and error"
-                }
+            let (name, index) = (member.to_owned(), index.to_string());
+            let reason = match member {
+                "audiences" => Reason::NoAudience {
+                    member: name,
+                    index,
+                },
+                _ => Reason::WrongRedirectUri {
+                    member: name,
+                    index,
+                },
             };
-            return Err(refused(member, format!("{member}: item {index} {what}")));
+            return Err(refused_because(member, reason));
         }
     }
     Ok(items.to_vec())

@@ -4,7 +4,7 @@ use rolecall_core::{ConstraintKind, RoleName};
 
 use super::languages::{Argument, Language, Languages};
 use crate::{
-    error::ApiError,
+    error::{ApiError, FieldError},
     reasons::Reason,
     refusals::{Separation, ViolatingSubject},
 };
@@ -25,10 +25,12 @@ impl Refusal {
     /// Returns the refusal of an error; `None` for one that is none, or that only programs meet.
     pub(super) fn of(error: &ApiError) -> Option<Self> {
         match error {
-            ApiError::Rule { reason, .. } => reason.as_deref().cloned().map(Self::Rule),
+            ApiError::Invalid(FieldError { reason, .. }) | ApiError::Rule { reason, .. } => {
+                reason.as_deref().cloned().map(Self::Rule)
+            }
             ApiError::PolicyTooLarge(reason) => Some(Self::Rule((**reason).clone())),
             ApiError::InUse { kind, name, by } => Some(Self::InUse {
-                kind: *kind,
+                kind,
                 name: name.clone(),
                 by: (**by).clone(),
             }),
@@ -182,6 +184,8 @@ mod tests {
         for reason in Reason::samples() {
             errors.push(ApiError::in_use("role", &"editor", reason.clone()));
             errors.push(ApiError::PolicyTooLarge(Box::new(reason.clone())));
+            let fault = FieldError::because("name", "value_error", reason.clone());
+            errors.push(ApiError::Invalid(fault));
             errors.push(ApiError::because(reason, Vec::new()));
         }
         let separations = separations().into_iter().map(Box::new);

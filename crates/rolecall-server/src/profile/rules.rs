@@ -242,5 +242,6 @@ fn invalid(name: &str, kind: &'static str, msg: &str) -> ApiError {
         loc: vec!["body".into(), "profile".into(), name.as_str().into()],
         msg: format!("profile.{name}: {msg}"),
         kind,
+        reason: None,
     })
 }

@@ -191,22 +191,18 @@ fn entry(action: &str, resource: &Resource) -> serde_json::Value {
     })
 }
 
-fn refused(member: &str, msg: impl Into<String>) -> ApiError {
-    ApiError::Invalid(FieldError::body(member, "value_error", msg))
+fn refused(member: &str, reason: Reason) -> ApiError {
+    ApiError::Invalid(FieldError::because(member, "value_error", reason))
 }
 
 /// Checks the URI of a resource (RFC 8707 section 2).
 fn uri(text: &str, settings: &Settings) -> Result<String, ApiError> {
     if text == settings.issuer || text == settings.audience {
-        let msg = "uri: tokens for this server's own address and audience are not limited to a resource; \
-            use the address of one of your APIs";
-        return Err(refused("uri", msg));
+        return Err(refused("uri", Reason::ResourceIsOwn));
     }
     if !is_resource(text) {
-        let msg = format!(
-            "uri is an absolute URI such as https://items.example, without a fragment, of at most {MAX_URI} characters"
-        );
-        return Err(refused("uri", msg));
+        let most = MAX_URI.to_string();
+        return Err(refused("uri", Reason::ResourceUri { most }));
     }
     Ok(text.to_owned())
 }
@@ -236,16 +232,14 @@ fn name(text: &str) -> Result<String, ApiError> {
     if fits {
         return Ok(text.to_owned());
     }
-    let msg = format!(
-        "name is 1 to {MAX_NAME} characters, none of them a control or format character, with no space around them"
-    );
-    Err(refused("name", msg))
+    let most = MAX_NAME.to_string();
+    Err(refused("name", Reason::ShownName { most }))
 }
 
 fn objects(names: &[String]) -> Result<Objects, ApiError> {
     if names.is_empty() || names.len() > MAX_OBJECTS {
-        let msg = format!("objects has 1 to {MAX_OBJECTS} items");
-        return Err(refused("objects", msg));
+        let most = MAX_OBJECTS.to_string();
+        return Err(refused("objects", Reason::TooManyObjects { most }));
     }
     let mut set = BTreeSet::new();
     for name in names {
@@ -253,18 +247,14 @@ fn objects(names: &[String]) -> Result<Objects, ApiError> {
         // `a:b` would parse as an object with an operation of its own
         let permission = permission.filter(|one| one.object() == name);
         let Some(permission) = permission else {
-            let msg = "objects: each is the object of permissions, such as `items` in `items:read`";
-            return Err(refused("objects", msg));
+            return Err(refused("objects", Reason::NoObject));
         };
         if permission.is_reserved() {
-            let msg = "objects: rolecall's own permissions are never for another audience";
-            return Err(refused("objects", msg));
+            return Err(refused("objects", Reason::ObjectReserved));
         }
         if !set.insert(name.clone()) {
-            return Err(refused(
-                "objects",
-                format!("objects: `{name}` is listed twice"),
-            ));
+            let object = name.clone();
+            return Err(refused("objects", Reason::ObjectTwice { object }));
         }
     }
     Ok(Objects(set))
@@ -276,14 +266,13 @@ fn default_scope(text: Option<&str>, objects: &Objects) -> Result<Option<String>
         return Ok(None);
     };
     let Ok(scope) = RequestedScope::parse(text) else {
-        let msg =
-            "default_scope is a list of role:NAME and object:operation with single spaces between";
-        return Err(refused("default_scope", msg));
+        return Err(refused("default_scope", Reason::DefaultScope));
     };
     let foreign = |one: &&Permission| !objects.0.contains(one.object());
     if let Some(foreign) = scope.permissions().iter().find(foreign) {
-        let msg = format!("default_scope: `{foreign}` is of none of the objects");
-        return Err(refused("default_scope", msg));
+        let permission = foreign.to_string();
+        let reason = Reason::ScopeOfOther { permission };
+        return Err(refused("default_scope", reason));
     }
     Ok(Some(scope.text))
 }

@@ -163,28 +163,27 @@ async fn require_role(
 fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     let reason = validity.reason.as_deref().unwrap_or_default();
     if reason.chars().count() > MAX_REASON || reason.contains(is_unprintable) {
-        return Err(ApiError::Invalid(FieldError::body(
+        let most = MAX_REASON.to_string();
+        return Err(ApiError::Invalid(FieldError::because(
             "reason",
             "value_error",
-            format!(
-                "reason is at most {MAX_REASON} characters, none of them a control or format character"
-            ),
+            Reason::ReasonTooLong { most },
         )));
     }
     if validity.expires_at.is_some_and(|end| end <= now) {
-        return Err(ApiError::Invalid(FieldError::body(
+        return Err(ApiError::Invalid(FieldError::because(
             "expires_at",
             "in_the_past",
-            "expires_at has already passed",
+            Reason::EndHasPassed,
         )));
     }
     if let (Some(from), Some(end)) = (validity.valid_from, validity.expires_at)
         && from >= end
     {
-        return Err(ApiError::Invalid(FieldError::body(
+        return Err(ApiError::Invalid(FieldError::because(
             "expires_at",
             "before_valid_from",
-            "expires_at must come after valid_from",
+            Reason::EndBeforeBeginning,
         )));
     }
     Ok(())

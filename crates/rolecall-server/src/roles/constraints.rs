@@ -135,11 +135,11 @@ fn distinct(roles: &[RoleName]) -> Result<BTreeSet<RoleName>, ApiError> {
     let mut set = BTreeSet::new();
     for role in roles {
         if !set.insert(role.clone()) {
-            let msg = format!("role `{role}` is listed twice; list each role once");
-            return Err(ApiError::Invalid(FieldError::body(
+            let role = role.to_string();
+            return Err(ApiError::Invalid(FieldError::because(
                 "roles",
                 "duplicate",
-                msg,
+                Reason::RoleTwice { role },
             )));
         }
     }
@@ -344,13 +344,16 @@ fn require_role(policy: &Policy, role: &RoleName) -> Result<(), ApiError> {
 
 /// Names the member of the body that a constraint is refused for.
 fn invalid(error: &ConstraintError) -> ApiError {
-    let member = match error {
-        ConstraintError::AtMost { .. } => "at_most",
-        ConstraintError::TooFewRoles => "roles",
-        ConstraintError::StaticScope => "per",
+    let (member, reason) = match error {
+        ConstraintError::AtMost { roles } => {
+            let roles = roles.to_string();
+            ("at_most", Reason::AtMostTooHigh { roles })
+        }
+        ConstraintError::TooFewRoles => ("roles", Reason::TooFewRoles),
+        ConstraintError::StaticScope => ("per", Reason::ScopeOfStatic),
         ConstraintError::UnknownRole(role) => return ApiError::unknown("role", role),
     };
-    ApiError::Invalid(FieldError::body(member, "value_error", error.to_string()))
+    ApiError::Invalid(FieldError::because(member, "value_error", reason))
 }
 
 fn audit_entry(action: &str, name: &ConstraintName, constraint: &Constraint) -> serde_json::Value {

@@ -2,7 +2,10 @@
 
 use rolecall_core::{RESERVED_PREFIX, is_unprintable};
 
-use crate::error::{ApiError, FieldError};
+use crate::{
+    error::{ApiError, FieldError},
+    reasons::Reason,
+};
 
 /// The most characters that a description may have.
 const MAX_DESCRIPTION: usize = 500;
@@ -10,10 +13,11 @@ const MAX_DESCRIPTION: usize = 500;
 /// Refuses a new name that is reserved for rolecall.
 pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
     if name.starts_with(RESERVED_PREFIX) {
-        let msg = format!(
-            "`{name}` is reserved: names that begin with `{RESERVED_PREFIX}` belong to rolecall; choose another name"
-        );
-        return Err(ApiError::Invalid(FieldError::body("name", "reserved", msg)));
+        let name = name.to_owned();
+        let reason = Reason::NameReserved { name };
+        return Err(ApiError::Invalid(FieldError::because(
+            "name", "reserved", reason,
+        )));
     }
     Ok(())
 }
@@ -21,13 +25,11 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
 /// Refuses a description that is too long, or that a terminal or a page cannot show as it is.
 pub(crate) fn check_description(text: &str) -> Result<(), ApiError> {
     if text.chars().count() > MAX_DESCRIPTION || text.contains(is_unprintable) {
-        let msg = format!(
-            "description is at most {MAX_DESCRIPTION} characters, none of them a control or format character"
-        );
-        return Err(ApiError::Invalid(FieldError::body(
+        let most = MAX_DESCRIPTION.to_string();
+        return Err(ApiError::Invalid(FieldError::because(
             "description",
             "value_error",
-            msg,
+            Reason::DescriptionTooLong { most },
         )));
     }
     Ok(())

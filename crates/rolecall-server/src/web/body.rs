@@ -74,6 +74,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError
                     loc: vec!["body".into()],
                     msg: "expected a JSON object".to_owned(),
                     kind: "type_error",
+                    reason: None,
                 }),
                 Err(error) => malformed(body, &error),
             },

@@ -70,6 +70,7 @@ pub(super) fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiEr
         loc,
         msg: detail,
         kind,
+        reason: None,
     })
 }
 

@@ -28,6 +28,7 @@ fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
             loc: vec![place.into(), Place::Member(excerpt(name.as_ref()))],
             msg: NO_NUL.to_owned(),
             kind: "value_error",
+            reason: None,
         })),
         None => Ok(()),
     }
@@ -75,6 +76,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
                     loc: vec![Place::from("path"), Place::Member(member)],
                     msg,
                     kind: "value_error",
+                    reason: None,
                 }))
             }
             Err(_) => Err(ApiError::Malformed("the path could not be read".to_owned())),
