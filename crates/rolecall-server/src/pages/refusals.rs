@@ -84,10 +84,12 @@ fn key_of_fault(fault: &FieldError) -> Option<&'static str> {
     })
 }
 
-/// Returns the key of the text for a name or address of an account, which administrators enter too; `None` for other faults.
+/// Returns the key of the text for a name, password or address of an account, which administrators enter too; `None` for
+/// other faults.
 pub(super) fn key_of_account(fault: &FieldError) -> Option<&'static str> {
     let key = key_of_fault(fault)?;
     let is_of_account = key.starts_with("refused-name-")
+        || key.starts_with("refused-password-")
         || [
             "refused-address",
             "refused-address-literal",

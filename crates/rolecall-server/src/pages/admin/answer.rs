@@ -10,10 +10,9 @@ use super::{
     super::{
         answers::{failed, see_other},
         reasons::Refusal,
-        refusals,
         render::Page,
     },
-    faults::{Fault, Faults},
+    faults::Faults,
     links::link,
     seen::Seen,
     views::value,
@@ -60,27 +59,13 @@ impl Visit {
             values: context! {
                 frame => self.frame(),
                 view => value(view),
-                faults => value(&self.worded(faults)),
+                faults => value(&faults.worded(&self.app, self.language)),
                 seen => seen.as_str(),
             },
             client: None,
             form_actions: Vec::new(),
         };
         page.answer(&self.app)
-    }
-
-    /// Returns faults with their texts in the language of the page, where those of all pages have one.
-    fn worded(&self, faults: &Faults) -> Vec<Fault> {
-        faults.list.iter().map(|fault| self.word(fault)).collect()
-    }
-
-    /// The same for one fault.
-    pub(super) fn word(&self, fault: &Fault) -> Fault {
-        let refusal = fault.refusal.as_ref();
-        let text = refusal
-            .and_then(|refusal| self.refusal(refusal))
-            .or_else(|| refusals::by_key(&self.app, self.language, fault.key));
-        text.map_or_else(|| fault.clone(), |text| Fault::written(&fault.field, text))
     }
 
     fn refusal(&self, refusal: &Refusal) -> Option<String> {

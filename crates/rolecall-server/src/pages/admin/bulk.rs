@@ -159,7 +159,7 @@ async fn apply(visit: &Visit, form: &Submitted) -> Result<Response, ApiError> {
         {
             Ok(effect) => rows.push(row(user, effect, None)),
             Err(Ok(faults)) => {
-                let fault = faults.list.first().map(|fault| visit.word(fault));
+                let fault = faults.worded(&visit.app, visit.language).into_iter().next();
                 rows.push(row(user, "admin-did-not", fault));
             }
             Err(Err(error)) if rows.is_empty() => return Err(error),

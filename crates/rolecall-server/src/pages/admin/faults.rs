@@ -3,8 +3,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::super::{reasons::Refusal, refusals};
+use super::super::{languages::Language, reasons::Refusal, refusals};
 use crate::{
+    app::App,
     error::{ApiError, Place},
     invitations::delivery::NO_MAIL,
 };
@@ -39,6 +40,16 @@ impl Fault {
             refusal: None,
         }
     }
+
+    /// Returns the fault with its text in a language, where that has more values than a template gives it.
+    pub(super) fn worded(&self, app: &App, language: Language) -> Self {
+        let refusal = self.refusal.as_ref();
+        let languages = &app.parts().look.languages;
+        let text = refusal
+            .and_then(|refusal| refusal.text(languages, language))
+            .or_else(|| refusals::by_key(app, language, self.key));
+        text.map_or_else(|| self.clone(), |text| Self::written(&self.field, text))
+    }
 }
 
 /// The faults of a form, with the status of the answer.
@@ -72,6 +83,12 @@ impl Faults {
             status: StatusCode::CONFLICT,
             ..Self::of("", "admin-policy-changed")
         }
+    }
+
+    /// Returns the faults as a page shows them in a language.
+    pub(super) fn worded(&self, app: &App, language: Language) -> Vec<Fault> {
+        let faults = self.list.iter();
+        faults.map(|fault| fault.worded(app, language)).collect()
     }
 
     /// Names a field as the form does, where the API names it otherwise.
@@ -194,6 +211,32 @@ mod tests {
         let fixed = Faults::read(fixed).unwrap();
         assert!(fixed.list[0].refusal.is_some());
         assert_eq!(fixed.list[0].text, text);
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_worded_in_the_language_of_the_page() {
+        let server = crate::Embedded::builder("sqlite::memory:").open().await;
+        let server = server.unwrap();
+        let german = |error| {
+            let faults = Faults::read(error).unwrap();
+            let mut worded = faults.worded(server.app(), Language::at(1));
+            worded.remove(0)
+        };
+        let short = FieldError::body("password", "password_too_short", "as programs read it");
+        let short = german(ApiError::Invalid(short));
+        assert_eq!((&*short.field, short.key), ("password", ""));
+        assert!(
+            short.text.contains("mindestens 15 Zeichen"),
+            "{}",
+            short.text
+        );
+        let role = "rolecall.admin".to_owned();
+        let fixed = german(ApiError::because(Reason::RoleFixed { role }, Vec::new()));
+        let text = "Die Rolle `rolecall.admin` gehört zu rolecall und kann nicht geändert werden.";
+        assert_eq!((&*fixed.text, fixed.key), (text, ""));
+        // a template gives this text its values
+        let unknown = german(ApiError::unknown("role", &"boss"));
+        assert_eq!(unknown.key, "admin-fault-unknown");
     }
 
     #[test]

@@ -56,13 +56,14 @@ pub(crate) async fn post_setup(
 }
 
 fn show(app: &App, browser: &Browser, username: &str, faults: &Faults) -> Response {
+    let language = browser.language(app, None);
     let page = Page {
         template: "admin_setup.html",
         status: faults.status,
-        language: browser.language(app, None),
+        language,
         values: context! {
             view => context! { username => username },
-            faults => value(&faults.list),
+            faults => value(&faults.worded(app, language)),
         },
         client: None,
         form_actions: Vec::new(),
