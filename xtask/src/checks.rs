@@ -7,8 +7,8 @@ use crate::install::Tools;
 use crate::report::Report;
 use crate::tools::{self, Workspace};
 
-/// Checks formatting, lints and documentation, runs the tests, and checks the dependencies.
-pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
+/// Checks formatting, lints and documentation, and compiles the tests, all of which needs nothing but Rust.
+pub(crate) fn compile(report: &mut Report, workspace: &Workspace) {
     report.step("format", || {
         tools::run(workspace.cargo().args(["fmt", "--all", "--check"]))
     });
@@ -60,6 +60,17 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
             tools::run(doc.args(["--no-deps", "--locked"]))
         },
     );
+    report.step("build: tests", || {
+        let mut build = workspace.cargo();
+        tools::run(build.args(TESTS).arg("--no-run"))
+    });
+}
+
+/// The arguments that compile and run the tests.
+const TESTS: [&str; 4] = ["test", "--workspace", "--all-features", "--locked"];
+
+/// Runs the tests.
+pub(crate) fn test(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("tests", || {
         let mut test = workspace.cargo();
         test.envs(tools.variables());
@@ -68,8 +79,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         test.env("RUST_TEST_THREADS", threads.to_string());
         // every test has a database, and a disk takes longer to write it than the test takes
         test.envs(tools::memory().map(|folder| ("TMPDIR", folder)));
-        test.args(["test", "--workspace", "--all-features", "--locked"]);
-        failures::run(test.arg("--no-fail-fast"))
+        failures::run(test.args(TESTS).arg("--no-fail-fast"))
     });
     // a workspace of its own, see docs/adr/0042
     report.step("authenticator of others", || {
@@ -79,12 +89,11 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         test.arg("--target-dir");
         tools::run(test.arg(workspace.target("authenticator")))
     });
-    check_dependencies(report, workspace, tools);
 }
 
 /// Checks licenses, bans and sources by `deny.toml`. Advisories need a database from the network and are
 /// checked before a release.
-fn check_dependencies(report: &mut Report, workspace: &Workspace, tools: &Tools) {
+pub(crate) fn check_dependencies(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("licenses, bans and sources of dependencies", || {
         let mut deny = workspace.command(tools.cargo_deny());
         deny.args(["--workspace", "--all-features", "--locked", "check"]);

@@ -36,7 +36,9 @@ mod sdk;
 mod sources;
 mod tools;
 
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
 
 use report::Report;
 use tools::Workspace;
@@ -65,16 +67,7 @@ fn main() -> ExitCode {
     let workspace = Workspace::find();
     let mut report = Report::new();
     match task.as_str() {
-        "test" => {
-            let tools = install::install(&mut report, &workspace);
-            checks::run(&mut report, &workspace, &tools);
-            node::test(&mut report, &workspace);
-            go::run(&mut report, &workspace);
-            java::run(&mut report, &workspace);
-            java::build_example(&mut report, &workspace);
-            clients::run(&mut report, &workspace, &tools);
-            sdk::run(&mut report, &workspace);
-        }
+        "test" => test(&mut report, &workspace),
         "sdk" => {
             node::test(&mut report, &workspace);
             sdk::run(&mut report, &workspace);
@@ -117,4 +110,28 @@ fn main() -> ExitCode {
         }
     }
     report.finish()
+}
+
+/// Runs everything. What waits for the network and for single-threaded tools runs beside the compiler, which would leave
+/// processors idle alone.
+fn test(report: &mut Report, workspace: &Workspace) {
+    let tools = thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let mut report = Report::new();
+            let tools = install::install(&mut report, workspace);
+            checks::check_dependencies(&mut report, workspace, &tools);
+            node::test(&mut report, workspace);
+            go::run(&mut report, workspace);
+            java::run(&mut report, workspace);
+            java::build_example(&mut report, workspace);
+            (report, tools)
+        });
+        checks::compile(report, workspace);
+        let (others, tools) = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+        report.join(others);
+        tools
+    });
+    checks::test(report, workspace, &tools);
+    clients::run(report, workspace, &tools);
+    sdk::run(report, workspace);
 }

@@ -13,16 +13,23 @@ impl Report {
         Self { steps: Vec::new() }
     }
 
-    /// Runs a step under a headline. The run continues after a failure, so that it shows all of them.
+    /// Runs a step under a headline, with another after it that says how it ended: steps can run beside each other. The run continues after a failure, so that it shows all of them.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> anyhow::Result<()>) {
         eprintln!("\n== {name}");
         let started = Instant::now();
         let outcome = work().map_err(|error| format!("{error:#}"));
-        if let Err(error) = &outcome {
-            eprintln!("failed: {name}: {error}");
+        let took = started.elapsed().as_secs();
+        match &outcome {
+            Ok(()) => eprintln!("== {name}: passed in {took} s"),
+            Err(error) => eprintln!("failed: {name}: {error}"),
         }
         self.steps
             .push((name.to_owned(), outcome, started.elapsed()));
+    }
+
+    /// Adds the steps of another report, which ran beside these.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.steps.extend(other.steps);
     }
 
     /// Prints the errors again, then the result of each step, then the totals.
@@ -72,6 +79,16 @@ mod tests {
             Ok(())
         });
         assert!(reached);
+        assert_eq!(report.count(), (1, 1));
+        assert_eq!(report.finish(), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn a_failed_step_of_another_lane_counts() {
+        let (mut report, mut beside) = (Report::new(), Report::new());
+        report.step("here", || Ok(()));
+        beside.step("there", || bail!("broken"));
+        report.join(beside);
         assert_eq!(report.count(), (1, 1));
         assert_eq!(report.finish(), ExitCode::FAILURE);
     }

@@ -161,7 +161,7 @@ reasons! {
         "`{name}` is reserved: names that begin with `rolecall.` belong to rolecall; choose another name";
     DescriptionTooLong { most }, NONE, "admin-rule-description-too-long",
         "description is at most {most} characters, none of them a control or format character";
-    ReasonTooLong { most }, NONE, "admin-rule-reason-too-long",
+    WhyTooLong { most }, NONE, "admin-rule-reason-too-long",
         "reason is at most {most} characters, none of them a control or format character";
     EndHasPassed, NONE, "admin-rule-end-has-passed",
         "expires_at has already passed";

@@ -167,7 +167,7 @@ fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
         return Err(ApiError::Invalid(FieldError::because(
             "reason",
             "value_error",
-            Reason::ReasonTooLong { most },
+            Reason::WhyTooLong { most },
         )));
     }
     if validity.expires_at.is_some_and(|end| end <= now) {
