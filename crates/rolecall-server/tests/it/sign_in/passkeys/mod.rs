@@ -18,12 +18,12 @@ use crate::support::{Browser, PASSWORD, Response, claims};
 const ORIGIN: &str = "http://localhost:8000";
 
 /// A device without passkeys.
-fn device() -> Authenticator {
+pub(super) fn device() -> Authenticator {
     Authenticator::new(ORIGIN)
 }
 
 /// Returns the options in an attribute of a page.
-fn options(page: &str, attribute: &str) -> Option<Value> {
+pub(super) fn options(page: &str, attribute: &str) -> Option<Value> {
     let (_, rest) = page.split_once(&format!("{attribute}=\""))?;
     let text = rest.split_once('"')?.0;
     let text = text.replace("&quot;", "\"").replace("&#x27;", "'");
