@@ -1,6 +1,7 @@
 """Headless Chromium, and the actions of a person on the pages."""
 
 import json
+import shutil
 
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -17,13 +18,24 @@ def chromium(folder, size="1280,1600"):
     options = webdriver.ChromeOptions()
     options.binary_location = program("XTASK_CHROMIUM", "chromium")
     for flag in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         "--no-first-run", f"--window-size={size}", f"--user-data-dir={folder / 'profile'}",
     ):
         options.add_argument(flag)
+    if not has_roomy_memory():
+        # a container may have 64 MB, of which a browser runs out
+        options.add_argument("--disable-dev-shm-usage")
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     return webdriver.Chrome(options=options, service=Service(program("XTASK_CHROMEDRIVER", "chromedriver")))
+
+
+def has_roomy_memory():
+    """Whether shared memory has room for a few browsers; files on a disk take its place otherwise."""
+    try:
+        return shutil.disk_usage("/dev/shm").free > 1 << 30
+    except OSError:
+        return False
 
 
 def wait_for(browser, condition):

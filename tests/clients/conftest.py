@@ -1,5 +1,7 @@
 """Servers that tests share: each is started once, on first use."""
 
+import collections
+
 import pytest
 
 import api
@@ -10,7 +12,8 @@ import services
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tries on one database what cannot depend on it: how a page looks, and what it is without scripts."""
+    """Tries on one database what cannot depend on it: how a page looks, and what it is without scripts. The files that
+    take longest begin first, so that no process waits for another at the end."""
     def is_needless(item):
         chosen = getattr(item, "callspec", None)
         if chosen is None or "postgres" not in chosen.params.values():
@@ -20,6 +23,11 @@ def pytest_collection_modifyitems(config, items):
     needless = [item for item in items if is_needless(item)]
     config.hook.pytest_deselected(items=needless)
     items[:] = [item for item in items if item not in needless]
+    work = collections.Counter()
+    for item in items:
+        # a browser takes that much longer than a program without windows
+        work[item.path] += 10 if "driver" in item.fixturenames else 1
+    items.sort(key=lambda item: -work[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,8 @@ pub(crate) fn test(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         test.args(["test", "--locked", "--manifest-path"]);
         test.arg(workspace.path("tests/authenticator/Cargo.toml"));
         test.arg("--target-dir");
-        tools::run(test.arg(workspace.target("authenticator")))
+        // what both have in common is compiled once
+        tools::run(test.arg(workspace.target(".")))
     });
 }
 

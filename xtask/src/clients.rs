@@ -30,6 +30,8 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         // tests of a file share servers; they wait for programs and browsers more than they compute
         let workers = available_parallelism().map_or(1, NonZero::get) + 1;
         pytest.args(["--numprocesses", &workers.to_string(), "--dist", "loadfile"]);
+        // `conftest.py` has put them in order
+        pytest.arg("--no-loadscope-reorder");
         pytest.envs(tools.variables());
         pytest.envs(programs(workspace));
         pytest.envs(sdk::wheel(workspace).map(|wheel| ("XTASK_WHEEL", wheel)));

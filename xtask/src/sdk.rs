@@ -28,9 +28,7 @@ fn lint_python(workspace: &Workspace) -> anyhow::Result<()> {
     clippy
         .args(["clippy", "--locked", "--manifest-path"])
         .arg(&manifest);
-    clippy
-        .arg("--target-dir")
-        .arg(workspace.target("sdk-python"));
+    clippy.arg("--target-dir").arg(workspace.target("."));
     tools::run(clippy.args(["--", "--deny", "warnings"]))
 }
 
@@ -115,7 +113,8 @@ impl<'a> PythonTools<'a> {
         let mut command = self.workspace.command(programs.join(program));
         command.current_dir(self.workspace.path("sdk/python"));
         command.env("VIRTUAL_ENV", &self.venv);
-        command.env("CARGO_TARGET_DIR", self.workspace.target("sdk-python"));
+        // what the package and the server have in common is compiled once
+        command.env("CARGO_TARGET_DIR", self.workspace.target("."));
         // maturin looks for the interpreter, and gunicorn for its programs
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut paths = vec![programs.clone()];

@@ -1,6 +1,9 @@
 //! The languages of the pages.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use fluent_bundle::{
     FluentArgs, FluentError, FluentResource, FluentValue, concurrent::FluentBundle,
@@ -93,6 +96,13 @@ impl Languages {
         }
         languages.find_wider();
         languages
+    }
+
+    /// Returns the built-in languages alone, which are read once for all nodes of a process.
+    pub(super) fn built_in() -> Arc<Self> {
+        static BUILT_IN: LazyLock<Arc<Languages>> =
+            LazyLock::new(|| Arc::new(Languages::new(Vec::new())));
+        Arc::clone(&BUILT_IN)
     }
 
     /// Adds texts. They replace those of the same names.

@@ -1,6 +1,11 @@
 //! The look of the pages: names, pictures, colours, font, templates and languages, read once at the start.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use axum::response::Response;
 use minijinja::{Value, context};
@@ -37,7 +42,7 @@ pub(crate) struct Look {
     /// True if the pages load a font, which their policy has to allow.
     pub(super) has_font: bool,
     files: Files,
-    pub(super) templates: Templates,
+    pub(super) templates: Arc<Templates>,
     pub(super) languages: Arc<Languages>,
 }
 
@@ -50,12 +55,7 @@ impl Look {
     pub(crate) fn new(pages: &Pages) -> Result<Self, LookError> {
         let mut faults = Vec::new();
         let languages = read_languages(pages, &mut faults);
-        // a test rules it out
-        let templates = Templates::new(&languages);
-        let mut templates = templates.map_err(|error| Fault::of(trial::KEY, error.to_string()))?;
-        if let Some(folder) = &pages.templates {
-            faults.extend(trial::replace(&mut templates, &languages, folder));
-        }
+        let templates = read_templates(pages, &languages, &mut faults)?;
         let read = Read::new(pages, &mut faults);
         LookError::unless_empty(faults)?;
         let mut files = Files::default();
@@ -192,12 +192,43 @@ fn read<T>(
 
 /// Reads the operator's texts over the built-in ones.
 fn read_languages(pages: &Pages, faults: &mut Vec<Fault>) -> Arc<Languages> {
-    let read = pages.locales.as_deref().map(locales::read);
-    let languages = read.unwrap_or_else(|| Ok(Languages::new(Vec::new())));
-    Arc::new(languages.unwrap_or_else(|found| {
-        faults.extend(found);
-        Languages::new(Vec::new())
-    }))
+    let Some(folder) = &pages.locales else {
+        return Languages::built_in();
+    };
+    locales::read(folder).map_or_else(
+        |found| {
+            faults.extend(found);
+            Languages::built_in()
+        },
+        Arc::new,
+    )
+}
+
+/// Reads the operator's templates over the built-in ones. Those alone are read once for all nodes of a process.
+fn read_templates(
+    pages: &Pages,
+    languages: &Arc<Languages>,
+    faults: &mut Vec<Fault>,
+) -> Result<Arc<Templates>, Fault> {
+    static BUILT_IN: OnceLock<Arc<Templates>> = OnceLock::new();
+    // a test rules it out
+    let read = || {
+        let templates = Templates::new(languages);
+        templates.map_err(|error| Fault::of(trial::KEY, error.to_string()))
+    };
+    if let Some(folder) = &pages.templates {
+        let mut templates = read()?;
+        faults.extend(trial::replace(&mut templates, languages, folder));
+        return Ok(Arc::new(templates));
+    }
+    if pages.locales.is_some() {
+        return read().map(Arc::new);
+    }
+    if let Some(known) = BUILT_IN.get() {
+        return Ok(Arc::clone(known));
+    }
+    let templates = Arc::new(read()?);
+    Ok(Arc::clone(BUILT_IN.get_or_init(|| templates)))
 }
 
 /// Adds the font and returns the rules that load it; none without a font.

@@ -360,7 +360,8 @@ struct Limited {
     store: Store,
     /// The URL of an administrator, who is not limited.
     url: String,
-    limited: String,
+    /// The same of the role that has a limit.
+    of_role: String,
 }
 
 impl Limited {
@@ -375,9 +376,9 @@ impl Limited {
             .await
             .unwrap();
         admin.close().await.unwrap();
-        let limited = url.replace("postgres@", &format!("{name}@"));
+        let of_role = url.replace("postgres@", &format!("{name}@"));
         let target = Target {
-            url: &limited,
+            url: &of_role,
             schema: None,
             opening: Opening::Create,
         };
@@ -389,14 +390,14 @@ impl Limited {
         Some(Self {
             store,
             url,
-            limited,
+            of_role,
         })
     }
 
     /// Takes all connections that the database still gives.
     async fn take_rest(&self) -> Vec<PgConnection> {
         let mut rest = Vec::new();
-        while let Ok(conn) = PgConnection::connect(&self.limited).await {
+        while let Ok(conn) = PgConnection::connect(&self.of_role).await {
             rest.push(conn);
         }
         rest
