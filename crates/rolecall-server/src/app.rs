@@ -93,6 +93,8 @@ pub(crate) struct Parts {
     pub(crate) turns: Turns,
     /// Lets a few changes in one session run at the same time: one busy account must not keep all others waiting.
     pub(crate) change_turns: Turns,
+    /// Lets each user export their data once at a time.
+    pub(crate) export_turns: Turns,
     /// Wrong passwords that were counted a moment ago.
     pub(crate) repeats: Repeats,
     /// Hashes that unknown names cost.

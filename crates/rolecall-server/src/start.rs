@@ -107,6 +107,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         in_flight: InFlight::default(),
         turns: Turns::default(),
         change_turns: Turns::of_changes(),
+        export_turns: Turns::of_exports(),
         decoys: Decoys::default(),
         first_run: FirstRun::default(),
         repeats: Repeats::new().map_err(ApiError::internal)?,

@@ -42,10 +42,13 @@ pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns true for SQLite's codes 11 (damaged) and 26 (not a database).
+/// Returns true for SQLite's codes 11 (damaged) and 26 (not a database), and for none of PostgreSQL, which have five digits.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     let code = match error {
-        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<u32>().ok()),
+        sqlx::Error::Database(error) => error
+            .code()
+            .filter(|code| code.len() != 5)
+            .and_then(|code| code.parse::<u32>().ok()),
         _ => None,
     };
     matches!(code.map(|code| code & 0xff), Some(11 | 26))

@@ -19,6 +19,9 @@ const RUNNING_CHANGES: usize = 2;
 /// Changes in a session that may wait for a turn.
 const MAX_WAITING_CHANGES: usize = 1000;
 
+/// Exports of a user that may wait for a turn.
+const MAX_WAITING_EXPORTS: usize = 4;
+
 /// Lets only a few log-ins of an account run at the same time while others wait, so that guesses cannot all start before
 /// the first one has failed. A log-in that waited sees the failures of those before it.
 ///
@@ -71,6 +74,15 @@ impl Turns {
             accounts: Arc::default(),
             running: RUNNING_CHANGES,
             waiting: MAX_WAITING_CHANGES,
+        }
+    }
+
+    /// Returns the turns of exports of the own data, by user: one at a time.
+    pub(crate) fn of_exports() -> Self {
+        Self {
+            accounts: Arc::default(),
+            running: 1,
+            waiting: MAX_WAITING_EXPORTS,
         }
     }
 
