@@ -6,7 +6,8 @@ use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
     Conn, Store, StoreError, chain, change, floors, gate, head, known_time, leases, outbox, probe,
-    query, role_losses, testing::postgres,
+    query, role_losses,
+    testing::{insert_head, postgres},
 };
 use crate::{
     accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, factors,
@@ -193,6 +194,7 @@ async fn y550_a_database_that_was_found_damaged_is_not_ready_any_more() {
     let store = Store::open(&format!("sqlite:{}", path.display()))
         .await
         .unwrap();
+    insert_head(&store).await;
     store.ping().await.unwrap();
     let damaged = store.write(async |conn: &mut Conn| {
         // as if the page of the table held something else

@@ -8,7 +8,7 @@ use crate::store::{
     integrity::{self, Depth},
     query::query,
     target::{Opening, Target},
-    testing::postgres_database,
+    testing::{insert_head, postgres_database},
 };
 
 /// Writes one more.
@@ -387,6 +387,7 @@ impl Limited {
             ..Tuning::default()
         };
         let store = Store::open_with(target, tuning).await.unwrap();
+        insert_head(&store).await;
         Some(Self {
             store,
             url,
@@ -500,6 +501,7 @@ async fn y549_a_change_that_waits_for_others_is_not_said_to_lack_a_connection() 
         ..Tuning::default()
     };
     let store = Store::open_with(target, tuning).await.unwrap();
+    insert_head(&store).await;
     let mut held = Vec::new();
     for _ in 0..4 {
         held.push(store.begin(Lane::Changes).await.unwrap());
