@@ -3,7 +3,7 @@
 #[path = "../../tests/it/support/postgres.rs"]
 pub(crate) mod postgres;
 
-use super::{conn::Conn, error::StoreError, open::Store, query::query};
+use super::{conn::Conn, error::StoreError, open::Store, pools::Lane, query::query};
 
 /// Creates a database on the PostgreSQL server of the tests and returns its URL; `None` if there is no PostgreSQL.
 pub(crate) async fn postgres_database(name: &str) -> Option<String> {
@@ -22,7 +22,8 @@ pub(crate) async fn postgres_database(name: &str) -> Option<String> {
 pub(super) async fn insert_head(store: &Store) {
     const HEAD: &str = "INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, \
         master_key_fingerprint) VALUES (1, 0, 0, 0, 'era', 0, '')";
-    let inserted = store.write(async |conn: &mut Conn| {
+    // all connections for changes are open already, where a database gives no more
+    let inserted = store.write_on(Lane::Changes, async |conn: &mut Conn| {
         query(HEAD).execute(conn).await?;
         Ok::<_, StoreError>(())
     });
