@@ -25,8 +25,9 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in needless]
     work = collections.Counter()
     for item in items:
-        # a browser takes that much longer than a program without windows
-        work[item.path] += 10 if "driver" in item.fixturenames else 1
+        # a browser takes that much longer than a program without windows, and one of these half a minute
+        is_long = item.get_closest_marker("long") is not None
+        work[item.path] += 60 if is_long else 10 if "driver" in item.fixturenames else 1
     items.sort(key=lambda item: -work[item.path])
 
 

@@ -17,6 +17,7 @@ LIMIT = 1.0
 PAUSE = 2.0
 # and what a busy machine may add
 TOLERANCE = 0.5
+pytestmark = pytest.mark.long
 SAMPLE = ["role unassigned", "session ended (command line)", "user disabled", "access token revoked"]
 ROUNDS = -(-MIN_MEASUREMENTS // len(losses.KINDS))
 
